@@ -1,0 +1,2 @@
+//! The agent. All of it is in the library: [`hsflow::agent`].
+fn main() {}

@@ -1,0 +1,1 @@
+//! Host counters (being built).

@@ -1,0 +1,4 @@
+//! Counters: what this kernel says of the host and its interfaces.
+
+pub mod host;
+pub mod interfaces;

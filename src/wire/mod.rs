@@ -1,0 +1,3 @@
+//! Foreign formats: bytes to types and back. Pure: no I/O, no clock, no allocation policy of its own.
+
+pub mod netlink;

@@ -1,1 +1,177 @@
-//! ctl (being built).
+//! `hsflowctl`: check, ask and watch. In: the command line. Out: text or JSON on stdout, messages on stderr and an
+//! exit status: 0 yes, 1 the answer is no, 2 usage or an unreadable file, 3 no agent answers. Spec: hsflowctl(1).
+
+mod check;
+mod client;
+mod decode;
+mod demo;
+mod explain;
+mod once;
+mod status;
+mod text;
+
+use crate::host::Clock;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit status of `hsflowctl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Yes, or done.
+    Yes = 0,
+    /// Asked, and the answer is no.
+    No = 1,
+    /// The command line or a file is wrong.
+    Usage = 2,
+    /// No agent answers.
+    Unreachable = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Check, ask and watch the host sFlow agent.
+#[derive(Parser)]
+#[command(name = "hsflowctl", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Report every problem of a configuration file.
+    Check {
+        /// The file.
+        #[arg(default_value = "/etc/hsflowd.conf")]
+        file: PathBuf,
+    },
+    /// Print configurations.
+    Config {
+        /// Which one.
+        #[arg(value_enum)]
+        which: ConfigText,
+    },
+    /// Print sFlow datagrams.
+    Decode(decode::Source),
+    /// Run an agent of this user and print what it sends.
+    Demo {
+        /// End after this many datagrams.
+        #[arg(long)]
+        count: Option<u64>,
+    },
+    /// Say why something is as it is.
+    Explain {
+        /// What.
+        #[arg(value_enum)]
+        what: Explanation,
+        #[command(flatten)]
+        agent: AgentSocket,
+    },
+    /// Print what would be sent now.
+    Once {
+        /// Configuration.
+        #[arg(short = 'f', long = "config", default_value = "/etc/hsflowd.conf")]
+        config: PathBuf,
+        /// One JSON object a datagram.
+        #[arg(long)]
+        json: bool,
+        /// Where the host's /proc, /sys and /etc are mounted.
+        #[arg(long, default_value = "/")]
+        root: PathBuf,
+    },
+    /// What the running agent does, and what is wrong.
+    Status {
+        /// The snapshot as it is.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        agent: AgentSocket,
+    },
+}
+
+#[derive(clap::Args)]
+struct AgentSocket {
+    /// The agent's control socket.
+    #[arg(long, default_value = "/run/hsflowd/control.sock")]
+    socket: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ConfigText {
+    /// The commented default configuration.
+    Default,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Explanation {
+    /// Why collectors know this host by the address they do.
+    AgentAddress,
+}
+
+/// The program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // clap itself sends help to stdout and errors to stderr.
+            let _ = e.print();
+            return if e.use_stderr() { Exit::Usage } else { Exit::Yes }.into();
+        }
+    };
+    run(cli.command).into()
+}
+
+fn run(command: Command) -> Exit {
+    match command {
+        Command::Check { file } => check::check(&file),
+        Command::Config { which: ConfigText::Default } => print(&crate::config::default_file()),
+        Command::Decode(source) => decode::decode(&source),
+        Command::Demo { count } => demo::demo(count),
+        Command::Explain { what: Explanation::AgentAddress, agent } => {
+            ask(&agent, |snapshot| (explain::agent_address(snapshot), Exit::Yes))
+        }
+        Command::Once { config, json, root } => once::once(&root, &config, json),
+        Command::Status { json, agent } => ask(&agent, |snapshot| {
+            let exit = if snapshot.healthy { Exit::Yes } else { Exit::No };
+            let page = if json {
+                serde_json::to_string(snapshot).unwrap_or_default() + "\n"
+            } else {
+                status::render(snapshot, unix_secs(&Clock::system()))
+            };
+            (page, exit)
+        }),
+    }
+}
+
+fn ask(agent: &AgentSocket, page: impl Fn(&crate::status::snapshot::Snapshot) -> (String, Exit)) -> Exit {
+    match client::read_snapshot(&agent.socket) {
+        Ok(snapshot) => {
+            let (text, exit) = page(&snapshot);
+            print(&text);
+            exit
+        }
+        Err(e) => fail(&e, Exit::Unreachable),
+    }
+}
+
+/// Prints to stdout; a reader that has gone (`| head`) is no error.
+fn print(text: &str) -> Exit {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Ok(()) => Exit::Yes,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Yes,
+        Err(e) => fail(&e, Exit::Usage),
+    }
+}
+
+/// Says on stderr what went wrong.
+fn fail(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
+    eprintln!("hsflowctl: {error}");
+    exit
+}

@@ -1,0 +1,64 @@
+//! Reading the configuration file. In: a path. Out: checked settings with the notes that the log and the status
+//! show, or every problem at once. Rule: a file with errors is refused whole.
+
+use crate::config::{self, Severity, model::Settings};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Settings and what was said about them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Valid settings.
+    pub settings: Settings,
+    /// Warnings and notes, each one line with file, line and column.
+    pub remarks: Vec<String>,
+}
+
+/// The file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It has errors.
+    #[error("{}", lines.join("\n"))]
+    Refused {
+        /// One line an error, with file, line and column.
+        lines: Vec<String>,
+    },
+}
+
+impl LoadError {
+    /// One line for the status: how many problems, and the first.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Refused { lines } if lines.len() > 1 => {
+                format!("{} (and {} more)", lines.first().map_or("", String::as_str), lines.len() - 1)
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Reads and checks a configuration.
+///
+/// # Errors
+/// The file cannot be read, or has at least one error.
+pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let name = path.display().to_string();
+    let parsed = config::parse(&name, &bytes);
+    let lines = |wanted: fn(Severity) -> bool| -> Vec<String> {
+        parsed.problems.iter().filter(|p| wanted(p.severity)).map(|p| p.line(&name)).collect()
+    };
+    match parsed.settings {
+        Some(settings) => Ok(Loaded { settings, remarks: lines(|_| true) }),
+        None => Err(LoadError::Refused { lines: lines(|s| s == Severity::Error) }),
+    }
+}

@@ -1,0 +1,102 @@
+//! The control socket: `hsflowctl status` connects, gets one line of JSON (a [`Snapshot`]), and is done. Nothing is
+//! read from a client. Rules: the snapshot is a value made when somebody connects, so nobody holds the agent's
+//! state; a client that does not read is dropped after a deadline; so are all beyond the limit, and both are counted.
+
+use crate::status::snapshot::Snapshot;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+const MOST_CLIENTS: usize = 16;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The listening socket.
+pub struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+    places: Arc<Semaphore>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The socket cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("control socket {path}: {source}")]
+pub struct ControlError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Control {
+    /// Listens on `path`, replacing the socket of an agent that has gone.
+    ///
+    /// # Errors
+    /// Another agent answers there, or the directory does not permit a socket.
+    pub fn open(path: &Path) -> Result<Self, ControlError> {
+        let error = |source| ControlError { path: path.to_owned(), source };
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(error(io::Error::from(io::ErrorKind::AddrInUse)));
+        }
+        match std::fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(error)?;
+        // Counters of the host are world-readable in /proc; so is this.
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(error)?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            places: Arc::new(Semaphore::new(MOST_CLIENTS)),
+            dropped: Arc::default(),
+        })
+    }
+
+    /// Waits for a client.
+    pub async fn client(&self) -> UnixStream {
+        loop {
+            match self.listener.accept().await {
+                Ok((client, _)) => return client,
+                Err(e) => {
+                    // Out of descriptors, usually: those who wait in the queue can wait longer.
+                    log::debug!(target: "control", "accept: {e}");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    /// Hands a snapshot to a client, in the background.
+    pub fn answer(&self, mut client: UnixStream, snapshot: &Snapshot) {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let Ok(mut line) = serde_json::to_vec(snapshot) else { return };
+        line.push(b'\n');
+        let dropped = Arc::clone(&self.dropped);
+        tokio::spawn(async move {
+            let written = tokio::time::timeout(PATIENCE, client.write_all(&line)).await;
+            if !matches!(written, Ok(Ok(()))) {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            drop(place);
+        });
+    }
+
+    /// Clients that were turned away or did not read.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,54 @@
+//! Who this host is to its collectors: agent address and UUID. In: the interface table, settings, options. Out: the
+//! inputs of the pure elections, which live in `sample::address` and `collect::host`.
+
+use crate::collect::interfaces::{Interface, Kind, Table};
+use crate::config::model::Settings;
+use crate::sample::address::{Candidate, Device, Wish};
+use std::collections::HashSet;
+
+/// What the settings wish for. `agentIP` must be an address here: names are resolved by the caller.
+pub fn wish(settings: &Settings) -> Wish {
+    Wish {
+        ip: settings.agent_ip.as_deref().and_then(|ip| ip.parse().ok()),
+        device: settings.agent_device.clone(),
+        cidrs: settings.agent_cidrs.clone(),
+    }
+}
+
+/// Every address of the host with the facts of its device.
+pub fn candidates(table: &Table) -> Vec<Candidate> {
+    let uplinked = masters_with_uplink(table);
+    let candidate = |(order, address): (usize, &crate::collect::interfaces::Address)| {
+        let interface = table.get(address.if_index)?;
+        Some(Candidate {
+            ip: address.ip,
+            device: device(interface, &uplinked),
+            autoconf: address.autoconf || address.temporary,
+            tentative: address.tentative,
+            secondary: address.secondary,
+            order: u32::try_from(order).unwrap_or(u32::MAX),
+        })
+    };
+    table.addresses().enumerate().filter_map(candidate).collect()
+}
+
+fn device(interface: &Interface, uplinked: &HashSet<u32>) -> Device {
+    Device {
+        if_index: interface.index,
+        name: interface.name.clone(),
+        alias: interface.alias.clone(),
+        up: interface.admin_up,
+        loopback: interface.kind == Kind::Loopback,
+        vlan: interface.kind == Kind::Vlan,
+        container_bridge: interface.kind == Kind::Bridge && !uplinked.contains(&interface.index),
+    }
+}
+
+/// Masters that have a member which leads out of this host. A bridge with none is there for its guests only,
+/// whatever engine made it and whatever it is called.
+fn masters_with_uplink(table: &Table) -> HashSet<u32> {
+    let leads_out = |interface: &&Interface| {
+        matches!(interface.kind, Kind::Physical | Kind::Bond | Kind::Vlan | Kind::Other(_))
+    };
+    table.iter().filter(leads_out).filter_map(|interface| interface.master).collect()
+}

@@ -1,0 +1,29 @@
+//! What the settings say of an interface: is it a switch port, is it tapped, does it send counters, and why. In: the
+//! interface table and settings. Out: the inputs and the answer of `sample::ports`.
+
+use crate::collect::interfaces::{Interface, Kind, Table};
+use crate::config::model::Settings;
+use crate::sample::ports::{Port, sends_counters};
+
+/// Whether `interface` sends counter samples, and why or why not.
+pub fn decide(settings: &Settings, table: &Table, interface: &Interface) -> (bool, &'static str) {
+    let port = Port {
+        loopback: interface.kind == Kind::Loopback,
+        physical: interface.kind == Kind::Physical,
+        switch_port: settings.is_switch_port(&interface.name),
+        bond_of_switch_ports: has_switch_port(settings, table, interface),
+        tapped: settings.is_tapped(&interface.name, interface.speed_bps),
+    };
+    sends_counters(settings.interface_counters, port)
+}
+
+/// A switch port, or a bond of them: not an adaptor of the host itself.
+pub fn is_switch_port(settings: &Settings, table: &Table, interface: &Interface) -> bool {
+    settings.is_switch_port(&interface.name) || has_switch_port(settings, table, interface)
+}
+
+fn has_switch_port(settings: &Settings, table: &Table, bond: &Interface) -> bool {
+    bond.is_bond_master
+        && settings.has_switch_ports()
+        && table.iter().any(|i| i.master == Some(bond.index) && settings.is_switch_port(&i.name))
+}

@@ -1,0 +1,69 @@
+//! The agent's one alarm clock: a timerfd on the monotonic clock that the runtime waits for. Rule: one deadline,
+//! one wake-up. (A runtime's timer wheel wakes up several times on the way to a far deadline.)
+
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use std::io;
+use std::time::{Duration, Instant};
+use tokio::io::unix::AsyncFd;
+
+/// Wakes its one waiter at a deadline.
+pub struct Timer {
+    fd: AsyncFd<TimerFd>,
+    armed_for: Option<Instant>,
+}
+
+impl Timer {
+    /// A timer that is not set.
+    ///
+    /// # Errors
+    /// No file descriptor was to be had.
+    pub fn new() -> io::Result<Self> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        Ok(Self { fd: AsyncFd::new(fd)?, armed_for: None })
+    }
+
+    /// Sets the deadline; `None` sleeps until something else happens.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn set(&mut self, deadline: Option<Instant>, now: Instant) -> io::Result<()> {
+        if self.armed_for == deadline {
+            return Ok(());
+        }
+        match deadline {
+            Some(at) => {
+                // No time at all would switch the timer off.
+                let ahead = at.saturating_duration_since(now).max(Duration::from_nanos(1));
+                let once = Expiration::OneShot(TimeSpec::from_duration(ahead));
+                self.fd.get_ref().set(once, TimerSetTimeFlags::empty())?;
+            }
+            None => self.fd.get_ref().unset()?,
+        }
+        self.armed_for = deadline;
+        Ok(())
+    }
+
+    /// Waits for the deadline.
+    ///
+    /// # Errors
+    /// The runtime cannot wait for file descriptors any more.
+    pub async fn expired(&mut self) -> io::Result<()> {
+        loop {
+            let mut ready = self.fd.readable().await?;
+            let mut count = [0; 8];
+            // `TimerFd::wait` would spin on EAGAIN: the descriptor does not block.
+            match nix::unistd::read(self.fd.get_ref(), &mut count) {
+                Ok(_) => {
+                    self.armed_for = None;
+                    // The next read would only say EAGAIN: one system call less for each wake-up.
+                    ready.clear_ready();
+                    return Ok(());
+                }
+                Err(nix::Error::EAGAIN) => ready.clear_ready(),
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}

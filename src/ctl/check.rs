@@ -1,0 +1,24 @@
+//! `hsflowctl check`: the agent's own reading of a configuration file, printed for people.
+
+use super::{Exit, fail, print};
+use std::path::Path;
+
+/// Reports every problem of `file`; yes where the agent would run with it.
+pub(super) fn check(file: &Path) -> Exit {
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(e) => return fail(&format!("{}: {e}", file.display()), Exit::Usage),
+    };
+    let name = file.display().to_string();
+    let parsed = crate::config::parse(&name, &text);
+    for problem in &parsed.problems {
+        print(&(problem.render(&name, &text) + "\n"));
+    }
+    match parsed.settings {
+        Some(_) => print(&format!("{name}: accepted\n")),
+        None => {
+            print(&format!("{name}: refused\n"));
+            Exit::No
+        }
+    }
+}

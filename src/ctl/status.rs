@@ -1,0 +1,150 @@
+//! `hsflowctl status`: the snapshot as a page of text. In: a [`Snapshot`]. Out: text. Pure, so that a test can
+//! read the page.
+
+use crate::status::registry::State;
+use crate::status::snapshot::{Collector, Interface, Snapshot};
+use std::fmt::Write;
+
+/// The whole page. `now_unix` dates the transitions.
+pub fn render(snapshot: &Snapshot, now_unix: u64) -> String {
+    let mut page = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_page(&mut page, snapshot, now_unix);
+    page
+}
+
+fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Result {
+    let a = &s.agent;
+    let health = if s.healthy { "healthy" } else { "DEGRADED" };
+    writeln!(page, "hsflowd {} {health}, pid {}, up {}", a.program, a.pid, duration(a.uptime_secs))?;
+    match &a.address {
+        Some(address) => writeln!(page, "agent      {address}, sub-agent {} ({})", a.sub_agent_id, a.address_reason)?,
+        None => writeln!(page, "agent      NO ADDRESS, nothing is sent: {}", a.address_reason)?,
+    }
+    writeln!(page, "host       {}, uuid {} ({})", a.hostname, a.uuid, a.uuid_reason)?;
+    let c = &s.settings;
+    writeln!(
+        page,
+        "settings   {} revision {}: polling {} s, datagramBytes {}, headerBytes {}, interfaceCounters {}",
+        c.file, c.revision, c.polling_secs, c.datagram_bytes, c.header_bytes, c.interface_counters
+    )?;
+    for feature in &c.inactive {
+        writeln!(page, "           {feature}")?;
+    }
+    s.collectors.iter().try_for_each(|c| write_collector(page, c))?;
+    for component in &s.components {
+        let (word, reason) = match &component.state {
+            State::Running => ("running", ""),
+            State::Disabled => ("disabled", ""),
+            State::Degraded { reason } => ("DEGRADED", reason.as_str()),
+            State::Unavailable { reason } => ("unavailable", reason.as_str()),
+        };
+        let since = duration(now_unix.saturating_sub(component.since));
+        writeln!(page, "component  {} {word} for {since} {reason}", component.name)?;
+    }
+    s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
+    let t = s.telemetry;
+    writeln!(page, "sent       {} datagrams, {} counter samples", t.datagrams, t.counter_samples)?;
+    writeln!(
+        page,
+        "cost       {} ms CPU, {} KiB peak resident, {} sleeps",
+        s.cost.cpu_ms, s.cost.peak_rss_kib, s.cost.sleeps
+    )
+}
+
+fn write_collector(page: &mut String, c: &Collector) -> std::fmt::Result {
+    let last = match c.last_send_secs_ago {
+        Some(secs) => format!("last {} ago", duration(secs)),
+        None => "nothing sent yet".to_owned(),
+    };
+    write!(page, "collector  {}: {} datagrams, {} bytes, {last}", c.name, c.datagrams, c.bytes)?;
+    if c.errors > 0 {
+        write!(page, ", {} errors, last: {}", c.errors, c.last_error.as_deref().unwrap_or("unknown"))?;
+    }
+    writeln!(page)
+}
+
+fn write_interface(page: &mut String, i: &Interface) -> std::fmt::Result {
+    let admin = if i.admin_up { "up" } else { "down" };
+    let oper = if i.oper_up { "up" } else { "down" };
+    let speed = i.speed_bps.map_or("speed unknown".to_owned(), speed);
+    writeln!(
+        page,
+        "interface  {} {} {} admin {admin} link {oper} {speed}, {} counter samples ({})",
+        i.index, i.name, i.kind, i.counter_samples, i.counters_reason
+    )
+}
+
+/// Bits per second in the largest unit that loses nothing.
+fn speed(bps: u64) -> String {
+    for (unit, name) in [(1_000_000_000, "Gb/s"), (1_000_000, "Mb/s"), (1000, "kb/s")] {
+        if bps >= unit && bps.is_multiple_of(unit / 10) {
+            return match (bps / unit, bps % unit / (unit / 10)) {
+                (whole, 0) => format!("{whole} {name}"),
+                (whole, tenth) => format!("{whole}.{tenth} {name}"),
+            };
+        }
+    }
+    format!("{bps} b/s")
+}
+
+/// Seconds as the largest two units.
+fn duration(secs: u64) -> String {
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3600 => format!("{} min {} s", secs / 60, secs % 60),
+        3600..86400 => format!("{} h {} min", secs / 3600, secs % 3600 / 60),
+        _ => format!("{} d {} h", secs / 86400, secs % 86400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::registry::Component;
+
+    fn snapshot() -> Snapshot {
+        Snapshot {
+            version: 1,
+            healthy: false,
+            agent: Default::default(),
+            settings: Default::default(),
+            collectors: vec![Collector {
+                name: "192.0.2.1 6343".into(),
+                errors: 3,
+                last_error: Some("Network is unreachable".into()),
+                ..Collector::default()
+            }],
+            components: vec![Component { name: "disk".into(), state: State::degraded("no sda"), since: 40 }],
+            interfaces: vec![Interface {
+                index: 7,
+                name: "swp1".into(),
+                speed_bps: Some(2_500_000_000),
+                ..Interface::default()
+            }],
+            telemetry: Default::default(),
+            cost: Default::default(),
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_on_the_page_with_its_reason() {
+        let page = render(&snapshot(), 100);
+        for words in [
+            "DEGRADED",
+            "NO ADDRESS, nothing is sent",
+            "3 errors, last: Network is unreachable",
+            "component  disk DEGRADED for 1 min 0 s no sda",
+            "swp1",
+            "2.5 Gb/s",
+        ] {
+            assert!(page.contains(words), "{words}\n{page}");
+        }
+    }
+
+    #[test]
+    fn speeds_and_durations_are_short_and_true() {
+        assert_eq!([10_000_000_000, 100_000_000, 9600].map(speed), ["10 Gb/s", "100 Mb/s", "9.6 kb/s"]);
+        assert_eq!([59, 61, 7260, 90_000].map(duration), ["59 s", "1 min 1 s", "2 h 1 min", "1 d 1 h"]);
+    }
+}

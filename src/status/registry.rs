@@ -1,0 +1,150 @@
+//! The state of each component, and since when. In: what the agent finds on each poll. Out: one log line for each
+//! *transition* (never for a repetition), and the list that `hsflowctl status` prints.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How a component is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum State {
+    /// It does its work.
+    Running,
+    /// It does part of its work, or none while it keeps trying.
+    Degraded {
+        /// What is wrong, with the object's name and the system's error.
+        reason: String,
+    },
+    /// It cannot work here and is not expected to: no fault, but said.
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// The configuration switches it off.
+    Disabled,
+}
+
+impl State {
+    /// A degraded state with this reason.
+    pub fn degraded(reason: impl ToString) -> Self {
+        Self::Degraded { reason: reason.to_string() }
+    }
+
+    /// Running where all went well, degraded with the problems (joined) where not.
+    pub fn from_problems<T: ToString>(problems: &[T]) -> Self {
+        if problems.is_empty() {
+            return Self::Running;
+        }
+        Self::degraded(problems.iter().map(T::to_string).collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// A component's entry in the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// The same word as in the log and in the manual.
+    pub name: String,
+    /// How it is.
+    #[serde(flatten)]
+    pub state: State,
+    /// Unix seconds of the last transition.
+    pub since: u64,
+}
+
+/// All components by name.
+#[derive(Debug, Default)]
+pub struct Registry {
+    components: BTreeMap<String, (State, u64)>,
+}
+
+impl Registry {
+    /// Notes a component's state. Logs and dates it only where it differs from the last one.
+    pub fn set(&mut self, name: &str, state: State, now_unix: u64) {
+        match self.components.get_mut(name) {
+            Some((old, _)) if *old == state => {}
+            Some(entry) => {
+                log_transition(name, &state, true);
+                *entry = (state, now_unix);
+            }
+            None => {
+                log_transition(name, &state, false);
+                self.components.insert(name.to_owned(), (state, now_unix));
+            }
+        }
+    }
+
+    /// Forgets a component, such as a collector that the configuration no longer names.
+    pub fn remove(&mut self, name: &str) {
+        self.components.remove(name);
+    }
+
+    /// Forgets every component whose name begins with `prefix` and that `keep` refuses.
+    pub fn retain(&mut self, prefix: &str, keep: impl Fn(&str) -> bool) {
+        self.components.retain(|name, _| !name.starts_with(prefix) || keep(name));
+    }
+
+    /// All components, by name.
+    pub fn list(&self) -> Vec<Component> {
+        self.components
+            .iter()
+            .map(|(name, (state, since))| Component { name: name.clone(), state: state.clone(), since: *since })
+            .collect()
+    }
+
+    /// True while nothing is degraded.
+    pub fn healthy(&self) -> bool {
+        self.components.values().all(|(state, _)| !matches!(state, State::Degraded { .. }))
+    }
+}
+
+fn log_transition(name: &str, state: &State, known: bool) {
+    match state {
+        State::Running if known => log::info!(target: "status", "{name} recovered"),
+        State::Running | State::Disabled => log::debug!(target: "status", "{name} {state:?}"),
+        State::Degraded { reason } => log::warn!(target: "status", "{name} degraded: {reason}"),
+        State::Unavailable { reason } => log::info!(target: "status", "{name} unavailable: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_state_keeps_its_first_date() {
+        let mut registry = Registry::default();
+        registry.set("memory", State::degraded("no /proc/meminfo"), 10);
+        registry.set("memory", State::degraded("no /proc/meminfo"), 20);
+        assert_eq!(registry.list()[0].since, 10);
+        assert!(!registry.healthy());
+        registry.set("memory", State::Running, 30);
+        assert_eq!((registry.list()[0].since, registry.healthy()), (30, true));
+    }
+
+    #[test]
+    fn unavailable_and_disabled_are_healthy() {
+        let mut registry = Registry::default();
+        registry.set("a", State::Unavailable { reason: "no module".into() }, 1);
+        registry.set("b", State::Disabled, 1);
+        assert!(registry.healthy());
+    }
+
+    #[test]
+    fn only_the_named_family_is_forgotten() {
+        let mut registry = Registry::default();
+        for name in ["collector a", "collector b", "memory"] {
+            registry.set(name, State::Running, 1);
+        }
+        registry.retain("collector ", |name| name == "collector b");
+        let names: Vec<_> = registry.list().into_iter().map(|c| c.name).collect();
+        assert_eq!(names, ["collector b", "memory"]);
+    }
+
+    #[test]
+    fn a_component_reads_back_from_its_json() {
+        let component =
+            Component { name: "auto".into(), state: State::degraded("read-only file system"), since: 7 };
+        let json = serde_json::to_string(&component).unwrap();
+        assert_eq!(serde_json::from_str::<Component>(&json).unwrap(), component);
+    }
+}

@@ -1,0 +1,129 @@
+//! The contract between the agent and `hsflowctl`: one JSON object a line, with a version. Fields may be added
+//! within a version; a field that changes its meaning raises it.
+
+use super::registry::Component;
+use super::telemetry::Telemetry;
+use serde::{Deserialize, Serialize};
+
+/// The version that this build writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Everything `hsflowctl status` knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// [`VERSION`].
+    pub version: u32,
+    /// False while any component is degraded.
+    pub healthy: bool,
+    /// The process and its identity.
+    pub agent: Agent,
+    /// What it was told.
+    pub settings: SettingsInForce,
+    /// Where datagrams go.
+    pub collectors: Vec<Collector>,
+    /// Every component's state.
+    pub components: Vec<Component>,
+    /// Every interface the kernel has.
+    pub interfaces: Vec<Interface>,
+    /// The agent's own counters.
+    pub telemetry: Telemetry,
+    /// What the agent costs.
+    pub cost: Cost,
+}
+
+/// The process and its identity in the sFlow stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Version of the program.
+    pub program: String,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since its start.
+    pub uptime_secs: u64,
+    /// The agent address in every datagram; none while there is no usable address (then nothing is sent).
+    pub address: Option<String>,
+    /// The device that has it.
+    pub device: Option<String>,
+    /// Why this address.
+    pub address_reason: String,
+    /// Sub-agent id of the datagrams.
+    pub sub_agent_id: u32,
+    /// Host UUID, hyphenated.
+    pub uuid: String,
+    /// Where the UUID comes from.
+    pub uuid_reason: String,
+    /// The host's name.
+    pub hostname: String,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsInForce {
+    /// The configuration file.
+    pub file: String,
+    /// Rises by one with each accepted change.
+    pub revision: u64,
+    /// Seconds between counter samples of one source.
+    pub polling_secs: u32,
+    /// Global 1-in-N.
+    pub sampling: u32,
+    /// Packet header bytes.
+    pub header_bytes: u32,
+    /// Most bytes in a datagram.
+    pub datagram_bytes: u32,
+    /// Which interfaces send counters: `sampled`, `physical` or `all`.
+    pub interface_counters: String,
+    /// Where the settings of sub-agents are written.
+    pub auto_file: String,
+    /// Features that the file names and this version does not have.
+    pub inactive: Vec<String>,
+}
+
+/// One collector.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collector {
+    /// As configured: address or name, port, device, namespace.
+    pub name: String,
+    /// Datagrams that the kernel took.
+    pub datagrams: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Datagrams that it refused.
+    pub errors: u64,
+    /// The last error's text.
+    pub last_error: Option<String>,
+    /// Seconds since the last datagram that the kernel took.
+    pub last_send_secs_ago: Option<u64>,
+}
+
+/// One interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// ifIndex.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// `physical`, `veth`, `bridge` …
+    pub kind: String,
+    /// Administratively up.
+    pub admin_up: bool,
+    /// Operationally up.
+    pub oper_up: bool,
+    /// Bits per second, where known.
+    pub speed_bps: Option<u64>,
+    /// Counter samples sent.
+    pub counter_samples: u64,
+    /// Why counters are or are not sent.
+    pub counters_reason: String,
+}
+
+/// What the agent costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// CPU time in user and kernel, milliseconds.
+    pub cpu_ms: u64,
+    /// Most resident memory so far, KiB.
+    pub peak_rss_kib: u64,
+    /// Times that the agent went to sleep of its own accord.
+    pub sleeps: u64,
+}

@@ -1,0 +1,88 @@
+//! What is known of each collector, as plain values for `hsflowctl status` and metrics.
+//!
+//! In: the counting done by the collectors. Out: [`CollectorStatus`]. The rule kept: every datagram is in exactly one
+//! of `datagrams` and `lost`; the other numbers say what went wrong, including what happened to datagrams that the
+//! kernel had accepted.
+
+use nix::errno::Errno;
+use serde::Serialize;
+
+/// One collector at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CollectorStatus {
+    /// Address or name as configured.
+    pub host: String,
+    /// UDP port.
+    pub port: u16,
+    /// Device that datagrams leave by, if configured.
+    pub device: Option<String>,
+    /// Network namespace that datagrams leave from, if configured.
+    pub namespace: Option<String>,
+    /// The address in use; `None` while a name is unresolved.
+    pub address: Option<String>,
+    /// Whether it works.
+    #[serde(flatten)]
+    pub state: State,
+    /// Totals since it was first configured.
+    pub counts: Counts,
+    /// The newest error, also when it is over.
+    pub last_error: Option<String>,
+    /// Age of `last_error` in seconds.
+    pub last_error_secs_ago: Option<u64>,
+    /// Seconds since the kernel last accepted a datagram.
+    pub last_success_secs_ago: Option<u64>,
+}
+
+/// Whether a collector gets its datagrams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum State {
+    /// Nothing is known to be wrong.
+    Running,
+    /// The first lookup of the host name is under way.
+    Resolving,
+    /// Datagrams are lost, or reported as refused by the far end; it is being retried.
+    Degraded {
+        /// Why, in one clause.
+        reason: String,
+    },
+}
+
+/// Totals of one collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Datagrams that the kernel accepted.
+    pub datagrams: u64,
+    /// Their UDP payload in bytes.
+    pub bytes: u64,
+    /// Datagrams that were not sent, for any reason.
+    pub lost: u64,
+    /// Errors: the far end has no listener (ECONNREFUSED; tells of an earlier datagram).
+    pub refused: u64,
+    /// Errors: the socket's or the device's buffer was full (EAGAIN, ENOBUFS).
+    pub buffer_full: u64,
+    /// Errors: no route, no neighbour, network down.
+    pub unreachable: u64,
+    /// Errors: forbidden by a local firewall or missing capability (EPERM, EACCES).
+    pub denied: u64,
+    /// Errors: the datagram is too long for the path (EMSGSIZE).
+    pub too_big: u64,
+    /// Errors: all others.
+    pub other: u64,
+}
+
+impl Counts {
+    /// Counts one error by its kind.
+    pub(super) fn count(&mut self, errno: Option<Errno>) {
+        *match errno {
+            Some(Errno::ECONNREFUSED) => &mut self.refused,
+            Some(Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM) => &mut self.buffer_full,
+            Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN) => {
+                &mut self.unreachable
+            }
+            Some(Errno::EPERM | Errno::EACCES) => &mut self.denied,
+            Some(Errno::EMSGSIZE) => &mut self.too_big,
+            _ => &mut self.other,
+        } += 1;
+    }
+}

@@ -1,0 +1,217 @@
+//! The polling schedule: which data sources send their counters in which second.
+//!
+//! In: the data sources that exist, and the polling interval. Out: the sources that are due in a given second, and the
+//! next second in which any is. The rule kept: every source is due exactly once in any `interval` consecutive
+//! seconds, always in the same place of the cycle, so that collectors see evenly spaced samples and thousands of
+//! interfaces do not fall due together. The place is a hash of the source, not a random number: it survives restarts,
+//! reloads and the coming and going of other sources.
+//!
+//! Seconds are those of a monotonic clock, which starts at boot. With wall-clock seconds all hosts of a site would
+//! send their host sample (always `2:1`) at the same moment.
+
+use crate::sflow::ids::DataSource;
+use std::collections::HashMap;
+
+/// Data sources by the second of the cycle in which they are due.
+#[derive(Clone, Debug, Default)]
+pub struct Schedule {
+    /// One list per second of the interval; empty when the interval is 0.
+    slots: Vec<Vec<DataSource>>,
+    /// Every member and its place within its slot, so that removing does not search.
+    members: HashMap<DataSource, usize>,
+}
+
+impl Schedule {
+    /// An empty schedule; `interval_secs` 0 means that nothing is ever due.
+    pub fn new(interval_secs: u32) -> Self {
+        let mut schedule = Self::default();
+        schedule.set_interval(interval_secs);
+        schedule
+    }
+
+    /// Seconds between two polls of one source.
+    pub fn interval_secs(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many sources are scheduled.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether no source is scheduled.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether this source is scheduled.
+    pub fn contains(&self, source: DataSource) -> bool {
+        self.members.contains_key(&source)
+    }
+
+    /// Adds a source; false if it is there already.
+    pub fn insert(&mut self, source: DataSource) -> bool {
+        if self.contains(source) {
+            return false;
+        }
+        let place = match self.slot_mut(source) {
+            Some(slot) => {
+                slot.push(source);
+                slot.len() - 1
+            }
+            None => 0,
+        };
+        self.members.insert(source, place);
+        true
+    }
+
+    /// Takes a source out; false if it was not there.
+    pub fn remove(&mut self, source: DataSource) -> bool {
+        let Some(place) = self.members.remove(&source) else { return false };
+        let moved = self.slot_mut(source).and_then(|slot| {
+            slot.swap_remove(place);
+            slot.get(place).copied()
+        });
+        if let Some(moved) = moved {
+            self.members.insert(moved, place);
+        }
+        true
+    }
+
+    /// Changes the interval; members stay. Costs one pass over the members.
+    pub fn set_interval(&mut self, interval_secs: u32) {
+        if interval_secs == self.interval_secs() {
+            return;
+        }
+        let sources: Vec<_> = self.members.drain().map(|(source, _)| source).collect();
+        self.slots = vec![Vec::new(); interval_secs as usize];
+        for source in sources {
+            self.insert(source);
+        }
+    }
+
+    /// The sources due in this second.
+    pub fn due(&self, second: u64) -> impl Iterator<Item = DataSource> + '_ {
+        self.slot(second).into_iter().flatten().copied()
+    }
+
+    /// The first second after this one in which a source is due; `None` if none ever is.
+    pub fn next_after(&self, second: u64) -> Option<u64> {
+        (1..=self.slots.len() as u64)
+            .map(|ahead| second.saturating_add(ahead))
+            .find(|&later| self.slot(later).is_some_and(|slot| !slot.is_empty()))
+    }
+
+    fn slot(&self, second: u64) -> Option<&Vec<DataSource>> {
+        let cycle = self.slots.len() as u64;
+        self.slots.get(usize::try_from(second.checked_rem(cycle)?).ok()?)
+    }
+
+    fn slot_mut(&mut self, source: DataSource) -> Option<&mut Vec<DataSource>> {
+        let at = spread(source).checked_rem(self.interval_secs())?;
+        self.slots.get_mut(at as usize)
+    }
+}
+
+/// 32-bit FNV-1a over class and index. FNV alone leaves the low bits of neighbouring indexes related, and a modulo
+/// looks at just those bits; the closing multiply-and-shift rounds (those of MurmurHash3) spread them.
+fn spread(source: DataSource) -> u32 {
+    let bytes = source.class.to_be_bytes().into_iter().chain(source.index.to_be_bytes());
+    let mut hash =
+        bytes.fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn interfaces(first: u32, count: u32, interval: u32) -> Schedule {
+        let mut schedule = Schedule::new(interval);
+        (first..first + count).for_each(|index| assert!(schedule.insert(DataSource::interface(index))));
+        schedule
+    }
+
+    /// Chi-square of the slot sizes against an even spread.
+    fn chi_square(schedule: &Schedule) -> f64 {
+        let slots = u64::from(schedule.interval_secs());
+        let expected = schedule.len() as f64 / slots as f64;
+        (0..slots).map(|s| (schedule.due(s).count() as f64 - expected).powi(2) / expected).sum()
+    }
+
+    #[test]
+    fn consecutive_interface_numbers_spread_evenly_over_the_interval() {
+        // 99.9 % quantile of chi-square with 19 degrees of freedom: 43.8.
+        for (first, count) in [(1, 1000), (1, 4000), (2, 1000), (100_000, 4000)] {
+            let chi = chi_square(&interfaces(first, count, 20));
+            assert!(chi < 43.8, "{count} interfaces from {first}: {chi}");
+        }
+    }
+
+    #[test]
+    fn interval_zero_makes_nothing_due_and_keeps_the_members() {
+        let mut schedule = interfaces(1, 10, 20);
+        schedule.set_interval(0);
+        assert_eq!((schedule.len(), schedule.next_after(7)), (10, None));
+        assert_eq!((0..100).map(|s| schedule.due(s).count()).sum::<usize>(), 0);
+        assert!(schedule.insert(DataSource::HOST) && schedule.remove(DataSource::interface(3)));
+        schedule.set_interval(5);
+        assert_eq!((0..5).map(|s| schedule.due(s).count()).sum::<usize>(), 10);
+    }
+
+    #[test]
+    fn a_lone_source_is_next_due_one_interval_later() {
+        let mut schedule = Schedule::new(30);
+        schedule.insert(DataSource::HOST);
+        let first = schedule.next_after(1_000_000).unwrap();
+        assert_eq!(schedule.due(first).collect::<Vec<_>>(), [DataSource::HOST]);
+        assert_eq!(schedule.next_after(first), Some(first + 30));
+    }
+
+    #[test]
+    fn a_source_keeps_its_second_when_others_come_and_go() {
+        let alone = interfaces(7, 1, 20).next_after(0);
+        let mut crowd = interfaces(1, 500, 20);
+        (1..=500).filter(|&i| i != 7).for_each(|i| assert!(crowd.remove(DataSource::interface(i))));
+        assert_eq!(crowd.next_after(0), alone);
+    }
+
+    fn arb_source() -> impl Strategy<Value = DataSource> {
+        (0_u32..4, 0_u32..50).prop_map(|(class, index)| DataSource { class, index })
+    }
+
+    proptest! {
+        #[test]
+        fn each_member_is_due_once_in_any_interval_whatever_happened_before(
+            changes in prop::collection::vec((any::<bool>(), arb_source()), 0..200),
+            intervals in prop::collection::vec(1_u32..400, 1..4),
+            start in 0_u64..1 << 40,
+        ) {
+            let mut schedule = Schedule::new(intervals[0]);
+            let mut model = std::collections::BTreeSet::new();
+            for (n, (add, source)) in changes.into_iter().enumerate() {
+                if add {
+                    prop_assert_eq!(schedule.insert(source), model.insert(source));
+                } else {
+                    prop_assert_eq!(schedule.remove(source), model.remove(&source));
+                }
+                schedule.set_interval(intervals[n % intervals.len()]);
+            }
+            let mut seen = BTreeMap::new();
+            let end = start + u64::from(schedule.interval_secs());
+            (start..end).flat_map(|s| schedule.due(s)).for_each(|d| *seen.entry(d).or_insert(0) += 1);
+            prop_assert_eq!(seen, model.iter().map(|&d| (d, 1)).collect());
+        }
+
+        #[test]
+        fn the_next_second_is_the_first_occupied_one(count in 0_u32..30, interval in 1_u32..100, now in 0_u64..1000) {
+            let schedule = interfaces(1, count, interval);
+            let searched = (now + 1..=now + u64::from(interval)).find(|&s| schedule.due(s).next().is_some());
+            prop_assert_eq!(schedule.next_after(now), searched);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+# Every target installs the Debian packages it needs, only where they are absent.
+.PHONY: help run build test lint check fuzz bench bench-check test-vm test-long footprint clean
+SHELL := /bin/bash
+FUZZ_SECS ?= 10
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+run: build ## build, start the agent with a demonstration configuration (no root), print its datagrams; Ctrl-C ends it
+	target/release/hsflowctl demo
+
+build: ## release programs in target/release
+	tests/install.sh build
+	cargo build --release --locked
+
+test: ## everything, at sizes for 30 minutes on 2 cores
+	tests/install.sh build test vm
+	$(MAKE) --no-print-directory lint check fuzz bench-check test-vm
+
+lint: ## format and clippy, where this toolchain has them
+	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; else echo "lint: no rustfmt here, format not checked"; fi
+	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --all-targets --locked -- -D warnings; else echo "lint: no clippy here, lints not checked"; fi
+
+check: ## cargo's own tests
+	cargo test --locked
+
+fuzz: ## every fuzz target for FUZZ_SECS, from the stored corpus
+	tests/fuzz.sh $(FUZZ_SECS)
+
+bench: ## benchmarks, measured
+	cargo bench --locked --bench '*'
+
+bench-check: ## benchmarks, each run once
+	@if grep -q '^\[\[bench\]\]' Cargo.toml; then cargo test --locked --bench '*'; else echo "bench-check: there is no benchmark yet"; fi
+
+test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
+	tests/install.sh build vm
+	cargo build --locked --bins
+	tests/vm/run
+
+test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed
+	tests/install.sh build test vm
+	tests/long.sh
+
+footprint: build ## size of the programs, and memory of a running agent
+	tests/footprint.sh
+
+clean: ## remove what was built here (not the machines in ~/.cache/hsflowd-vmrig)
+	cargo clean
+	rm -rf tests/fuzz/target

@@ -1,0 +1,45 @@
+#!/bin/bash
+# install.sh build|test|vm ...: Debian packages that the named steps need, only those that are absent.
+# As root, or with sudo. Needs no network when nothing is missing.
+set -eu
+rust=1.95   # Cargo.toml's rust-version
+
+build="gcc libc6-dev make ca-certificates"
+# collectors and analysers that read our datagrams; g++ is for libFuzzer; the rest is asked about by tests
+test="nfdump-sflow pmacct tshark ethtool iproute2 util-linux procps strace man-db groff-base jq python3 g++"
+# tools that put a guest together, and QEMU
+vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+rust_is_new_enough() {
+  local have; have=$(cargo --version 2>/dev/null) || return 1
+  have=${have#cargo }
+  [ "$(printf '%s\n' $rust "${have%% *}" | sort -V | head -n 1)" = $rust ]
+}
+
+wanted=
+for step; do
+  case $step in
+    build) wanted="$wanted $build"; rust_is_new_enough || wanted="$wanted cargo-web rustc-web" ;;
+    test) wanted="$wanted $test"; if installed cargo-web; then wanted="$wanted rustfmt-web rust-web-clippy"; fi ;;
+    vm) wanted="$wanted $vm" ;;
+    *) echo "usage: $0 build|test|vm ..." >&2; exit 2 ;;
+  esac
+done
+missing=
+for p in $wanted; do installed "$p" || missing="$missing $p"; done
+[ -n "$missing" ] || exit 0
+case $missing in *cargo-web*) if command -v rustup >/dev/null; then
+  echo "install.sh: the toolchain is older than $rust, and it is rustup's to renew: rustup update stable" >&2; exit 1
+fi ;; esac
+
+command -v apt-get >/dev/null || { echo "install.sh: not a Debian system; please install:$missing" >&2; exit 1; }
+root=
+[ "$(id -u)" = 0 ] || { command -v sudo >/dev/null || { echo "install.sh: as root, please: apt-get install$missing" >&2; exit 1; }; root=sudo; }
+apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >/dev/null; }
+echo "install.sh: installing$missing"
+apt update || apt update
+case $missing in *tshark*) # capturing as an ordinary user is not wanted, and nobody is there to answer
+  echo wireshark-common wireshark-common/install-setuid boolean false | $root debconf-set-selections ;; esac
+# shellcheck disable=SC2086  # a list of words
+apt install -y --no-install-recommends $missing || { apt update; apt install -y --no-install-recommends $missing; }

@@ -1,0 +1,26 @@
+#!/bin/bash
+# long.sh: all tests at full size, and their dated result in tests/RESULTS.md. Long cargo tests are marked #[ignore];
+# scripts look at HSFLOW_LONG.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export HSFLOW_LONG=1
+log=$(mktemp); trap 'rm -f "$log"' EXIT
+failed=0
+step() { # name, command: runs it, notes its result and the lines that count
+  local name=$1 start=$SECONDS result=passed; shift
+  echo "== $name"
+  "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
+  { printf '\n%s: %s, %d s\n\n' "$name" $result $((SECONDS - start))
+    grep -E '^(test result:|PASS|FAIL|     Running)' "$log" | sed 's/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
+}
+cat > tests/RESULTS.md <<HEAD
+# Results of \`make test-long\`
+
+$(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes'), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(rustc --version | cut -d' ' -f1,2).
+HEAD
+step "lints" make --no-print-directory lint
+step "tests" cargo test --locked -- --include-ignored
+step "fuzzing, 10 minutes a target" tests/fuzz.sh 600
+step "benchmarks" make --no-print-directory bench-check
+step "machines" make --no-print-directory test-vm
+exit $failed

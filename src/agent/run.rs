@@ -1,0 +1,94 @@
+//! The event loop: one thread, one place that waits. In: the alarm clock, interface notifications, signals, clients of
+//! the control socket, answers to name lookups. Out: calls of [`Agent`]. Rule: between deadlines the agent sleeps.
+
+use super::control::Control;
+use super::daemon::Agent;
+use super::exit::Exit;
+use super::report;
+use super::service::Service;
+use super::timer::Timer;
+use std::io;
+use std::os::fd::AsFd;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that mean something.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+    user1: Signal,
+    user2: Signal,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+        })
+    }
+}
+
+/// Runs the agent until it is told to end.
+///
+/// # Errors
+/// The runtime cannot wait for something it must wait for.
+pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exit> {
+    let mut signals = Signals::catch()?;
+    let mut timer = Timer::new()?;
+    let news = agent.measures.interfaces.as_fd().try_clone_to_owned()?;
+    let news = AsyncFd::with_interest(news, Interest::READABLE)?;
+    let mut service = Service::new(agent.host.clock.now());
+    agent.begin();
+    service.ready(&agent.status_line());
+    loop {
+        let now = agent.host.clock.now();
+        let wake = agent.next_wake();
+        service.beat(now, wake);
+        service.status(&agent.status_line());
+        if agent.exceeds_memory_limit() {
+            return Ok(Exit::Software);
+        }
+        timer.set(Some(service.next_beat().map_or(wake, |beat| wake.min(beat))), now)?;
+        tokio::select! {
+            expired = timer.expired() => {
+                expired?;
+                agent.on_time();
+            }
+            ready = news.readable() => {
+                agent.on_interfaces();
+                ready?.clear_ready();
+            }
+            () = agent.collectors.answered() => agent.on_lookup(),
+            client = client(control) => {
+                let now = agent.host.clock.now();
+                let snapshot = report::snapshot(agent, now);
+                client.0.answer(client.1, &snapshot);
+            }
+            _ = signals.hangup.recv() => {
+                service.reloading();
+                agent.reload();
+                service.ready(&agent.status_line());
+            }
+            _ = signals.user1.recv() => agent.log_telemetry(),
+            _ = signals.user2.recv() => crate::log::raise_verbosity(),
+            _ = signals.interrupt.recv() => break,
+            _ = signals.terminate.recv() => break,
+        }
+    }
+    service.stopping();
+    Ok(Exit::Ok)
+}
+
+/// Waits for a client; for ever where there is no socket.
+async fn client(control: Option<&Control>) -> (&Control, tokio::net::UnixStream) {
+    match control {
+        Some(control) => (control, control.client().await),
+        None => std::future::pending().await,
+    }
+}

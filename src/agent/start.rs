@@ -1,0 +1,148 @@
+//! From the command line to a running agent. In: options. Out: an exit status. Order: log, configuration, process
+//! id file, daemon, parts, privileges, loop; so that what can be wrong is said while somebody still looks.
+
+use super::args::{self, Action, Options, USAGE};
+use super::configuration::{self, LoadError, Loaded};
+use super::control::Control;
+use super::daemon::Agent;
+use super::exit::Exit;
+use super::pid_file::PidFile;
+use super::privileges;
+use super::run;
+use crate::host::Host;
+use crate::log::{self as logging, Destination};
+use crate::status::registry::State;
+use std::ffi::OsString;
+use std::os::linux::fs::MetadataExt;
+
+/// The program: arguments without its name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    match args::parse(arguments) {
+        Ok(Action::Run(options)) => start(*options),
+        Ok(Action::Version) => {
+            println!("hsflowd version {}", env!("CARGO_PKG_VERSION"));
+            Exit::Ok
+        }
+        Ok(Action::Help) => {
+            print!("{USAGE}");
+            Exit::Ok
+        }
+        Err(e) => {
+            eprintln!("hsflowd: {e}\n{USAGE}");
+            Exit::Usage
+        }
+    }
+}
+
+fn start(options: Options) -> Exit {
+    let verbosity = options.verbosity;
+    let destination = destination(&options);
+    if let Err(e) = logging::start(&destination, verbosity) {
+        eprintln!("hsflowd: log {destination:?}: {e}");
+        return Exit::NoPermission;
+    }
+    for why in &options.ignored {
+        log::info!(target: "options", "ignored {why}");
+    }
+    let loaded = match configuration::load(&options.config) {
+        Ok(loaded) => loaded,
+        Err(e) => return refuse(&e),
+    };
+    for remark in &loaded.remarks {
+        log::info!(target: "configuration", "{remark}");
+    }
+    let pid_file = match become_daemon(&options) {
+        Ok(pid_file) => pid_file,
+        Err(exit) => return exit,
+    };
+    let exit = serve(options, loaded);
+    drop(pid_file);
+    exit
+}
+
+/// Before the configuration was read, problems go where the operator is: stderr, even for a daemon.
+fn destination(options: &Options) -> Destination {
+    match &options.log_file {
+        Some(path) => Destination::File(path.clone(), options.log_limit),
+        None if stderr_is_journal() => Destination::Journal,
+        None => Destination::Stderr,
+    }
+}
+
+/// The service manager says which file stderr should be (systemd.exec(5), JOURNAL_STREAM); it may be another one by now.
+fn stderr_is_journal() -> bool {
+    let Ok(promised) = std::env::var("JOURNAL_STREAM") else { return false };
+    let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
+    promised == format!("{}:{}", stderr.st_dev(), stderr.st_ino())
+}
+
+fn refuse(error: &LoadError) -> Exit {
+    for line in error.to_string().lines() {
+        log::error!(target: "configuration", "{line}");
+    }
+    Exit::Config
+}
+
+/// Without `-d`: locks the process id file, forks, and logs to syslog from then on.
+fn become_daemon(options: &Options) -> Result<Option<PidFile>, Exit> {
+    if options.foreground {
+        return Ok(None);
+    }
+    let fail = |e: &dyn std::fmt::Display| {
+        log::error!(target: "daemon", "{e}");
+        Exit::NoPermission
+    };
+    let mut pid_file = PidFile::lock(&options.pid_file).map_err(|e| fail(&e))?;
+    nix::unistd::daemon(false, false).map_err(|e| fail(&e))?;
+    if options.log_file.is_none() {
+        // Without syslog there is nowhere left to say so.
+        let _ = logging::start(&Destination::Syslog, options.verbosity);
+    }
+    pid_file.write().map_err(|e| fail(&e))?;
+    Ok(Some(pid_file))
+}
+
+fn serve(options: Options, loaded: Loaded) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            log::error!(target: "agent", "the event loop cannot be made: {e}");
+            return Exit::Unavailable;
+        }
+    };
+    runtime.block_on(async {
+        let mut agent = match Agent::new(options, loaded) {
+            Ok(agent) => agent,
+            Err(e) => {
+                log::error!(target: "agent", "{e}");
+                return Exit::Unavailable;
+            }
+        };
+        let control = open_control(&mut agent);
+        if let Err(e) = give_up_privileges(&mut agent) {
+            log::error!(target: "privileges", "{e}");
+            return Exit::NoPermission;
+        }
+        match run::run(&mut agent, control.as_ref()).await {
+            Ok(exit) => exit,
+            Err(e) => {
+                log::error!(target: "agent", "the event loop failed: {e}");
+                Exit::Software
+            }
+        }
+    })
+}
+
+fn open_control(agent: &mut Agent) -> Option<Control> {
+    make_run_directory(&agent.options.socket);
+    match Control::open(&agent.options.socket) {
+        Ok(control) => {
+            agent.set("control", State::Running);
+            Some(control)
+        }
+        Err(e) => {
+            agent.set("control", State::degraded(e));
+            None
+        }
+    }
+}

@@ -1,1 +1,13 @@
-//! sys (being built).
+//! System calls without a safe wrapper elsewhere; the only `unsafe` of the project.
+//!
+//! In: owned file descriptors and plain values. Out: the same, and bytes as the kernel wrote them, never parsed
+//! messages. Rules: an `unsafe` block is one call with the reason why it holds; a buffer lives in the function or
+//! the value that hands its address to the kernel; a failure keeps errno, the operation and the object. No policy,
+//! no retry but on `EINTR`.
+
+mod error;
+pub mod ethtool;
+pub mod netlink;
+pub mod ready;
+
+pub use error::{SysError, errno};

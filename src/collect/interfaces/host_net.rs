@@ -1,0 +1,102 @@
+//! Host network I/O (`0:2006`): the sum of what came to and left this host, counted once.
+//!
+//! In: the kernel's totals of the counted interfaces, as often as they are read. Out: one sum that never goes
+//! back: an interface that goes down, leaves or starts again from zero keeps what it had contributed. Pure.
+//!
+//! The same packet passes a NIC, a bond, a VLAN device, a bridge and a veth; it counts where it enters the machine:
+//! [`counted`]. Spec: sFlow Host Structures 2006.
+
+use super::model::{Interface, Kind};
+use super::records::in_discards;
+use crate::sflow::counters::host::HostNetIo;
+use crate::sflow::unknown::counter32;
+use crate::wire::netlink::stats::LinkStats;
+use std::collections::HashMap;
+
+/// Which interfaces are counted, by rising ifIndex: hardware (members of a bond, not the bond). Without any, as
+/// in a container, the interfaces whose other end or lower device is outside; failing those, whatever is not
+/// loopback and has nothing above or below it.
+pub fn counted<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> Vec<u32> {
+    let physical = |interface: &Interface| interface.kind == Kind::Physical;
+    let outward = |interface: &Interface| interface.link_elsewhere && interface.master.is_none();
+    let alone = |interface: &Interface| {
+        interface.kind != Kind::Loopback && interface.master.is_none() && interface.link.is_none()
+    };
+    let rules: [&dyn Fn(&Interface) -> bool; 3] = [&physical, &outward, &alone];
+    let mut chosen: [Vec<u32>; 3] = Default::default();
+    for interface in interfaces {
+        for (_, chosen) in rules.iter().zip(&mut chosen).filter(|(rule, _)| rule(interface)) {
+            chosen.push(interface.index);
+        }
+    }
+    chosen.into_iter().find(|indexes| !indexes.is_empty()).unwrap_or_default()
+}
+
+/// Sums of one direction pair; what `0:2006` holds, in 64 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Totals([u64; 8]);
+
+impl Totals {
+    fn of(stats: &LinkStats) -> Self {
+        Self([
+            stats.rx_bytes,
+            stats.rx_packets,
+            stats.rx_errors,
+            in_discards(stats),
+            stats.tx_bytes,
+            stats.tx_packets,
+            stats.tx_errors,
+            stats.tx_dropped,
+        ])
+    }
+
+    /// True where bytes or packets went back. Drivers correct error counters downwards now and then; that alone
+    /// must not count all traffic again.
+    fn restarted_since(&self, last: &Self) -> bool {
+        [0, 1, 4, 5].iter().any(|field| self.0.get(*field) < last.0.get(*field))
+    }
+
+    fn add_growth(&mut self, new: &Self, last: &Self) {
+        for ((sum, new), last) in self.0.iter_mut().zip(new.0).zip(last.0) {
+            *sum = sum.wrapping_add(new.saturating_sub(last));
+        }
+    }
+}
+
+/// The sum, and what each interface was last seen with.
+#[derive(Clone, Debug, Default)]
+pub struct HostNet {
+    sum: Totals,
+    last: HashMap<u32, Totals>,
+}
+
+impl HostNet {
+    /// Takes in one interface's totals. The first time its whole totals count: they are traffic of this host.
+    pub fn update(&mut self, index: u32, stats: &LinkStats) {
+        let new = Totals::of(stats);
+        let last = self.last.insert(index, new).unwrap_or_default();
+        let base = if new.restarted_since(&last) { Totals::default() } else { last };
+        self.sum.add_growth(&new, &base);
+    }
+
+    /// Forgets an interface that is gone, so that the next one with its ifIndex is counted from zero. What it
+    /// contributed stays.
+    pub fn forget(&mut self, index: u32) {
+        self.last.remove(&index);
+    }
+
+    /// The record.
+    pub fn record(&self) -> HostNetIo {
+        let [bytes_in, pkts_in, errs_in, drops_in, bytes_out, pkts_out, errs_out, drops_out] = self.sum.0;
+        HostNetIo {
+            bytes_in,
+            pkts_in: counter32(Some(pkts_in)),
+            errs_in: counter32(Some(errs_in)),
+            drops_in: counter32(Some(drops_in)),
+            bytes_out,
+            pkts_out: counter32(Some(pkts_out)),
+            errs_out: counter32(Some(errs_out)),
+            drops_out: counter32(Some(drops_out)),
+        }
+    }
+}

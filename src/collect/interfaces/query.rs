@@ -1,0 +1,192 @@
+//! Questions to rtnetlink on a socket of their own: dumps, and many single requests in one send.
+//!
+//! In: what to ask. Out: each answer, handed to a closure. The kernel works through a batch inside send(2), so all
+//! answers are waiting when it returns and one or two receives take them. Rules: batches are small enough for the
+//! answers to fit in the smallest receive buffer that kernels allow by default; every wait has a limit; answers to
+//! older questions are passed over; an interface that is gone costs only its own answer.
+
+use super::error::InterfaceError;
+use super::transport::Transport;
+use crate::sys::errno::{EINVAL, EOPNOTSUPP};
+use crate::wire::netlink::header::{Message, Outcome, messages};
+use crate::wire::netlink::link::{self, Link};
+use crate::wire::netlink::stats::{self, LinkStats};
+use std::time::Duration;
+
+const WAIT: Duration = Duration::from_secs(1);
+const DUMP_SLOT: usize = 32 * 1024;
+
+/// How a kind of single question is asked: `slot` bytes hold an answer, `batch` answers fit in the receive buffer
+/// (an answer takes its size rounded up and the kernel's bookkeeping, 212,992 bytes are the usual default).
+struct Question {
+    name: &'static str,
+    slot: usize,
+    batch: usize,
+}
+
+const GET_STATS: Question = Question { name: "RTM_GETSTATS", slot: 512, batch: 128 };
+const GET_LINK: Question = Question { name: "RTM_GETLINK", slot: 4096, batch: 32 };
+
+/// The asking side of rtnetlink.
+#[derive(Debug)]
+pub(super) struct Query<T> {
+    socket: T,
+    sequence: u32,
+    requests: Vec<u8>,
+    /// Set for good where the kernel does not know `RTM_GETSTATS` (before 4.7).
+    stats_by_link: bool,
+}
+
+impl<T: Transport> Query<T> {
+    pub(super) fn new(socket: T) -> Self {
+        Self { socket, sequence: 0, requests: Vec::new(), stats_by_link: false }
+    }
+
+    /// Runs a dump; true where the kernel says that it was disturbed and may be incomplete.
+    pub(super) fn dump(
+        &mut self,
+        name: &'static str,
+        write: fn(&mut Vec<u8>, u32),
+        mut each: impl FnMut(&Message<'_>),
+    ) -> Result<bool, InterfaceError> {
+        let sequence = self.next_sequence();
+        self.requests.clear();
+        write(&mut self.requests, sequence);
+        self.socket.send(&self.requests)?;
+        let mut interrupted = false;
+        loop {
+            let datagrams = self.socket.receive(DUMP_SLOT, WAIT)?;
+            if datagrams.is_empty() {
+                return Err(silent(name));
+            }
+            interrupted |= datagrams.truncated > 0;
+            for message in datagrams.iter().flat_map(messages) {
+                let Ok(message) = message else {
+                    interrupted = true;
+                    continue;
+                };
+                if message.sequence != sequence {
+                    continue;
+                }
+                interrupted |= message.interrupted();
+                match message.outcome() {
+                    Ok(Outcome::Data) => each(&message),
+                    Ok(Outcome::Done(0)) => return Ok(interrupted),
+                    Ok(Outcome::Done(errno) | Outcome::Error(errno)) => {
+                        return Err(InterfaceError::Refused { request: name, errno });
+                    }
+                    Ok(Outcome::Noop | Outcome::Overrun) => {}
+                    Err(_) => interrupted = true,
+                }
+            }
+        }
+    }
+
+    /// Asks for links by ifIndex; errno instead of a link where the kernel has none.
+    pub(super) fn links(
+        &mut self,
+        indexes: &[u32],
+        mut each: impl FnMut(u32, Result<Link<'_>, i32>),
+    ) -> Result<(), InterfaceError> {
+        let write = |buffer: &mut Vec<u8>, sequence, index| link::get(buffer, sequence, index, false);
+        self.ask(&GET_LINK, indexes, write, |index, answer| match answer {
+            Ok(message) => {
+                if let Ok(link) = Link::parse(message.payload) {
+                    each(index, Ok(link));
+                }
+            }
+            Err(errno) => each(index, Err(errno)),
+        })
+    }
+
+    /// Appends the counters of those interfaces that exist.
+    pub(super) fn counters(
+        &mut self,
+        indexes: &[u32],
+        out: &mut Vec<(u32, LinkStats)>,
+    ) -> Result<(), InterfaceError> {
+        let before = out.len();
+        if !self.stats_by_link {
+            let mut unsupported = false;
+            self.ask(&GET_STATS, indexes, stats::get, |_, answer| match answer {
+                Ok(message) => {
+                    if let Ok((index, Some(stats))) = stats::parse(message.payload) {
+                        out.push((index, stats));
+                    }
+                }
+                Err(errno) => unsupported |= matches!(errno, EOPNOTSUPP | EINVAL),
+            })?;
+            if !unsupported {
+                return Ok(());
+            }
+            self.stats_by_link = true;
+            out.truncate(before);
+        }
+        let write = |buffer: &mut Vec<u8>, sequence, index| link::get(buffer, sequence, index, true);
+        self.ask(&GET_LINK, indexes, write, |_, answer| {
+            let link = answer.ok().and_then(|message| Link::parse(message.payload).ok());
+            out.extend(link.and_then(|link| Some((link.index, link.stats?))));
+        })
+    }
+
+    fn ask(
+        &mut self,
+        question: &Question,
+        indexes: &[u32],
+        write: impl Fn(&mut Vec<u8>, u32, u32),
+        mut each: impl FnMut(u32, Result<Message<'_>, i32>),
+    ) -> Result<(), InterfaceError> {
+        for batch in indexes.chunks(question.batch) {
+            let first = self.sequence.wrapping_add(1);
+            self.requests.clear();
+            for index in batch {
+                let sequence = self.next_sequence();
+                write(&mut self.requests, sequence, *index);
+            }
+            self.socket.send(&self.requests)?;
+            self.collect_answers(question, first, batch, &mut each)?;
+        }
+        Ok(())
+    }
+
+    fn collect_answers(
+        &mut self,
+        question: &Question,
+        first: u32,
+        batch: &[u32],
+        each: &mut impl FnMut(u32, Result<Message<'_>, i32>),
+    ) -> Result<(), InterfaceError> {
+        let mut missing = batch.len();
+        while missing > 0 {
+            let datagrams = match self.socket.receive(question.slot, WAIT) {
+                // Some answers are lost for good. Those that are not still come, and then nothing.
+                Err(error) if error.is_overrun() => continue,
+                answer => answer?,
+            };
+            if datagrams.is_empty() {
+                return Err(silent(question.name));
+            }
+            missing = missing.saturating_sub(datagrams.truncated);
+            for message in datagrams.iter().flat_map(messages).flatten() {
+                let place = message.sequence.wrapping_sub(first) as usize;
+                let Some(index) = batch.get(place) else { continue };
+                missing = missing.saturating_sub(1);
+                match message.outcome() {
+                    Ok(Outcome::Data) => each(*index, Ok(message)),
+                    Ok(Outcome::Error(errno)) => each(*index, Err(errno)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+}
+
+fn silent(request: &'static str) -> InterfaceError {
+    InterfaceError::Silent { request, secs: WAIT.as_secs() }
+}

@@ -1,0 +1,217 @@
+//! A netlink socket: many datagrams a system call, into memory that is kept.
+//!
+//! In: requests as bytes. Out: [`Datagrams`], each as the kernel sent it. The socket never blocks; waiting is
+//! poll(2) with the caller's limit. Truncation is counted in the batch, an overrun is the error `ENOBUFS`, once;
+//! after either the caller must ask for everything again. Datagrams from other processes are dropped: only the
+//! kernel's (port 0) are handed on. Spec: netlink(7), recvmmsg(2).
+
+use super::SysError;
+use netlink_sys::Socket;
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+const ARENA_BYTES: usize = 128 * 1024;
+const MAX_BATCH: usize = 256;
+// `size_of` is no u32, and this structure is part of the kernel's contract.
+const SENDER_LEN: libc::socklen_t = 12;
+
+/// Which part of the kernel a socket talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `NETLINK_ROUTE`: links, addresses, their counters.
+    Route,
+    /// `NETLINK_GENERIC`: families by name.
+    Generic,
+}
+
+impl Protocol {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Route => "NETLINK_ROUTE",
+            Self::Generic => "NETLINK_GENERIC",
+        }
+    }
+}
+
+/// An open, bound, non-blocking netlink socket.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: Socket,
+    protocol: Protocol,
+    arena: Box<[u8]>,
+    lengths: Vec<usize>,
+}
+
+/// Datagrams of one receive: slices of equal distance in one block of memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagrams<'a> {
+    arena: &'a [u8],
+    slot: usize,
+    lengths: &'a [usize],
+    /// How many datagrams did not fit in a slot; what is left of them is not handed on.
+    pub truncated: usize,
+}
+
+impl<'a> Datagrams<'a> {
+    /// Datagrams that lie `slot` bytes apart in `arena`, of these lengths; 0 for one to be passed over.
+    pub fn new(arena: &'a [u8], slot: usize, lengths: &'a [usize], truncated: usize) -> Self {
+        Self { arena, slot: slot.max(1), lengths, truncated }
+    }
+
+    /// True where nothing was waiting.
+    pub fn is_empty(&self) -> bool {
+        self.lengths.is_empty()
+    }
+
+    /// Each datagram.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let slots = self.arena.chunks(self.slot).zip(self.lengths);
+        slots.filter_map(|(slot, length)| slot.get(..*length)).filter(|datagram| !datagram.is_empty())
+    }
+}
+
+impl Netlink {
+    /// Opens and binds a socket with room for about `receive_bytes` of unread messages (as much of it as the
+    /// privileges and `net.core.rmem_max` allow).
+    pub fn open(protocol: Protocol, receive_bytes: usize) -> Result<Self, SysError> {
+        let failed =
+            |operation| move |error: std::io::Error| SysError::io(operation, protocol.name(), &error);
+        let number = match protocol {
+            Protocol::Route => NETLINK_ROUTE,
+            Protocol::Generic => NETLINK_GENERIC,
+        };
+        let mut socket = Socket::new(number).map_err(failed("socket"))?;
+        socket.bind_auto().map_err(failed("bind"))?;
+        socket.set_non_blocking(true).map_err(failed("fcntl O_NONBLOCK"))?;
+        // Older kernels lack these; then requests are checked less and errors repeat the request: both are fine.
+        let _ = socket.set_netlink_get_strict_chk(true);
+        let _ = socket.set_ext_ack(true);
+        let _ = socket.set_cap_ack(true);
+        let arena = vec![0; ARENA_BYTES].into_boxed_slice();
+        let socket = Self { socket, protocol, arena, lengths: Vec::with_capacity(MAX_BATCH) };
+        socket.set_receive_buffer(receive_bytes)?;
+        Ok(socket)
+    }
+
+    /// Sets the room for unread messages, in bytes.
+    pub fn set_receive_buffer(&self, bytes: usize) -> Result<(), SysError> {
+        setsockopt(&self.socket, sockopt::RcvBufForce, &bytes)
+            .or_else(|_| setsockopt(&self.socket, sockopt::RcvBuf, &bytes))
+            .map_err(|errno| SysError::new("setsockopt SO_RCVBUF", self.protocol.name(), errno))
+    }
+
+    /// Joins a multicast group.
+    pub fn join(&self, group: u32) -> Result<(), SysError> {
+        self.socket.add_membership(group).map_err(|error| {
+            SysError::io(
+                "setsockopt NETLINK_ADD_MEMBERSHIP",
+                format!("{} {group}", self.protocol.name()),
+                &error,
+            )
+        })
+    }
+
+    /// Sends requests; the kernel works through all of them before this returns.
+    pub fn send(&self, requests: &[u8]) -> Result<(), SysError> {
+        loop {
+            match self.socket.send(requests, 0) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(SysError::io("send", self.protocol.name(), &error)),
+            }
+        }
+    }
+
+    /// Takes what is waiting, up to 128 KiB or 256 datagrams of at most `slot` bytes each. Where nothing is
+    /// waiting, waits once, for at most `wait`; empty where still nothing came.
+    pub fn receive(&mut self, slot: usize, wait: Duration) -> Result<Datagrams<'_>, SysError> {
+        let mut received = self.receive_now(slot)?;
+        if received.is_none() && !wait.is_zero() && self.wait_readable(wait)? {
+            received = self.receive_now(slot)?;
+        }
+        Ok(Datagrams::new(&self.arena, slot, &self.lengths, received.unwrap_or(0)))
+    }
+
+    fn wait_readable(&self, wait: Duration) -> Result<bool, SysError> {
+        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(SysError::new("poll", self.protocol.name(), errno)),
+        }
+    }
+
+    /// Fills `lengths`; returns how many datagrams were cut, or `None` where nothing was waiting.
+    fn receive_now(&mut self, slot: usize) -> Result<Option<usize>, SysError> {
+        self.lengths.clear();
+        let mut batch = Batch::new(&mut self.arena, slot);
+        let count = loop {
+            match batch.receive(self.socket.as_raw_fd()) {
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(errno) => return Err(SysError::new("recvmmsg", self.protocol.name(), errno)),
+                Ok(count) => break count,
+            }
+        };
+        let mut truncated = 0;
+        for (header, sender) in batch.headers.iter().zip(&batch.senders).take(count) {
+            let cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+            truncated += usize::from(cut);
+            let wanted = !cut && sender.nl_pid == 0;
+            self.lengths.push(if wanted { header.msg_len as usize } else { 0 });
+        }
+        Ok(Some(truncated))
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// What recvmmsg(2) wants to know about where to put datagrams. Made for one call, so that no address of it can
+/// outlive the memory it points to.
+struct Batch<'a> {
+    headers: Vec<libc::mmsghdr>,
+    senders: Vec<libc::sockaddr_nl>,
+    // The kernel reaches these two through `headers`.
+    _blocks: Vec<libc::iovec>,
+    _arena: std::marker::PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(arena: &'a mut [u8], slot: usize) -> Self {
+        let slots = arena.chunks_exact_mut(slot.max(1)).take(MAX_BATCH);
+        let block = |slot: &mut [u8]| libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+        let mut blocks: Vec<libc::iovec> = slots.map(block).collect();
+        // SAFETY: `sockaddr_nl` is plain integers, for which all zero is a value.
+        let nobody: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+        let mut senders = vec![nobody; blocks.len()];
+        let header = |(block, sender): (&mut libc::iovec, &mut libc::sockaddr_nl)| {
+            // SAFETY: `mmsghdr` is integers and pointers, for which all zero is a value.
+            let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+            header.msg_hdr.msg_iov = block;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = std::ptr::from_mut(sender).cast();
+            header.msg_hdr.msg_namelen = SENDER_LEN;
+            header
+        };
+        let headers = blocks.iter_mut().zip(&mut senders).map(header).collect();
+        Self { headers, senders, _blocks: blocks, _arena: std::marker::PhantomData }
+    }
+
+    fn receive(&mut self, socket: i32) -> Result<usize, Errno> {
+        let (count, flags) = (libc::c_uint::try_from(self.headers.len()).unwrap_or(0), libc::MSG_DONTWAIT);
+        // SAFETY: the headers point into the iovecs, addresses and arena that this value owns or borrows.
+        let received = unsafe {
+            libc::recvmmsg(socket, self.headers.as_mut_ptr(), count, flags as _, std::ptr::null_mut())
+        };
+        Errno::result(received).map(|count| usize::try_from(count).unwrap_or(0))
+    }
+}

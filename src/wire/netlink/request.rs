@@ -1,0 +1,62 @@
+//! Writes requests: a header, the protocol's fixed part and attributes, any number of them in one buffer.
+//!
+//! The kernel takes several requests in one send and answers each, so a batch costs one system call. Padding is
+//! zero. Spec: netlink(7); the requests themselves are in the module of the message that answers them.
+
+use super::attribute::align;
+use super::header::HEADER_LEN;
+
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_DUMP: u16 = 0x300;
+
+/// A request that is being written at the end of a buffer. Finished when dropped out of use: lengths are kept
+/// right after every step.
+#[derive(Debug)]
+pub struct Request<'a> {
+    buffer: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> Request<'a> {
+    /// Asks for one object.
+    pub fn get(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        Self::start(buffer, kind, NLM_F_REQUEST, sequence, fixed)
+    }
+
+    /// Asks for all objects.
+    pub fn dump(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_DUMP, sequence, fixed)
+    }
+
+    fn start(buffer: &'a mut Vec<u8>, kind: u16, flags: u16, sequence: u32, fixed: &[u8]) -> Self {
+        let start = buffer.len();
+        buffer.extend_from_slice(&[0; 4]);
+        buffer.extend_from_slice(&kind.to_ne_bytes());
+        buffer.extend_from_slice(&flags.to_ne_bytes());
+        buffer.extend_from_slice(&sequence.to_ne_bytes());
+        buffer.extend_from_slice(&[0; 4]);
+        debug_assert_eq!(buffer.len() - start, HEADER_LEN);
+        let mut request = Self { buffer, start };
+        request.append(fixed);
+        request
+    }
+
+    /// Adds one attribute. A value over 65,531 bytes cannot be written and is cut.
+    #[must_use]
+    pub fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
+        let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
+        self.buffer.extend_from_slice(&length.to_ne_bytes());
+        self.buffer.extend_from_slice(&kind.to_ne_bytes());
+        self.append(value.get(..usize::from(length) - 4).unwrap_or(value));
+        self
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        self.buffer.resize(self.start + align(self.buffer.len() - self.start), 0);
+        let length = u32::try_from(self.buffer.len() - self.start).unwrap_or(u32::MAX);
+        if let Some(field) = self.buffer.get_mut(self.start..self.start + 4) {
+            field.copy_from_slice(&length.to_ne_bytes());
+        }
+    }
+}

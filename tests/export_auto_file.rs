@@ -1,0 +1,179 @@
+//! The settings file on real file systems.
+
+use hsflow::export::auto::{AutoError, AutoFile, Written};
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A directory of its own for each test, removed at its end.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hsflow-auto-{test}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Mounts a tmpfs on a folder of it.
+    fn mounted(test: &str, options: &str) -> Option<(Self, PathBuf)> {
+        let dir = Self::new(test);
+        let point = dir.0.join("fs");
+        fs::create_dir(&point).unwrap();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(&point).output();
+        if !mount.is_ok_and(|m| m.status.success()) {
+            println!("SKIP {test}: cannot mount (needs CAP_SYS_ADMIN)");
+            return None;
+        }
+        Some((dir, point))
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        for point in ["fs/a.auto", "fs"] {
+            let _ = Command::new("umount").arg(self.0.join(point)).output();
+        }
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn shows(path: &Path, revision: u64, body: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    let (_, lines) = text.split_once('\n').unwrap();
+    assert_eq!(lines, format!("rev_start={revision}\n{body}rev_end={revision}\n"));
+}
+
+fn alone(dir: &Path) {
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 1, "nothing is left beside the file");
+}
+
+#[test]
+fn the_revision_rises_with_each_change_and_time_moves_by_whole_seconds() {
+    let dir = Dir::new("rises");
+    let path = dir.0.join("a.auto");
+    let mut file = AutoFile::open(&path);
+    let mut last = i64::MIN;
+    for n in 1..=5 {
+        let body = format!("polling={n}\n");
+        assert_eq!(file.write(&body).unwrap(), Written::Replaced);
+        shows(&path, n, &body);
+        let meta = fs::metadata(&path).unwrap();
+        assert!(meta.mtime() > last);
+        assert_eq!(meta.permissions().mode() & 0o7777, 0o644);
+        assert_eq!(file.write(&body).unwrap(), Written::Unchanged);
+        assert_eq!(fs::metadata(&path).unwrap().ino(), meta.ino());
+        last = meta.mtime();
+        if n == 3 {
+            fs::remove_file(&path).unwrap();
+        }
+    }
+    alone(&dir.0);
+}
+
+#[test]
+fn a_reader_in_the_middle_of_the_file_sees_no_torn_one() {
+    let dir = Dir::new("torn");
+    let path = dir.0.join("a.auto");
+    let mut file = AutoFile::open(&path);
+    file.write("polling=1\n").unwrap();
+    let mut reader = fs::File::open(&path).unwrap();
+    let mut start = [0; 20];
+    reader.read_exact(&mut start).unwrap();
+    file.write("polling=2\n").unwrap();
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("rev_start=1\npolling=1\nrev_end=1\n"), "{rest}");
+    alone(&dir.0);
+}
+
+#[test]
+fn a_restart_goes_on_from_the_file_that_is_there() {
+    let dir = Dir::new("restart");
+    let path = dir.0.join("a.auto");
+    AutoFile::open(&path).write("polling=1\n").unwrap();
+    let mut again = AutoFile::open(&path);
+    assert_eq!((again.write("polling=1\n").unwrap(), again.revision()), (Written::Unchanged, 1));
+    // As another program left it, torn in the middle.
+    fs::write(&path, "# old\nrev_start=41\nsampling=400\n").unwrap();
+    let mut torn = AutoFile::open(&path);
+    assert_eq!(torn.write("sampling=400\n").unwrap(), Written::Replaced);
+    shows(&path, 42, "sampling=400\n");
+    fs::write(&path, [0xff, 0xfe, b'\n']).unwrap();
+    AutoFile::open(&path).write("x=1\n").unwrap();
+    shows(&path, 1, "x=1\n");
+}
+
+#[test]
+fn a_link_stays_and_its_end_is_written() {
+    let dir = Dir::new("link");
+    fs::create_dir(dir.0.join("run")).unwrap();
+    symlink("run/middle", dir.0.join("a.auto")).unwrap();
+    symlink("end.auto", dir.0.join("run/middle")).unwrap();
+    let mut file = AutoFile::open(&dir.0.join("a.auto"));
+    assert_eq!(file.write("x=1\n").unwrap(), Written::Replaced);
+    assert!(fs::symlink_metadata(dir.0.join("a.auto")).unwrap().is_symlink());
+    shows(&dir.0.join("run/end.auto"), 1, "x=1\n");
+}
+
+#[test]
+fn a_device_is_written_to_and_not_replaced() {
+    let mut file = AutoFile::open(Path::new("/dev/null"));
+    assert_eq!(file.write("x=1\n").unwrap(), Written::InPlace);
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+}
+
+#[test]
+fn a_missing_directory_is_an_error_that_names_the_file() {
+    let error = AutoFile::open(Path::new("/nonexistent-folder/a.auto")).write("x=1\n").unwrap_err();
+    assert!(matches!(error, AutoError::Io { .. }));
+    assert!(
+        error.to_string().starts_with("/nonexistent-folder/a.auto: cannot create a file beside it"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_mount_point_is_overwritten_in_place() {
+    let Some((dir, point)) = Dir::mounted("mountpoint", "size=64k") else { return };
+    let (path, other) = (point.join("a.auto"), dir.0.join("other"));
+    fs::write(&path, "").unwrap();
+    fs::write(&other, "much longer than what will be written to it, and so it has to be cut off".repeat(3))
+        .unwrap();
+    assert!(Command::new("mount").arg("--bind").arg(&other).arg(&path).status().unwrap().success());
+    let mut file = AutoFile::open(&path);
+    assert_eq!(file.write("x=1\n").unwrap(), Written::InPlace);
+    let first = fs::metadata(&path).unwrap().mtime();
+    assert_eq!(file.write("x=2\n").unwrap(), Written::InPlace);
+    assert!(fs::metadata(&path).unwrap().mtime() > first);
+    shows(&other, 2, "x=2\n");
+    alone(&point);
+}
+
+#[test]
+fn a_full_file_system_keeps_the_old_content() {
+    let Some((_dir, point)) = Dir::mounted("full", "size=8k") else { return };
+    let path = point.join("a.auto");
+    let mut file = AutoFile::open(&path);
+    file.write("x=1\n").unwrap();
+    let error = file.write(&"y=1\n".repeat(4096)).unwrap_err();
+    assert!(matches!(error, AutoError::Full { .. }), "{error}");
+    shows(&path, 1, "x=1\n");
+    alone(&point);
+    assert_eq!(file.write("x=2\n").unwrap(), Written::Replaced);
+    shows(&path, 2, "x=2\n");
+}
+
+#[test]
+fn a_read_only_file_system_keeps_the_old_content() {
+    let Some((_dir, point)) = Dir::mounted("readonly", "size=64k") else { return };
+    let path = point.join("a.auto");
+    let mut file = AutoFile::open(&path);
+    file.write("x=1\n").unwrap();
+    assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(&point).status().unwrap().success());
+    let error = file.write("x=2\n").unwrap_err();
+    assert!(matches!(error, AutoError::ReadOnly { .. }), "{error}");
+    shows(&path, 1, "x=1\n");
+}

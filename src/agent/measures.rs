@@ -5,37 +5,71 @@
 use super::ports;
 use super::samples::{Outcome, SampleTo};
 use crate::collect::host::{HostCounters, HostSample};
-use crate::collect::interfaces::{
-    Change, Changes, HostNet, InterfaceError, Interfaces, LinkStats, adaptors,
-};
+use crate::collect::interfaces::adaptors::adaptors;
+use crate::collect::interfaces::host_net::{HostNet, counted};
+use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, LinkStats};
 use crate::config::model::Settings;
 use crate::sample::schedule::Schedule;
 use crate::sflow::datagram::Datagrams;
 use crate::sflow::ids::DataSource;
 use std::collections::HashMap;
+use std::time::Instant;
 
 /// Everything that is polled.
 pub struct Measures {
     /// The interfaces of this network namespace.
     pub interfaces: Interfaces,
-    /// Counters of the host.
-    pub host: HostCounters,
     /// The host sample of the last poll, kept for its buffers.
     pub sample: HostSample,
     /// Which source is due in which second.
     pub schedule: Schedule,
-    /// Every source that is polled.
-    pub sources: HashMap<DataSource, Source>,
+    /// Every source that is polled, and the number of its last sample.
+    pub sources: HashMap<DataSource, u32>,
+    host: HostCounters,
     net: HostNet,
+    /// The interfaces that net I/O sums.
+    net_members: Vec<u32>,
     wanted: Vec<u32>,
     stats: Vec<(u32, LinkStats)>,
 }
 
-/// A data source that is polled.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Source {
-    /// Samples sent; the next one has this number plus one.
-    pub sequence: u32,
+/// What is due in a poll.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The host sample.
+    pub host: bool,
+    /// Interfaces by rising ifIndex.
+    pub interfaces: Vec<u32>,
+    /// When the poll began.
+    pub now: Instant,
+    /// The datagrams' uptime.
+    pub uptime_ms: u32,
+}
+
+impl Due {
+    /// Nothing is due.
+    pub fn nothing(now: Instant) -> Self {
+        Self { host: false, interfaces: Vec::new(), now, uptime_ms: 0 }
+    }
+
+    /// Refills from data sources in any order.
+    pub fn refill(&mut self, sources: impl Iterator<Item = DataSource>) {
+        self.host = false;
+        self.interfaces.clear();
+        for source in sources {
+            match source {
+                DataSource::HOST => self.host = true,
+                DataSource { class: 0, index } => self.interfaces.push(index),
+                _ => {}
+            }
+        }
+        self.interfaces.sort_unstable();
+    }
+
+    /// True where a poll would do nothing.
+    pub fn is_nothing(&self) -> bool {
+        !self.host && self.interfaces.is_empty()
+    }
 }
 
 impl Measures {
@@ -48,6 +82,7 @@ impl Measures {
             schedule: Schedule::new(polling_secs),
             sources: HashMap::new(),
             net: HostNet::default(),
+            net_members: Vec::new(),
             wanted: Vec::new(),
             stats: Vec::new(),
         }
@@ -55,46 +90,44 @@ impl Measures {
 
     /// Decides anew for every interface whether it sends counters; the host always does.
     pub fn choose_all(&mut self, settings: &Settings) {
-        self.add(DataSource::HOST);
+        self.choose(DataSource::HOST, true);
         let table = self.interfaces.table();
         let chosen: Vec<_> = table.iter().map(|i| (i.index, ports::decide(settings, table, i).0)).collect();
         for (index, send) in chosen {
-            self.choose(index, send);
+            self.choose(DataSource::interface(index), send);
         }
+        self.net_members = counted(self.interfaces.table().iter());
     }
 
     /// Decides anew for the interfaces that changed, and for the masters of those.
     pub fn choose_changed(&mut self, settings: &Settings, changes: &Changes) {
         for (index, change) in changes.iter() {
             if let Change::Removed(_) | Change::Replaced(_) = change {
-                self.remove(DataSource::interface(index));
+                self.choose(DataSource::interface(index), false);
+                self.net.forget(index);
             }
             let master = self.interfaces.table().get(index).and_then(|i| i.master);
             for index in [Some(index), master].into_iter().flatten() {
                 let table = self.interfaces.table();
                 let send = table.get(index).is_some_and(|i| ports::decide(settings, table, i).0);
-                self.choose(index, send);
+                self.choose(DataSource::interface(index), send);
             }
+        }
+        self.net_members = counted(self.interfaces.table().iter());
+    }
+
+    fn choose(&mut self, source: DataSource, send: bool) {
+        if send {
+            self.sources.entry(source).or_default();
+            self.schedule.insert(source);
+        } else {
+            self.sources.remove(&source);
+            self.schedule.remove(source);
         }
     }
 
-    fn choose(&mut self, index: u32, send: bool) {
-        let source = DataSource::interface(index);
-        if send { self.add(source) } else { self.remove(source) }
-    }
-
-    fn add(&mut self, source: DataSource) {
-        self.sources.entry(source).or_default();
-        self.schedule.insert(source);
-    }
-
-    fn remove(&mut self, source: DataSource) {
-        self.sources.remove(&source);
-        self.schedule.remove(source);
-    }
-
-    /// Polls the sources that are due and writes their samples. The error says that interface counters could not be
-    /// read; the host sample is sent all the same.
+    /// Polls what is due and writes the samples. The error says that interface counters could not be read; the host
+    /// sample is sent all the same.
     pub fn poll(
         &mut self,
         due: &Due,
@@ -102,27 +135,28 @@ impl Measures {
         datagrams: &mut Datagrams,
         send: &mut impl FnMut(&[u8]),
     ) -> (Outcome, Result<(), InterfaceError>) {
-        self.stats.clear();
         self.want(due);
+        self.stats.clear();
         let read = self.interfaces.read_counters(&self.wanted, &mut self.stats);
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
         for (index, stats) in &self.stats {
-            let Some(interface) = self.interfaces.table().get(*index) else { continue };
-            if due.host {
-                self.net.add(interface, stats);
+            if due.host && self.net_members.binary_search(index).is_ok() {
+                self.net.update(*index, stats);
             }
-            let source = DataSource::interface(*index);
-            if due.interfaces.binary_search(index).is_ok()
-                && let Some(state) = self.sources.get_mut(&source)
-            {
-                writer.interface(interface, stats, &mut state.sequence);
+            let Some(sequence) = self.sources.get_mut(&DataSource::interface(*index)) else { continue };
+            if due.interfaces.binary_search(index).is_ok() {
+                let driver = self.interfaces.read_ethtool_counts(*index, due.now);
+                if let Some(interface) = self.interfaces.table().get(*index) {
+                    writer.interface(interface, stats, driver.as_ref(), sequence);
+                }
             }
         }
-        if due.host && let Some(state) = self.sources.get_mut(&DataSource::HOST) {
+        if due.host && let Some(sequence) = self.sources.get_mut(&DataSource::HOST) {
             self.host.poll(&mut self.sample);
             let table = self.interfaces.table();
-            let adaptors = adaptors(table, |i| ports::is_switch_port(settings, table, i));
-            writer.host(&self.sample, &adaptors, &self.net.record(), &mut state.sequence);
+            let adaptors = adaptors(table.iter(), |i| ports::is_switch_port(settings, table, i));
+            let net = (!self.net_members.is_empty()).then(|| self.net.record());
+            writer.host(&self.sample, &adaptors, net.as_ref(), sequence);
         }
         (writer.outcome, read)
     }
@@ -132,36 +166,9 @@ impl Measures {
         self.wanted.clear();
         self.wanted.extend(&due.interfaces);
         if due.host {
-            self.wanted.extend(self.interfaces.table().host_net_indexes());
+            self.wanted.extend(&self.net_members);
             self.wanted.sort_unstable();
             self.wanted.dedup();
         }
-    }
-}
-
-/// What is due in a poll.
-#[derive(Clone, Debug, Default)]
-pub struct Due {
-    /// The host sample.
-    pub host: bool,
-    /// Interfaces by rising ifIndex.
-    pub interfaces: Vec<u32>,
-    /// The datagrams' uptime.
-    pub uptime_ms: u32,
-}
-
-impl Due {
-    /// Refills from data sources in any order.
-    pub fn refill(&mut self, sources: impl Iterator<Item = DataSource>, uptime_ms: u32) {
-        (self.host, self.uptime_ms) = (false, uptime_ms);
-        self.interfaces.clear();
-        for source in sources {
-            match source {
-                DataSource::HOST => self.host = true,
-                DataSource { class: 0, index } => self.interfaces.push(index),
-                _ => {}
-            }
-        }
-        self.interfaces.sort_unstable();
     }
 }

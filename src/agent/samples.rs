@@ -3,10 +3,15 @@
 //! The order is the C agent's, which puts the record added last first.
 
 use crate::collect::host::HostSample;
-use crate::collect::interfaces::{Interface, LinkStats, ethernet, generic_interface, port_name};
+use crate::collect::interfaces::ethtool_counts::EthtoolCounts;
+use crate::collect::interfaces::records::{ethernet, generic_interface, port_name};
+use crate::collect::interfaces::{Interface, LinkStats};
 use crate::sflow::counters::host::{Adaptors, HostNetIo};
 use crate::sflow::datagram::Datagrams;
 use crate::sflow::ids::DataSource;
+use crate::sflow::record::Record;
+use crate::sflow::sample::SampleWriter;
+use crate::sflow::xdr::Full;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,16 +38,20 @@ impl<'a, S: FnMut(&[u8])> SampleTo<'a, S> {
     }
 
     /// The counters of one interface.
-    pub fn interface(&mut self, interface: &Interface, stats: &LinkStats, sequence: &mut u32) {
+    pub fn interface(
+        &mut self,
+        interface: &Interface,
+        stats: &LinkStats,
+        driver: Option<&EthtoolCounts>,
+        sequence: &mut u32,
+    ) {
         let source = DataSource::interface(interface.index);
-        let generic = generic_interface(interface, stats, None);
+        let generic = generic_interface(interface, stats, driver);
         let ethernet = ethernet(interface, stats);
         let name = port_name(interface);
         self.counters(source, sequence, |sample| {
             sample.record(&name)?;
-            if let Some(ethernet) = &ethernet {
-                sample.record(ethernet)?;
-            }
+            optional(sample, ethernet.as_ref())?;
             sample.record(&generic)
         });
     }
@@ -50,18 +59,18 @@ impl<'a, S: FnMut(&[u8])> SampleTo<'a, S> {
 
 impl<S: FnMut(&[u8])> SampleTo<'_, S> {
     /// The counters of the host.
-    pub fn host(&mut self, host: &HostSample, adaptors: &Adaptors, net: &HostNetIo, sequence: &mut u32) {
+    pub fn host(&mut self, host: &HostSample, adaptors: &Adaptors, net: Option<&HostNetIo>, sequence: &mut u32) {
         self.counters(DataSource::HOST, sequence, |sample| {
             sample.record(adaptors)?;
-            sample.optional(host.udp.as_ref())?;
-            sample.optional(host.tcp.as_ref())?;
-            sample.optional(host.icmp.as_ref())?;
-            sample.optional(host.ip.as_ref())?;
-            sample.optional(host.disk.as_ref())?;
-            sample.optional(host.memory.as_ref())?;
-            sample.optional(host.cpu.as_ref())?;
-            sample.record(net)?;
-            sample.optional(host.id.as_ref())
+            optional(sample, host.udp.as_ref())?;
+            optional(sample, host.tcp.as_ref())?;
+            optional(sample, host.icmp.as_ref())?;
+            optional(sample, host.ip.as_ref())?;
+            optional(sample, host.disk.as_ref())?;
+            optional(sample, host.memory.as_ref())?;
+            optional(sample, host.cpu.as_ref())?;
+            optional(sample, net)?;
+            optional(sample, host.id.as_ref())
         });
     }
 
@@ -83,4 +92,8 @@ impl<S: FnMut(&[u8])> SampleTo<'_, S> {
             }
         }
     }
+}
+
+fn optional<R: Record>(sample: &mut SampleWriter<'_, '_>, record: Option<&R>) -> Result<(), Full> {
+    record.map_or(Ok(()), |record| sample.record(record))
 }

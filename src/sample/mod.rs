@@ -1,1 +1,3 @@
-//! sample (being built).
+//! Decisions about packet samples. Pure: settings and facts in, decisions out.
+
+pub mod rate;

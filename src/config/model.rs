@@ -1,7 +1,10 @@
-//! What the agent is told to do: plain values, already valid. In: nothing. Out: [`Settings`], made by `check`
+//! What the agent is told to do: plain values, already valid. In: nothing. Out: [`Settings`], made by `build`
 //! from a file. Every default is in the key table, not here.
 
+use super::origin::Origins;
 use std::net::IpAddr;
+
+pub use super::modules::*;
 
 /// All settings of the agent, after defaults and checks.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +43,8 @@ pub struct Settings {
     pub interface_counters: InterfaceCounters,
     /// The feature objects that the file names.
     pub modules: Modules,
+    /// Where the values came from, and what the file names in vain; no part of the meaning.
+    pub origins: Origins,
 }
 
 /// One `collector { }`.
@@ -88,7 +93,3 @@ pub enum InterfaceCounters {
     /// Every interface but loopback.
     All,
 }
-
-/// The feature objects that the file names; absent means off.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Modules {}

@@ -1,8 +1,10 @@
-//! Decisions about what is measured: when each data source is polled, and which address names the agent.
+//! Decisions, pure: what is sampled at which rate, what is polled when, which interfaces report, and by which
+//! address the host is known.
 //!
-//! In: plain values (interface facts, settings, the second on a monotonic clock). Out: plain values. Nothing here
-//! does I/O, reads a clock or draws a random number, so every decision can be replayed in a test and explained by
-//! `hsflowctl`.
+//! In: plain values about the configuration and the host. Out: plain answers, most with the reason that
+//! `hsflowctl status` prints. No I/O and no clock: the time is an argument.
 
 pub mod address;
+pub mod ports;
+pub mod rate;
 pub mod schedule;

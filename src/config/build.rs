@@ -1,0 +1,103 @@
+//! A checked [`Tree`] → [`Settings`]: every value of the file in its typed place, every gap filled by its default.
+
+use super::keys::{OBJECTS, ObjectId};
+use super::model::{CollectorSettings, InterfaceCounters, KeyedRate, Settings};
+use super::origin::Origins;
+use super::syntax::Lines;
+use super::tree::{Section, Tree};
+use super::value::Value;
+use std::collections::HashMap;
+
+/// The settings that a tree without errors means.
+pub(super) fn settings(tree: &Tree, origins: Origins) -> Settings {
+    let top = tree.section(ObjectId::Sflow);
+    Settings {
+        polling_secs: top.int("polling"),
+        sampling: top.int("sampling"),
+        keyed: keyed(top),
+        header_bytes: top.int("headerBytes"),
+        datagram_bytes: top.int("datagramBytes"),
+        agent_ip: top.text("agentIP"),
+        agent_device: top.text("agent"),
+        agent_cidrs: top.cidrs(),
+        sub_agent_id: top.int("subAgentId"),
+        uuid: top.uuid("uuid"),
+        refresh_adaptors_secs: top.int("refreshAdaptors"),
+        check_adaptors_secs: top.int("checkAdaptors"),
+        refresh_vms_secs: top.int("refreshVMs"),
+        forget_vms_secs: top.int("forgetVMs"),
+        collectors: tree.list(ObjectId::Collector).filter_map(collector).collect(),
+        interface_counters: interface_counters(top),
+        modules: super::build_modules::modules(tree),
+        origins,
+    }
+}
+
+fn collector(section: &Section) -> Option<CollectorSettings> {
+    Some(CollectorSettings {
+        host: section.text("ip")?,
+        port: section.port("udpport"),
+        device: section.text("dev"),
+        namespace: section.text("namespace"),
+    })
+}
+
+fn interface_counters(top: &Section) -> InterfaceCounters {
+    match top.text("interfaceCounters").as_deref() {
+        Some("physical") => InterfaceCounters::Physical,
+        Some("all") => InterfaceCounters::All,
+        _ => InterfaceCounters::Sampled,
+    }
+}
+
+/// Both kinds of rate by KEY, the most recently introduced KEY first, as the C agent keeps them.
+fn keyed(top: &Section) -> Vec<KeyedRate> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut rates: Vec<KeyedRate> = Vec::new();
+    for listed in top.listed.iter().filter(|listed| !listed.selector.is_empty()) {
+        let Value::Int(number) = listed.entry.value else { continue };
+        let place = *places.entry(&listed.selector).or_insert_with(|| {
+            rates.push(KeyedRate { key: listed.selector.clone(), sampling: None, polling: None });
+            rates.len() - 1
+        });
+        let rate = &mut rates[place];
+        match top.object.keys[listed.place].name {
+            "sampling.KEY" => rate.sampling = Some(number),
+            _ => rate.polling = Some(number),
+        }
+    }
+    rates.reverse();
+    rates
+}
+
+/// The lines that set something, by key; blocks of a list are numbered from 1.
+pub(super) fn origins(tree: &mut Tree, file_name: &str, lines: &Lines) -> Origins {
+    let mut found = Origins { file_name: file_name.to_owned(), ..Origins::default() };
+    let mut numbers = [0_usize; OBJECTS.len()];
+    for section in tree.all() {
+        let id = section.object.id;
+        let prefix = match section.object.repeat {
+            super::keys::Repeat::List => {
+                let path = section.object.path("");
+                let number = numbers[id as usize];
+                numbers[id as usize] += 1; // the first is the table's own, empty one
+                format!("{path}{number}.")
+            }
+            _ => section.object.path(""),
+        };
+        if let Some(span) = section.named.as_ref().filter(|_| id != ObjectId::Sflow) {
+            found.lines.insert(prefix.trim_end_matches('.').to_owned(), lines.line(span.start));
+        }
+        for (key, entry) in section.object.keys.iter().zip(&section.slots) {
+            if let Some(entry) = entry {
+                found.lines.insert(format!("{prefix}{}", key.name), lines.line(entry.span.start));
+            }
+        }
+        for listed in &section.listed {
+            let name = section.object.keys[listed.place].name.replace("KEY", &listed.selector);
+            found.lines.insert(format!("{prefix}{name}"), lines.line(listed.entry.span.start));
+        }
+    }
+    found.inactive = std::mem::take(&mut tree.inactive);
+    found
+}

@@ -1,0 +1,104 @@
+//! Rules between keys: what no single value shows. In: the parsed [`Tree`]. Out: more problems.
+
+use super::keys::{Object, ObjectId};
+use super::problem::{Problem, Problems};
+use super::syntax::{Lines, Span};
+use super::tree::{Section, Tree};
+use std::collections::HashMap;
+
+/// Bytes of a line that the C agent reads.
+const C_LINE: usize = 2047;
+
+/// Adds everything that is wrong between keys.
+pub(super) fn check(text: &str, lines: &Lines, tree: &Tree, problems: &mut Problems) {
+    let Some(sflow) = &tree.section(ObjectId::Sflow).named else {
+        return; // said already
+    };
+    collectors(tree, lines, problems);
+    sources_of_collectors(tree, sflow, problems);
+    only_deprecated(tree, problems);
+    useless(tree, problems);
+    if let Some(long) = lines.longer_than(text, C_LINE + 1).next() {
+        let message = format!("a line of more than {C_LINE} bytes: the C agent ignores its rest");
+        problems.add(Problem::warning(&(long.start..long.start), message));
+    }
+}
+
+fn collectors(tree: &Tree, lines: &Lines, problems: &mut Problems) {
+    let mut seen: HashMap<(String, u16, Option<String>, Option<String>), usize> = HashMap::new();
+    for section in tree.list(ObjectId::Collector) {
+        let Some(span) = &section.named else { continue };
+        let Some(ip) = section.text("ip") else {
+            if !section.failed {
+                problems.add(Problem::error(span, "collector has no ip").key("collector.ip"));
+            }
+            continue;
+        };
+        let same = (ip, section.port("udpport"), section.text("dev"), section.text("namespace"));
+        let line = lines.line(span.start);
+        if let Some(before) = seen.insert(same, line) {
+            let message = format!("the same collector as in line {before}: it gets every datagram twice");
+            problems.add(Problem::warning(span, message).key("collector"));
+        }
+    }
+}
+
+fn sources_of_collectors(tree: &Tree, sflow: &Span, problems: &mut Problems) {
+    let dns_sd = tree.dns_sd();
+    let other = [ObjectId::Eapi, ObjectId::Sonic].into_iter().find_map(|id| tree.named(id));
+    let has_collectors = tree.list(ObjectId::Collector).next().is_some();
+    match (&dns_sd, other.and_then(|other| Some((other, other.named.as_ref()?)))) {
+        (Some(dns), Some((other, span))) => {
+            let message =
+                format!("dns-sd and {} cannot be combined: both say where to send", other.object.name);
+            problems.add(Problem::error(if dns.start > span.start { dns } else { span }, message));
+        }
+        (None, None) if !has_collectors && !tree.section(ObjectId::Sflow).failed => {
+            let help = "write collector { ip = ADDRESS }, or dns-sd { }";
+            problems.add(Problem::error(sflow, "no collector to send to").key("collector").help(help));
+        }
+        (Some(dns), None) if has_collectors => {
+            let message = "dns-sd says where to send: the collectors of this file are not used";
+            problems.add(Problem::warning(dns, message).key("dns-sd"));
+        }
+        _ => {}
+    }
+}
+
+/// Old top-level spellings set a value without switching its object on, in the C agent too.
+fn only_deprecated(tree: &Tree, problems: &mut Problems) {
+    for key in Object::of(ObjectId::Sflow).keys {
+        let Some((id, name)) = key.moved.filter(|(id, name)| !name.is_empty() && *id != ObjectId::DnsSd)
+        else {
+            continue;
+        };
+        let section = tree.section(id);
+        if let (Some(entry), None) = (section.entry(name), &section.named) {
+            let object = section.object.name;
+            let message = format!("{} alone does not switch {object} on", key.name);
+            let help = format!("write {object} {{ {name} = … }}");
+            problems.add(Problem::warning(&entry.span, message).key(section.object.path(name)).help(help));
+        }
+    }
+}
+
+/// Objects that do nothing as they stand.
+fn useless(tree: &Tree, problems: &mut Problems) {
+    let mut say = |section: Option<&Section>, idle: fn(&Section) -> bool, message: &str| {
+        let section = section.filter(|section| !section.failed && idle(section));
+        if let Some((section, span)) = section.and_then(|section| Some((section, section.named.as_ref()?))) {
+            problems.add(Problem::warning(span, message).key(section.object.name));
+        }
+    };
+    let no_input = |json: &Section| json.int("udpport") == 0 && json.text("fifo").is_none();
+    say(tree.named(ObjectId::Json), no_input, "json without udpport or fifo has nothing to read");
+    let no_group = |log: &Section| log.opt_int("group").is_none();
+    say(tree.named(ObjectId::Nflog), no_group, "nflog without a group is off");
+    say(tree.named(ObjectId::Ulog), no_group, "ulog without a group is off");
+    let no_dot = |dns: &Section| dns.text("domain").is_some_and(|domain| !domain.starts_with('.'));
+    say(
+        tree.named(ObjectId::DnsSd),
+        no_dot,
+        "domain should begin with a dot: it is appended to _sflow._udp as it is",
+    );
+}

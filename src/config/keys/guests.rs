@@ -1,0 +1,65 @@
+//! Objects that name guests of the host: virtual machines, containers, services, and devices shared with them.
+
+use super::{Key, Object, ObjectId, Repeat, int, name, path, pattern, switch};
+
+const SECONDS: &str = "seconds";
+const REFRESH: Key = int("refreshVMs", 60, 3600, SECONDS, "", "Time between two re-reads of the list")
+    .unset("the global refreshVMs");
+const FORGET: Key =
+    int("forgetVMs", 60, u32::MAX, SECONDS, "", "Time after which a vanished guest is forgotten")
+        .unset("the global forgetVMs");
+const HOSTNAME: Key =
+    switch("hostname", "off", "Report the host name inside a container, not the container's name");
+const MARK_TRAFFIC: Key = switch("markTraffic", "off", "Name the guest in samples of its packets");
+
+pub(super) static KVM: Object = Object::new(ObjectId::Kvm, "kvm", "Virtual machines of libvirt", KVM_KEYS);
+
+static KVM_KEYS: &[Key] = &[REFRESH, FORGET];
+
+pub(super) static XEN: Object = Object::new(ObjectId::Xen, "xen", "Virtual machines of Xen", XEN_KEYS);
+
+static XEN_KEYS: &[Key] = &[
+    switch("update.dominfo", "off", "Ask for the state of a machine at each sample, not at each refresh"),
+    switch("dsk", "on", "Report disk counters"),
+    pattern("switchport", r"vif[^0-9]*([0-9]+)\.([0-9]+)$", "Names of interfaces that belong to a machine"),
+    path("vbd", "Directory of the counters of virtual disks").unset("none"),
+    REFRESH,
+    FORGET,
+];
+
+pub(super) static DOCKER: Object =
+    Object::new(ObjectId::Docker, "docker", "Containers of Docker", DOCKER_KEYS);
+
+static DOCKER_KEYS: &[Key] = &[REFRESH, FORGET, HOSTNAME, MARK_TRAFFIC];
+
+pub(super) static CONTAINERD: Object =
+    Object::new(ObjectId::Containerd, "containerd", "Containers of containerd", CONTAINERD_KEYS);
+
+static CONTAINERD_KEYS: &[Key] = &[FORGET, HOSTNAME, MARK_TRAFFIC];
+
+pub(super) static K8S: Object =
+    Object { repeat: Repeat::Reset, ..Object::new(ObjectId::K8s, "k8s", "Pods of Kubernetes", K8S_KEYS) };
+
+static K8S_KEYS: &[Key] = &[
+    MARK_TRAFFIC,
+    switch("eof", "off", "Stop at the end of a list of pods"),
+    switch("setIfAlias", "on", "Use the pod's name as the alias of its interface"),
+    switch("setIfName", "on", "Use the pod's name as the name of its interface"),
+    name("unixsock", "Socket of the container runtime").unset("that of the runtime found"),
+];
+
+pub(super) static SYSTEMD: Object =
+    Object::new(ObjectId::Systemd, "systemd", "Services of systemd", SYSTEMD_KEYS);
+
+static SYSTEMD_KEYS: &[Key] = &[
+    int("refreshVMs", 10, 3600, SECONDS, "60", "Time between two re-reads of the list"),
+    switch("dropPriv", "off", "Do without what only root may read"),
+    path("cgroup_procs", "Pattern of the paths of the process lists").unset("as the kernel has them"),
+    path("cgroup_acct", "Pattern of the paths of the accounting files").unset("as the kernel has them"),
+    MARK_TRAFFIC,
+];
+
+pub(super) static OVS: Object =
+    Object::new(ObjectId::Ovs, "ovs", "Set up sFlow in Open vSwitch to match this file", &[]);
+
+pub(super) static NVML: Object = Object::new(ObjectId::Nvml, "nvml", "Counters of NVIDIA GPUs", &[]);

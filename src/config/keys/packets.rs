@@ -1,0 +1,136 @@
+//! Objects that name a source of packet samples or of drop events.
+
+use super::{Activity, Key, Kind, Object, ObjectId, Repeat, int, name, pattern, switch};
+
+const TAPS: Activity = Activity::Partly("it only says which interfaces send counter samples");
+
+pub(super) static PCAP: Object = Object {
+    repeat: Repeat::List,
+    activity: TAPS,
+    more: "One block for each set of interfaces. All of dev, dev.pattern and speed that are given must fit.",
+    ..Object::new(ObjectId::Pcap, "pcap", "Sample the packets of interfaces", TAP_KEYS)
+};
+
+pub(super) static EPCAP: Object = Object {
+    repeat: Repeat::List,
+    activity: TAPS,
+    more: "Takes the keys of pcap; promisc, vport and sampling have no effect in it.",
+    ..Object::new(ObjectId::Epcap, "epcap", "Sample the packets of interfaces with eBPF", TAP_KEYS)
+};
+
+static TAP_KEYS: &[Key] = &[
+    name("dev", "The interface of this name").unset("any"),
+    pattern("dev.pattern", "", "Interfaces whose name matches").unset("any"),
+    Key::new(
+        "speed",
+        Kind::Speeds,
+        "",
+        "Interfaces of this speed (10G), from it on (1G-), or between two (1G-10G)",
+    )
+    .unset("any"),
+    switch("dynamic", "off", "Only interfaces of containers, when they appear").not_yet(),
+    switch("promisc", "off", "Put the interface in promiscuous mode").not_yet(),
+    switch("vport", "", "Also send counters of the ports behind a tapped bridge")
+        .unset("on for a bridge")
+        .not_yet(),
+    int("sampling", 0, 10_000_000, "", "", "Sample 1 in N on these interfaces")
+        .unset("by speed, see SAMPLING RATES")
+        .not_yet(),
+];
+
+pub(super) static PSAMPLE: Object = Object {
+    repeat: Repeat::Reset,
+    ..Object::new(
+        ObjectId::Psample,
+        "psample",
+        "Take packets that the kernel or a switch sampled",
+        PSAMPLE_KEYS,
+    )
+};
+
+static PSAMPLE_KEYS: &[Key] = &[
+    int("group", 1, 32, "", "1", "PSAMPLE group of arriving packets; leaving packets use the next one"),
+    switch("ingress", "on", "Take arriving packets"),
+    switch("egress", "off", "Take leaving packets"),
+];
+
+pub(super) static NFLOG: Object = Object {
+    more: "The firewall rule does the sampling (-m statistic --mode random --probability P -j NFLOG).",
+    ..Object::new(ObjectId::Nflog, "nflog", "Take packets that a firewall rule sampled", NFLOG_KEYS)
+};
+
+static NFLOG_KEYS: &[Key] = &[
+    int("group", 1, 32, "", "", "NFLOG group of the rule").alias(&["nflogGroup"]).unset("the source is off"),
+    Key::new(
+        "probability",
+        Kind::Probability,
+        "",
+        "Probability in the rule; the sampling rate is 1 over it, rounded down",
+    )
+    .alias(&["nflogProbability"])
+    .unset("0: the rule takes every packet's rate as unknown"),
+];
+
+pub(super) static ULOG: Object = Object {
+    activity: Activity::Ignored("Linux 3.17 removed ULOG: use nflog"),
+    ..Object::new(
+        ObjectId::Ulog,
+        "ulog",
+        "Take packets that a firewall rule sampled, on old kernels",
+        ULOG_KEYS,
+    )
+};
+
+static ULOG_KEYS: &[Key] = &[
+    int("group", 1, 32, "", "", "ULOG group of the rule").alias(&["ulogGroup"]).unset("the source is off"),
+    Key::new(
+        "probability",
+        Kind::Probability,
+        "",
+        "Probability in the rule; the sampling rate is 1 over it, rounded down",
+    )
+    .alias(&["ulogProbability"])
+    .unset("unknown"),
+];
+
+pub(super) static DROPMON: Object = Object {
+    repeat: Repeat::Reset,
+    ..Object::new(
+        ObjectId::Dropmon,
+        "dropmon",
+        "Report packets that the kernel or a switch dropped",
+        DROPMON_KEYS,
+    )
+};
+
+static DROPMON_KEYS: &[Key] = &[
+    switch("start", "on", "Start the kernel's drop monitor"),
+    switch("force", "on", "Reconfigure a drop monitor that already runs"),
+    int("limit", 1, 10_000, "", "100", "Most drop events sent in a second"),
+    int("max", 1, u32::MAX, "", "100000", "Events in a second above which the monitor is paused"),
+    int("max_trip", 1, u32::MAX, "", "2", "Times in a row that max must be passed"),
+    switch("sw", "on", "Report drops in software"),
+    switch("hw", "on", "Report drops in hardware"),
+    switch("rn", "on", "Use the kernel's drop reasons"),
+    switch("hw_unknown", "off", "Report hardware drops for unknown reasons"),
+    switch("sw_passive", "off", "Listen for software drops that something else started"),
+    switch("hw_passive", "off", "Listen for hardware drops that something else started"),
+    pattern("hide", "", "Do not report reasons that match").unset("none"),
+    int("group", 0, u32::MAX, "", "", "Accepted from old files")
+        .unset("no effect")
+        .ignored("there is one group"),
+    switch("hw_function", "", "Accepted from old files").unset("no effect").ignored("rn replaced it"),
+];
+
+pub(super) static TCP: Object = Object::new(
+    ObjectId::Tcp,
+    "tcp",
+    "Add round-trip times and losses of local connections to samples",
+    TCP_KEYS,
+);
+
+static TCP_KEYS: &[Key] = &[
+    switch("tunnel", "off", "Look inside tunnels"),
+    switch("udp", "off", "Look up UDP sockets too"),
+    switch("dump", "off", "Log what was found"),
+];

@@ -1,0 +1,87 @@
+//! Objects for Linux switches and routers.
+
+use super::{Activity, Key, Object, ObjectId, Repeat, int, name, path, pattern, switch};
+
+const PORTS: Activity = Activity::Partly("its switchport only says which interfaces send counter samples");
+const SWP: &str = "^swp[0-9s]+$";
+const SWITCHPORT: &str = "Names of the switch's ports";
+
+pub(super) static CUMULUS: Object = Object {
+    activity: PORTS,
+    ..Object::new(ObjectId::Cumulus, "cumulus", "Set up hardware sampling on Cumulus Linux", CUMULUS_KEYS)
+};
+
+static CUMULUS_KEYS: &[Key] = &[pattern("switchport", SWP, SWITCHPORT)];
+
+pub(super) static DENT: Object = Object {
+    activity: PORTS,
+    ..Object::new(ObjectId::Dent, "dent", "Set up hardware sampling on DENT with tc", DENT_KEYS)
+};
+
+static DENT_KEYS: &[Key] = &[
+    pattern("switchport", SWP, SWITCHPORT),
+    switch("sw", "off", "Let the kernel sample where the hardware cannot").not_yet(),
+];
+
+pub(super) static OPX: Object = Object {
+    alias: "os10",
+    activity: PORTS,
+    ..Object::new(ObjectId::Opx, "opx", "Set up hardware sampling on OPX and OS10", OPX_KEYS)
+};
+
+static OPX_KEYS: &[Key] = &[
+    int("udpport", 0, 65535, "", "20001", "UDP port on which the switch delivers packets").not_yet(),
+    pattern("switchport", "^e[0-9]+-[0-9]+-[0-9]+$", SWITCHPORT),
+];
+
+pub(super) static OPX_PORT: Object = Object {
+    parent: ObjectId::Opx,
+    repeat: Repeat::List,
+    ..Object::new(ObjectId::OpxPort, "port", "A port by name", OPX_PORT_KEYS)
+};
+
+static OPX_PORT_KEYS: &[Key] = &[name("dev", "Interface of the port").unset("none").not_yet()];
+
+pub(super) static SONIC: Object = Object {
+    repeat: Repeat::Reset,
+    activity: PORTS,
+    more: "Cannot be combined with dns-sd.",
+    ..Object::new(ObjectId::Sonic, "sonic", "Take collectors and ports from SONiC's database", SONIC_KEYS)
+};
+
+static SONIC_KEYS: &[Key] = &[
+    pattern("switchport", "", SWITCHPORT).unset("as the database says"),
+    switch("unixsock", "on", "Use the database's UNIX socket").not_yet(),
+    path("dbconfig", "The file that describes the databases").unset("SONiC's own").not_yet(),
+    int("waitReady", 0, u32::MAX, "seconds", "180", "Longest wait for the system to be ready").not_yet(),
+    switch("suppressOther", "on", "Do not report interfaces that are no ports").not_yet(),
+    switch("setIfAlias", "off", "Use SONiC's alias of a port").not_yet(),
+    switch("setIfName", "off", "Use SONiC's name of a port").not_yet(),
+];
+
+pub(super) static VPP: Object = Object {
+    repeat: Repeat::Reset,
+    ..Object::new(ObjectId::Vpp, "vpp", "Packets and counters of a VPP router", VPP_KEYS)
+};
+
+static VPP_KEYS: &[Key] = &[
+    int("ifOffset", 0, u32::MAX, "", "1000000000", "Added to VPP's interface numbers"),
+    switch("osIndex", "on", "Use the number of the Linux interface where there is one"),
+];
+
+pub(super) static EAPI: Object = Object {
+    more: "Cannot be combined with dns-sd.",
+    ..Object::new(ObjectId::Eapi, "eapi", "Take collectors from Arista EOS", &[])
+};
+
+pub(super) static NLROUTE: Object = Object {
+    repeat: Repeat::Reset,
+    ..Object::new(ObjectId::Nlroute, "nlroute", "Follow changes of interfaces", NLROUTE_KEYS)
+};
+
+static NLROUTE_KEYS: &[Key] = &[
+    int("limit", 0, 500, "", "50", "Most changes handled in a second"),
+    switch("link", "on", "Follow links"),
+    switch("addr", "on", "Follow addresses"),
+    switch("setIfAlias", "on", "Use the kernel's alias of an interface"),
+];

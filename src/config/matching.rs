@@ -1,0 +1,86 @@
+//! Which interfaces the file speaks of: taps by device, name pattern and speed, switch ports by name pattern.
+//!
+//! Rules that need more than name and speed (skip bond members, VLANs, veth unless `dev` names them) are the caller's.
+
+use super::modules::{Modules, Tap};
+use super::value::Pattern;
+
+impl Tap {
+    /// Whether an interface fits everything that is given. A `dynamic` tap fits none: it waits to be asked for.
+    pub fn matches(&self, name: &str, speed_bps: Option<u64>) -> bool {
+        let device = self.device.as_deref().is_none_or(|device| device == name);
+        let pattern = self.device_pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+        let speed = self.speed.is_none_or(|range| range.contains(speed_bps.unwrap_or(0)));
+        !self.dynamic && device && pattern && speed
+    }
+}
+
+impl Modules {
+    /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
+    pub fn tap(&self, name: &str, speed_bps: Option<u64>) -> Option<&Tap> {
+        let taps = self.epcap.iter().chain(&self.pcap).rev();
+        taps.into_iter().find(|tap| tap.matches(name, speed_bps))
+    }
+
+    /// The module that takes an interface for a switch port, if one does.
+    pub fn switchport(&self, name: &str) -> Option<&'static str> {
+        let fits = |pattern: Option<&Pattern>| pattern.is_some_and(|pattern| pattern.is_match(name));
+        if fits(self.cumulus.as_ref().and_then(|cumulus| cumulus.switchport.as_ref())) {
+            Some("cumulus")
+        } else if fits(self.dent.as_ref().and_then(|dent| dent.switchport.as_ref())) {
+            Some("dent")
+        } else if fits(self.opx.as_ref().and_then(|opx| opx.switchport.as_ref())) {
+            Some("opx")
+        } else if fits(self.sonic.as_ref().and_then(|sonic| sonic.switchport.as_ref())) {
+            Some("sonic")
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{model::Settings, parse};
+
+    fn settings(body: &str) -> Settings {
+        let text = format!("sflow {{ collector {{ ip=::1 }} {body} }}");
+        parse("test", &text).settings.unwrap_or_else(|| panic!("{body}"))
+    }
+
+    #[test]
+    fn a_tap_needs_all_that_its_block_gives() {
+        let modules = settings("pcap { dev=eth0 speed=1G- } pcap { dev.pattern=^veth speed=1G-10G }").modules;
+        assert!(modules.tap("eth0", Some(1_000_000_000)).is_some());
+        assert!(modules.tap("eth0", Some(999_999_999)).is_none());
+        assert!(modules.tap("eth0", None).is_none());
+        assert!(modules.tap("eth1", Some(1_000_000_000)).is_none());
+        assert!(modules.tap("veth7", Some(10_000_000_000)).is_some());
+        assert!(modules.tap("veth7", Some(10_000_000_001)).is_none());
+    }
+
+    #[test]
+    fn an_empty_tap_fits_everything_and_a_dynamic_one_nothing() {
+        assert!(settings("epcap { }").modules.tap("lo", None).is_some());
+        assert!(settings("pcap { dynamic=on }").modules.tap("lo", None).is_none());
+    }
+
+    #[test]
+    fn the_last_tap_that_fits_is_taken() {
+        let modules = settings("pcap { sampling=1 } pcap { sampling=2 } epcap { sampling=3 }").modules;
+        assert_eq!(modules.tap("eth0", None).and_then(|tap| tap.sampling), Some(2));
+    }
+
+    #[test]
+    fn switch_ports_are_known_by_the_pattern_of_each_module() {
+        let port = |body: &str, name: &str| settings(body).modules.switchport(name);
+        assert_eq!(port("cumulus { }", "swp1s0"), Some("cumulus"));
+        assert_eq!(port("cumulus { }", "eth0"), None);
+        assert_eq!(port("cumulus { switchport=^eth }", "eth0"), Some("cumulus"));
+        assert_eq!(port("os10 { }", "e101-001-0"), Some("opx"));
+        assert_eq!(port("dent { }", "swp1"), Some("dent"));
+        assert_eq!(port("sonic { }", "Ethernet0"), None);
+        assert_eq!(port("sonic { switchport=^Ethernet }", "Ethernet0"), Some("sonic"));
+        assert_eq!(port("", "swp1"), None);
+    }
+}

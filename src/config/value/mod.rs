@@ -1,0 +1,174 @@
+//! Values of hsflowd.conf: one word and the kind that its key wants → a typed value, or what is wrong with it.
+//!
+//! Rule: what the C agent 2.1 accepts is accepted with the same value; what it silently ignores becomes a remark.
+
+mod address;
+mod number;
+mod pattern;
+
+pub use pattern::{Pattern, PatternFault};
+
+use super::keys::Kind;
+use super::model::CidrRule;
+use super::problem::quoted;
+use super::speed::SpeedRange;
+use number::{Oddity, Read};
+
+/// A checked value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Int(u32),
+    Real(f64),
+    Switch(bool),
+    /// A name, path, host or choice, as written.
+    Text(String),
+    Speeds(SpeedRange),
+    Cidr(CidrRule),
+    Pattern(Pattern),
+    Uuid([u8; 16]),
+}
+
+/// A value and what should be said about it all the same.
+#[derive(Debug, PartialEq)]
+pub(super) struct Parsed {
+    pub(super) value: Value,
+    pub(super) remarks: Vec<String>,
+}
+
+/// What is wrong with a word, beyond not being what [`Kind::expects`].
+#[derive(Debug, PartialEq)]
+pub(super) struct Fault {
+    pub(super) reason: Option<String>,
+    pub(super) help: Option<String>,
+}
+
+/// Reads `word` as what `kind` wants.
+pub(super) fn parse(kind: &Kind, word: &str) -> Result<Parsed, Fault> {
+    match kind {
+        Kind::Int { min, max, .. } => parse_int(word, *min, *max),
+        Kind::Probability => parse_probability(word),
+        Kind::Switch => parse_switch(word),
+        Kind::Speeds => parse_speeds(word),
+        Kind::Host => parse_host(word),
+        Kind::Cidr => address::parse_cidr(word).map(Value::Cidr).map(plain).map_err(because),
+        Kind::Pattern => parse_pattern(word),
+        Kind::Uuid => parse_uuid(word),
+        Kind::Choice(words) => {
+            let found = words.iter().find(|known| known.eq_ignore_ascii_case(word));
+            found
+                .map(|known| plain(Value::Text((*known).to_owned())))
+                .ok_or(Fault { reason: None, help: None })
+        }
+        Kind::Path | Kind::Name => Ok(plain(Value::Text(word.to_owned()))),
+    }
+}
+
+fn plain(value: Value) -> Parsed {
+    Parsed { value, remarks: Vec::new() }
+}
+
+#[allow(clippy::needless_pass_by_value)] // used as `map_err(because)`
+fn because(reason: impl ToString) -> Fault {
+    Fault { reason: Some(reason.to_string()), help: None }
+}
+
+fn odd<T: Copy + ToString>(word: &str, read: &Read<T>, value: Value) -> Parsed {
+    let number = read.value.to_string();
+    let remark = |oddity: &Oddity| match oddity {
+        Oddity::Octal => {
+            format!("{} is octal because of its leading 0: it is read as {number}", quoted(word))
+        }
+        Oddity::Ignored(rest) => {
+            format!("{} after the number is ignored: {} is read as {number}", quoted(rest), quoted(word))
+        }
+        Oddity::Cut => format!("{} does not fit 32 bits: it is read as {number}", quoted(word)),
+    };
+    Parsed { value, remarks: read.oddities.iter().map(remark).collect() }
+}
+
+fn parse_int(word: &str, min: u32, max: u32) -> Result<Parsed, Fault> {
+    let read = number::read_int(word).ok_or(Fault { reason: None, help: None })?;
+    if (min..=max).contains(&read.value) {
+        return Ok(odd(word, &read, Value::Int(read.value)));
+    }
+    let reason = (read.value.to_string() != word).then(|| format!("it is read as {}", read.value));
+    Err(Fault { reason, help: None })
+}
+
+fn parse_probability(word: &str) -> Result<Parsed, Fault> {
+    let help = word.starts_with('.').then(|| format!("write 0{word}"));
+    let read = number::read_real(word).ok_or(Fault { reason: None, help })?;
+    if (0.0..=1.0).contains(&read.value) {
+        return Ok(odd(word, &read, Value::Real(read.value)));
+    }
+    Err(Fault { reason: None, help: None })
+}
+
+fn parse_switch(word: &str) -> Result<Parsed, Fault> {
+    match word.to_ascii_lowercase().as_str() {
+        "on" => Ok(plain(Value::Switch(true))),
+        "off" => Ok(plain(Value::Switch(false))),
+        "yes" | "true" | "1" | "enable" | "enabled" => {
+            Err(Fault { reason: None, help: Some("write on".into()) })
+        }
+        "no" | "false" | "0" | "disable" | "disabled" => {
+            Err(Fault { reason: None, help: Some("write off".into()) })
+        }
+        _ => Err(Fault { reason: None, help: None }),
+    }
+}
+
+fn parse_speeds(word: &str) -> Result<Parsed, Fault> {
+    let (low, high) = word.split_once('-').map_or((word, None), |(low, high)| (low, Some(high)));
+    let read = |part: &str| number::read_long(part).ok_or(Fault { reason: None, help: None });
+    let low_read = read(low)?;
+    let mut parsed = plain(Value::Speeds(SpeedRange::exactly(low_read.value)));
+    parsed.remarks = odd(low, &low_read, Value::Switch(false)).remarks;
+    parsed.value = Value::Speeds(match high {
+        None => SpeedRange::exactly(low_read.value),
+        Some("") => SpeedRange::from(low_read.value),
+        Some(high) => {
+            let high_read = read(high)?;
+            parsed.remarks.extend(odd(high, &high_read, Value::Switch(false)).remarks);
+            if high_read.value < low_read.value {
+                parsed.remarks.push(format!("no speed lies in {}", quoted(word)));
+            }
+            SpeedRange { min: low_read.value, max: high_read.value }
+        }
+    });
+    Ok(parsed)
+}
+
+fn parse_host(word: &str) -> Result<Parsed, Fault> {
+    match address::host_fault(word) {
+        None => Ok(plain(Value::Text(word.to_owned()))),
+        Some(reason) => {
+            let trimmed = word.trim_end_matches(',');
+            let comma = trimmed.len() < word.len() && address::host_fault(trimmed).is_none();
+            let help = comma.then(|| "a comma does not separate settings: remove it".to_owned());
+            Err(Fault { reason: Some(reason.to_owned()), help })
+        }
+    }
+}
+
+fn parse_pattern(word: &str) -> Result<Parsed, Fault> {
+    let pattern = Pattern::new(word).map_err(because)?;
+    let plain_letter = pattern::plain_escape(word);
+    let remark =
+        |letter| format!("'\\{letter}' is no class in a POSIX expression: it is read as a plain '{letter}'");
+    Ok(Parsed { value: Value::Pattern(pattern), remarks: plain_letter.map(remark).into_iter().collect() })
+}
+
+fn parse_uuid(word: &str) -> Result<Parsed, Fault> {
+    let mut uuid = [0; 16];
+    let mut rest = word;
+    for byte in &mut uuid {
+        rest = rest.trim_start_matches(['-', ':', '.']);
+        let pair = rest.get(..2).filter(|pair| pair.bytes().all(|c| c.is_ascii_hexdigit()));
+        let parsed = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        *byte = parsed.ok_or(Fault { reason: None, help: None })?;
+        rest = rest.get(2..).unwrap_or_default();
+    }
+    let remark = (!rest.is_empty()).then(|| format!("{} after the UUID is ignored", quoted(rest)));
+    Ok(Parsed { value: Value::Uuid(uuid), remarks: remark.into_iter().collect() })
+}

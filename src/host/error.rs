@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn the_message_names_operation_path_and_reason() {
-        let error = ReadError::kernel("open", Path::new("/proc/stat"), &io::Error::from_raw_os_error(libc::EACCES));
+        let error =
+            ReadError::kernel("open", Path::new("/proc/stat"), &io::Error::from_raw_os_error(libc::EACCES));
         assert_eq!(error.to_string(), "open /proc/stat: Permission denied (os error 13)");
         assert_eq!(error.errno(), Some(libc::EACCES));
         assert!(!error.is_absent());

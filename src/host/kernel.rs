@@ -48,8 +48,9 @@ pub(super) fn space_of(path: &Path) -> Result<Space, i32> {
 }
 
 pub(super) fn uname(hostname: &mut String, release: &mut String) -> Result<(), ReadError> {
-    let names = nix::sys::utsname::uname()
-        .map_err(|errno| ReadError::kernel("uname", Path::new("/proc/sys/kernel"), &io::Error::from(errno)))?;
+    let names = nix::sys::utsname::uname().map_err(|errno| {
+        ReadError::kernel("uname", Path::new("/proc/sys/kernel"), &io::Error::from(errno))
+    })?;
     for (into, name) in [(hostname, names.nodename()), (release, names.release())] {
         into.clear();
         into.push_str(&name.to_string_lossy());

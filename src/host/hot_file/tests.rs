@@ -42,7 +42,10 @@ fn a_file_that_appears_later_is_found_by_the_next_reading() {
     let mut hot = HotFile::new(dir.file());
     let error = hot.text().unwrap_err();
     assert!(error.is_absent(), "{error}");
-    assert_eq!(error.to_string(), format!("open {}: No such file or directory (os error 2)", dir.file().display()));
+    assert_eq!(
+        error.to_string(),
+        format!("open {}: No such file or directory (os error 2)", dir.file().display())
+    );
     fs::write(dir.file(), "here\n").unwrap();
     assert_eq!(hot.text().unwrap(), "here\n");
 }
@@ -64,7 +67,10 @@ fn a_descriptor_that_went_bad_is_opened_anew_once() {
 #[test]
 fn reading_a_directory_or_an_endless_file_is_an_error() {
     assert_eq!(HotFile::new("/proc").text().unwrap_err().errno(), Some(libc::EISDIR));
-    assert!(matches!(HotFile::new("/dev/zero").bytes().unwrap_err(), ReadError::TooLong { limit: LIMIT, .. }));
+    assert!(matches!(
+        HotFile::new("/dev/zero").bytes().unwrap_err(),
+        ReadError::TooLong { limit: LIMIT, .. }
+    ));
 }
 
 #[test]

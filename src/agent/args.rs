@@ -1,7 +1,7 @@
 //! The command line of `hsflowd`: the C agent's options, so that units, init scripts and `DAEMON_ARGS` go on
 //! working. In: arguments. Out: [`Options`]. Spec: hsflowd(8).
 
-use crate::host::identity_uuid;
+use crate::collect::host::uuid::parse_uuid;
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -151,7 +151,7 @@ fn ignore(parser: &mut Parser, options: &mut Options, why: &'static str) -> Resu
 
 fn uuid_value(parser: &mut Parser, option: char) -> Result<[u8; 16], UsageError> {
     let value = parser.value()?.string()?;
-    identity_uuid(&value).ok_or(UsageError::Value { option, value, expected: "32 hexadecimal digits" })
+    parse_uuid(&value).ok_or(UsageError::Value { option, value, expected: "32 hexadecimal digits" })
 }
 
 fn bytes_value(parser: &mut Parser, option: char) -> Result<u64, UsageError> {

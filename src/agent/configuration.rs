@@ -53,7 +53,7 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let name = path.display().to_string();
-    let parsed = config::parse(&name, &bytes);
+    let (parsed, _) = config::parse_bytes(&name, &bytes);
     let lines = |wanted: fn(Severity) -> bool| -> Vec<String> {
         parsed.problems.iter().filter(|p| wanted(p.severity)).map(|p| p.line(&name)).collect()
     };

@@ -1,20 +1,22 @@
-//! The running agent: one value that owns every part, and what it does when time passes, the interfaces change or
-//! the settings do. In: events from the loop (`run`). Out: datagrams, the settings file, component states. Rule:
-//! each event is handled to its end before the next, so no datagram is ever made of two sets of settings.
+//! The running agent: one value that owns every part, and what it does when time passes, when the interfaces change
+//! and when a collector's name is resolved. In: events from the loop (`run`). Out: datagrams, the settings file,
+//! component states. Rule: each event is handled to its end before the next, so no datagram is ever made of two sets
+//! of settings.
 
 use super::args::Options;
+use super::configuration::Loaded;
 use super::identity;
 use super::measures::{Due, Measures};
 use super::pace::Pace;
-use crate::collect::host::{Uuid, choose_uuid};
-use crate::collect::interfaces::Change;
+use crate::collect::host::HostCounters;
+use crate::collect::host::uuid::HostUuid;
+use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::Settings;
 use crate::export::Collectors;
-use crate::export::auto::{AutoCollector, AutoFile, AutoInfo, AutoSettings, body};
+use crate::export::auto::AutoFile;
 use crate::host::Host;
-use crate::sample::address::{Election, elect};
+use crate::sample::address::{Election, Wish, elect};
 use crate::sflow::datagram::Datagrams;
-use crate::sflow::ids::DataSource;
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
 use std::net::{IpAddr, Ipv4Addr};
@@ -41,19 +43,56 @@ pub struct Agent {
     /// The agent address in force, and why.
     pub election: Election,
     /// The host's UUID, and where it comes from.
-    pub uuid: Uuid,
+    pub uuid: HostUuid,
     /// Component states.
     pub registry: Registry,
     /// The agent's own counters.
     pub telemetry: Telemetry,
-    datagrams: Datagrams,
-    auto: AutoFile,
+    pub(super) wish: Wish,
+    pub(super) datagrams: Datagrams,
+    pub(super) auto: AutoFile,
     due: Due,
     polled_second: u64,
-    resync_at: Instant,
+    pub(super) refresh_at: Instant,
 }
 
 impl Agent {
+    /// Reads the interfaces and makes every part; sends nothing yet.
+    ///
+    /// # Errors
+    /// The kernel gives no interfaces, which the agent cannot do without.
+    pub fn new(options: Options, loaded: Loaded) -> Result<Self, InterfaceError> {
+        let host = Host::at(&options.root);
+        let now = host.clock.now();
+        let Loaded { settings, remarks } = loaded;
+        let interfaces = Interfaces::open(RECEIVE_BUFFER, now)?;
+        let uuid = identity::uuid(&host, &options, &settings);
+        let mut counters = HostCounters::new(&host);
+        counters.set_uuid(uuid.uuid);
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let limit = settings.datagram_bytes as usize;
+        Ok(Self {
+            pace: Pace::new(now),
+            wish: Wish::default(),
+            election: elect(&[], &Wish::default(), None),
+            datagrams: Datagrams::new(nobody, settings.sub_agent(), limit),
+            measures: Measures::new(interfaces, counters, settings.polling_secs),
+            collectors: Collectors::new(&options.root),
+            auto: AutoFile::open(&options.auto_file),
+            registry: Registry::default(),
+            telemetry: Telemetry::default(),
+            due: Due::nothing(now),
+            polled_second: 0,
+            refresh_at: now + refresh_interval(&settings),
+            revision: 1,
+            options,
+            host,
+            settings,
+            remarks,
+            uuid,
+        })
+    }
+
     /// Time since the start, as the collectors count it.
     pub fn since_start(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.pace.start())
@@ -62,34 +101,39 @@ impl Agent {
     /// Everything once: chooses sources, elects the address, and sends the first sample of each.
     pub fn begin(&mut self) {
         let now = self.host.clock.now();
+        self.set("configuration", State::Running);
+        self.collectors.apply(&self.settings.collectors, self.since_start(now));
         self.measures.choose_all(&self.settings);
-        let applied = self.collectors.apply(&self.settings.collectors, self.since_start(now));
-        log::debug!(target: "collectors", "{applied:?}");
-        self.elect(now);
+        self.wish = identity::wish(&self.settings);
+        self.elect();
         self.polled_second = self.pace.second(now);
         if self.settings.polling_secs > 0 {
-            let all = self.measures.sources.keys().copied();
-            self.due.refill(all, self.pace.uptime_ms(now));
+            self.due.refill(self.measures.sources.keys().copied());
             self.poll(now);
         }
-        self.write_auto(now);
+        self.write_auto();
+        self.report_collectors(now);
     }
 
     /// Polls what has become due, and does what else the time asks for.
     pub fn on_time(&mut self) {
         let now = self.host.clock.now();
         let second = self.pace.second(now);
-        // After a stall each source is still polled once, not once for each cycle that was missed.
-        let oldest = second.saturating_sub(u64::from(self.settings.polling_secs.saturating_sub(1)));
-        let missed = (self.polled_second + 1).max(oldest)..=second;
+        // After a stall each source is polled once, not once for each cycle that was missed.
+        let cycle = u64::from(self.settings.polling_secs);
+        let missed = (self.polled_second + 1).max((second + 1).saturating_sub(cycle))..=second;
         let schedule = &self.measures.schedule;
-        self.due.refill(missed.flat_map(|s| schedule.due(s)), self.pace.uptime_ms(now));
+        self.due.refill(missed.flat_map(|s| schedule.due(s)));
         self.polled_second = second;
-        if self.due.host || !self.due.interfaces.is_empty() {
+        if !self.due.is_nothing() {
             self.poll(now);
         }
-        if now >= self.resync_at {
-            self.resync(now);
+        if now >= self.refresh_at {
+            self.refresh_at = now + refresh_interval(&self.settings);
+            let read = self.measures.interfaces.refresh(now);
+            self.follow(read);
+        } else if self.measures.interfaces.wake_at().is_some_and(|at| at <= now) {
+            self.on_interfaces();
         }
         self.on_lookup();
     }
@@ -98,7 +142,7 @@ impl Agent {
     pub fn on_lookup(&mut self) {
         let now = self.host.clock.now();
         if self.collectors.tick(self.since_start(now)) {
-            self.write_auto(now);
+            self.write_auto();
         }
         self.report_collectors(now);
     }
@@ -106,17 +150,11 @@ impl Agent {
     /// The kernel has news of interfaces or addresses.
     pub fn on_interfaces(&mut self) {
         let now = self.host.clock.now();
-        let read = self.measures.interfaces.read_events();
-        self.follow(read, now);
+        let read = self.measures.interfaces.read_events(now);
+        self.follow(read);
     }
 
-    fn resync(&mut self, now: Instant) {
-        let read = self.measures.interfaces.resync();
-        self.follow(read, now);
-        self.resync_at = now + Duration::from_secs(u64::from(self.settings.refresh_adaptors_secs));
-    }
-
-    fn follow(&mut self, read: Result<Changes, InterfaceError>, now: Instant) {
+    fn follow(&mut self, read: Result<Changes, InterfaceError>) {
         let changes = match read {
             Ok(changes) => changes,
             Err(e) => return self.set("interfaces", State::degraded(e)),
@@ -126,31 +164,33 @@ impl Agent {
             return;
         }
         self.measures.choose_changed(&self.settings, &changes);
-        let parts = |test: fn(&Parts) -> bool| {
-            changes.iter().any(|(_, c)| if let Change::Updated(p) = c { test(p) } else { true })
+        let any = |test: fn(&Parts) -> bool| {
+            changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
-        if parts(|p| p.name) {
+        if any(|p| p.name) {
             self.collectors.interfaces_changed();
         }
-        if parts(|p| p.addresses || p.admin || p.master || p.name || p.alias) {
-            self.elect(now);
-        }
-        if changes.iter().any(|(_, c)| matches!(c, Change::Updated(p) if p.addresses)) {
+        if any(|p| p.addresses) {
             self.collectors.addresses_changed();
         }
-        self.write_auto(now);
+        if any(|p| p.addresses || p.admin || p.master || p.name || p.alias) {
+            self.elect();
+            self.write_auto();
+        }
     }
 
     /// When the agent must wake up next for its own sake.
     pub fn next_wake(&self) -> Instant {
         let poll = self.measures.schedule.next_after(self.polled_second).map(|s| self.pace.begins(s));
         let lookup = self.collectors.next_tick().map(|at| self.pace.start() + at);
-        [poll, lookup].into_iter().flatten().fold(self.resync_at, Instant::min)
+        let resync = self.measures.interfaces.wake_at();
+        [poll, lookup, resync].into_iter().flatten().fold(self.refresh_at, Instant::min)
     }
 
     fn poll(&mut self, now: Instant) {
         let Some(choice) = &self.election.choice else { return };
         let since_start = now.saturating_duration_since(self.pace.start());
+        self.due.stamp(now, self.pace.uptime_ms(now));
         let (collectors, telemetry) = (&mut self.collectors, &mut self.telemetry);
         let mut send = |datagram: &[u8]| {
             telemetry.datagrams += 1;
@@ -165,13 +205,12 @@ impl Agent {
         if self.due.host {
             self.report_host();
         }
-        self.report_collectors(now);
     }
 
-    fn elect(&mut self, now: Instant) {
-        let wish = identity::wish(&self.settings);
+    /// Elects the agent address anew from the interfaces and wishes as they are.
+    pub(super) fn elect(&mut self) {
         let candidates = identity::candidates(self.measures.interfaces.table());
-        let election = elect(&candidates, &wish, Some(&self.election));
+        let election = elect(&candidates, &self.wish, Some(&self.election));
         if election.choice != self.election.choice {
             log::info!(target: "agent-address", "{}", election.explanation);
         }
@@ -181,24 +220,10 @@ impl Agent {
             None => State::degraded(format!("nothing is sent: {}", self.election.explanation)),
         };
         self.set("agent-address", state);
-        let _ = now;
     }
+}
 
-    fn write_auto(&mut self, now: Instant) {
-        let choice = self.election.choice.as_ref();
-        let hostname = self.measures.sample.id.as_ref().map(|id| id.hostname.clone()).unwrap_or_default();
-        let collector = |(ip, c): (IpAddr, &CollectorSettings)| AutoCollector {
-            ip,
-            port: c.port,
-            device: c.device.as_deref(),
-            namespace: c.namespace.as_deref(),
-        };
-        todo!()
-    }
-
-    /// Notes a component's state, with the time of day.
-    pub fn set(&mut self, component: &str, state: State) {
-        let now = unix_secs(&self.host.clock);
-        self.registry.set(component, state, now);
-    }
+/// Reading all interfaces again is only a safety net under the notifications.
+pub(super) fn refresh_interval(settings: &Settings) -> Duration {
+    Duration::from_secs(u64::from(settings.refresh_adaptors_secs))
 }

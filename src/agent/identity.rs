@@ -1,15 +1,42 @@
 //! Who this host is to its collectors: agent address and UUID. In: the interface table, settings, options. Out: the
 //! inputs of the pure elections, which live in `sample::address` and `collect::host`.
 
-use crate::collect::interfaces::{Interface, Kind, Table};
+use super::args::Options;
+use crate::collect::host::uuid::{HostUuid, UuidSources, choose_uuid};
+use crate::collect::interfaces::{Address, Interface, Kind, Table};
 use crate::config::model::Settings;
+use crate::export::resolve_within;
+use crate::host::Host;
 use crate::sample::address::{Candidate, Device, Wish};
 use std::collections::HashSet;
+use std::time::Duration;
 
-/// What the settings wish for. `agentIP` must be an address here: names are resolved by the caller.
+/// A name in `agentIP` holds up the start or a reload for no longer than this.
+const RESOLVING: Duration = Duration::from_secs(5);
+
+/// The host's UUID, from every place that may have one.
+pub fn uuid(host: &Host, options: &Options, settings: &Settings) -> HostUuid {
+    let mut sources = UuidSources {
+        configured: settings.uuid,
+        flag: options.uuid,
+        machine_id_flag: options.machine_id,
+        ..UuidSources::default()
+    };
+    sources.read(host);
+    choose_uuid(&sources)
+}
+
+/// What the settings wish for. A name in `agentIP` that cannot be resolved is said and left out.
 pub fn wish(settings: &Settings) -> Wish {
+    let resolve = |name: &String| match resolve_within(name, RESOLVING) {
+        Ok(ip) => Some(ip),
+        Err(e) => {
+            log::error!(target: "agent-address", "agentIP {name}: {e}; electing one until the next reload");
+            None
+        }
+    };
     Wish {
-        ip: settings.agent_ip.as_deref().and_then(|ip| ip.parse().ok()),
+        ip: settings.agent_ip.as_ref().and_then(resolve),
         device: settings.agent_device.clone(),
         cidrs: settings.agent_cidrs.clone(),
     }
@@ -18,7 +45,7 @@ pub fn wish(settings: &Settings) -> Wish {
 /// Every address of the host with the facts of its device.
 pub fn candidates(table: &Table) -> Vec<Candidate> {
     let uplinked = masters_with_uplink(table);
-    let candidate = |(order, address): (usize, &crate::collect::interfaces::Address)| {
+    let candidate = |(order, address): (usize, &Address)| {
         let interface = table.get(address.if_index)?;
         Some(Candidate {
             ip: address.ip,

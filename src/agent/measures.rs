@@ -66,6 +66,11 @@ impl Due {
         self.interfaces.sort_unstable();
     }
 
+    /// Notes when the poll begins.
+    pub fn stamp(&mut self, now: Instant, uptime_ms: u32) {
+        (self.now, self.uptime_ms) = (now, uptime_ms);
+    }
+
     /// True where a poll would do nothing.
     pub fn is_nothing(&self) -> bool {
         !self.host && self.interfaces.is_empty()
@@ -86,6 +91,11 @@ impl Measures {
             wanted: Vec::new(),
             stats: Vec::new(),
         }
+    }
+
+    /// The UUID that the host sample carries from now on.
+    pub fn set_uuid(&mut self, uuid: [u8; 16]) {
+        self.host.set_uuid(uuid);
     }
 
     /// Decides anew for every interface whether it sends counters; the host always does.

@@ -1,1 +1,28 @@
-//! agent (being built).
+//! The daemon `hsflowd`: from the command line to the event loop. It wires the other layers and owns the schedule;
+//! nothing uses it but the programs. `start` is the way in, `run` the loop, `daemon` what happens on each event,
+//! `measures` and `samples` one poll, `reload` a change of settings, `report` what is said about it all.
+
+pub mod args;
+pub mod configuration;
+pub mod control;
+pub mod daemon;
+pub mod exit;
+pub mod identity;
+pub mod measures;
+pub mod once;
+pub mod pace;
+pub mod pid_file;
+pub mod ports;
+pub mod privileges;
+mod reload;
+mod report;
+pub mod run;
+pub mod samples;
+pub mod service;
+mod settings_file;
+pub mod start;
+pub mod timer;
+
+pub use exit::Exit;
+pub use once::{OnceError, once};
+pub use start::main;

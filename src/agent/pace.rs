@@ -20,6 +20,11 @@ impl Pace {
         Self { start, reading }
     }
 
+    /// When the agent started.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
     /// The second that `now` lies in.
     pub fn second(&self, now: Instant) -> u64 {
         (self.reading + now.saturating_duration_since(self.start)).as_secs()

@@ -10,20 +10,29 @@ pub fn decide(settings: &Settings, table: &Table, interface: &Interface) -> (boo
     let port = Port {
         loopback: interface.kind == Kind::Loopback,
         physical: interface.kind == Kind::Physical,
-        switch_port: settings.is_switch_port(&interface.name),
+        switch_port: settings.modules.switchport(&interface.name).is_some(),
         bond_of_switch_ports: has_switch_port(settings, table, interface),
-        tapped: settings.is_tapped(&interface.name, interface.speed_bps),
+        tapped: is_tapped(settings, interface),
     };
     sends_counters(settings.interface_counters, port)
 }
 
 /// A switch port, or a bond of them: not an adaptor of the host itself.
 pub fn is_switch_port(settings: &Settings, table: &Table, interface: &Interface) -> bool {
-    settings.is_switch_port(&interface.name) || has_switch_port(settings, table, interface)
+    settings.modules.switchport(&interface.name).is_some() || has_switch_port(settings, table, interface)
 }
 
 fn has_switch_port(settings: &Settings, table: &Table, bond: &Interface) -> bool {
     bond.is_bond_master
-        && settings.has_switch_ports()
-        && table.iter().any(|i| i.master == Some(bond.index) && settings.is_switch_port(&i.name))
+        && table
+            .iter()
+            .any(|i| i.master == Some(bond.index) && settings.modules.switchport(&i.name).is_some())
+}
+
+/// A tap that names no device takes hardware and bridges, and leaves what is made of them: the same packets pass there.
+fn is_tapped(settings: &Settings, interface: &Interface) -> bool {
+    let Some(tap) = settings.modules.tap(&interface.name, interface.speed_bps) else { return false };
+    let derived = interface.is_bond_master
+        || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
+    tap.device.is_some() || !derived
 }

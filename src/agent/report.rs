@@ -1,100 +1,186 @@
-//! The agent's state as a value: component states, and the snapshot for the control socket. In: the running agent.
-//! Out: [`Snapshot`]. Rule: made when somebody asks, from what is known; nothing is read for it but the process's
-//! own cost.
+//! The agent's state for people: component states, the snapshot for the control socket, the service manager's line,
+//! telemetry in the log. In: the running agent. Out: values and log lines. Rule: a snapshot is made when somebody asks,
+//! from what is known; nothing is read for it but the process's own cost.
 
 use super::daemon::Agent;
 use super::ports;
+use crate::collect::host::Component;
+use crate::export::report::{CollectorStatus, State as CollectorState};
+use crate::sflow::ids::DataSource;
+use crate::status::registry::State;
 use crate::status::snapshot::{self, Cost, SettingsInForce, Snapshot, VERSION};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use std::time::Instant;
 
-/// Everything `hsflowctl status` shows.
-pub fn snapshot(agent: &Agent, now: Instant) -> Snapshot {
-    Snapshot {
-        version: VERSION,
-        healthy: agent.registry.healthy(),
-        agent: identity(agent, now),
-        settings: settings(agent),
-        collectors: collectors(agent, now),
-        components: agent.registry.list(),
-        interfaces: interfaces(agent),
-        telemetry: agent.telemetry,
-        cost: cost(),
+const COLLECTOR: &str = "collector ";
+
+impl Agent {
+    /// Notes a component's state, with the time of day.
+    pub fn set(&mut self, component: &str, state: State) {
+        self.registry.set(component, state, self.host.clock.unix_secs());
     }
-}
 
-fn identity(agent: &Agent, now: Instant) -> snapshot::Agent {
-    let choice = agent.election.choice.as_ref();
-    let id = agent.measures.sample.id.as_ref();
-    snapshot::Agent {
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-        uptime_secs: agent.pace.uptime_secs(now),
-        address: choice.map(|c| c.ip.to_string()),
-        device: choice.and_then(|c| c.device.clone()),
-        address_reason: agent.election.explanation.clone(),
-        sub_agent_id: agent.settings.sub_agent(),
-        uuid: agent.uuid.to_string(),
-        uuid_reason: agent.uuid.explanation(),
-        hostname: id.map(|id| id.hostname.clone()).unwrap_or_default(),
+    pub(super) fn report_host(&mut self) {
+        for component in Component::ALL {
+            let problems = &self.measures.sample.problems;
+            let errors: Vec<_> = problems.iter().filter(|p| p.component == component).map(|p| &p.error).collect();
+            self.set(component.name(), State::from_problems(&errors));
+        }
     }
-}
 
-fn settings(agent: &Agent) -> SettingsInForce {
-    let s = &agent.settings;
-    SettingsInForce {
-        file: agent.options.config.display().to_string(),
-        revision: agent.revision,
-        polling_secs: s.polling_secs,
-        sampling: s.sampling,
-        header_bytes: s.header_bytes,
-        datagram_bytes: s.datagram_bytes,
-        interface_counters: s.interface_counters.to_string(),
-        auto_file: agent.options.auto_file.display().to_string(),
-        inactive: agent.remarks.clone(),
+    pub(super) fn report_collectors(&mut self, now: Instant) {
+        let list = self.collectors.status(self.since_start(now));
+        self.registry.retain(COLLECTOR, |name| list.iter().any(|c| component_of(c) == name));
+        for collector in &list {
+            let state = match &collector.state {
+                CollectorState::Running => State::Running,
+                CollectorState::Resolving => State::Unavailable { reason: "looking up its name".to_owned() },
+                CollectorState::Degraded { reason } => State::degraded(reason),
+            };
+            self.set(&component_of(collector), state);
+        }
     }
-}
 
-fn collectors(agent: &Agent, now: Instant) -> Vec<snapshot::Collector> {
-    let list = agent.collectors.status(agent.since_start(now));
-    let entry = |c: crate::export::CollectorStatus| snapshot::Collector {
-        name: c.name(),
-        datagrams: c.counts.datagrams,
-        bytes: c.counts.bytes,
-        errors: c.counts.errors(),
-        last_error: c.last_error,
-        last_send_secs_ago: c.last_success_secs_ago,
-    };
-    list.into_iter().map(entry).collect()
-}
+    /// One line for the service manager.
+    pub fn status_line(&self) -> String {
+        let degraded: Vec<_> = self.registry.degraded().collect();
+        let agent = self.election.choice.as_ref().map_or("no agent address".to_owned(), |c| c.ip.to_string());
+        if degraded.is_empty() {
+            return format!(
+                "agent {agent}, {} sources every {} s to {} collectors",
+                self.measures.sources.len(),
+                self.settings.polling_secs,
+                self.settings.collectors.len()
+            );
+        }
+        format!("agent {agent}, degraded: {}", degraded.join(", "))
+    }
 
-fn interfaces(agent: &Agent) -> Vec<snapshot::Interface> {
-    let table = agent.measures.interfaces.table();
-    let entry = |i: &crate::collect::interfaces::Interface| {
-        let source = crate::sflow::ids::DataSource::interface(i.index);
-        snapshot::Interface {
+    /// The C agent's telemetry, one name and value a line.
+    pub fn log_telemetry(&self) {
+        for (name, value) in self.telemetry.fields() {
+            log::info!(target: "telemetry", "{name}={value}");
+        }
+    }
+
+    /// True when `-M` was given and more memory is resident.
+    pub fn exceeds_memory_limit(&self) -> bool {
+        let Some(limit) = self.options.memory_limit else { return false };
+        let peak = cost().peak_rss_kib * 1024;
+        if peak > limit {
+            log::error!(target: "agent", "{peak} bytes are or were resident, more than -M {limit} permits");
+        }
+        peak > limit
+    }
+
+    /// Everything `hsflowctl status` shows.
+    pub fn snapshot(&mut self) -> Snapshot {
+        let now = self.host.clock.now();
+        self.report_collectors(now);
+        Snapshot {
+            version: VERSION,
+            healthy: self.registry.healthy(),
+            agent: self.identity_in_force(now),
+            settings: self.settings_in_force(),
+            collectors: self.collectors.status(self.since_start(now)).into_iter().map(collector).collect(),
+            components: self.registry.list(),
+            interfaces: self.interfaces_in_force(),
+            telemetry: self.telemetry,
+            cost: cost(),
+        }
+    }
+
+    fn identity_in_force(&self, now: Instant) -> snapshot::Agent {
+        let choice = self.election.choice.as_ref();
+        snapshot::Agent {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_secs: self.pace.uptime_secs(now),
+            address: choice.map(|c| c.ip.to_string()),
+            device: choice.and_then(|c| c.device.clone()),
+            address_reason: self.election.explanation.clone(),
+            sub_agent_id: self.settings.sub_agent(),
+            uuid: hyphenated(self.uuid.uuid),
+            uuid_reason: self.uuid.origin.to_string(),
+            hostname: self.measures.sample.id.as_ref().map(|id| id.hostname.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn settings_in_force(&self) -> SettingsInForce {
+        let s = &self.settings;
+        let file = self.options.config.display().to_string();
+        let inactive = s.origins.inactive.iter();
+        SettingsInForce {
+            inactive: inactive.map(|i| format!("{file}:{}:{}: {}: {}", i.line, i.column, i.key, i.why)).collect(),
+            file,
+            revision: self.revision,
+            polling_secs: s.polling_secs,
+            sampling: s.sampling,
+            header_bytes: s.header_bytes,
+            datagram_bytes: s.datagram_bytes,
+            interface_counters: s.interface_counters.to_string(),
+            auto_file: self.auto.path().display().to_string(),
+        }
+    }
+
+    fn interfaces_in_force(&self) -> Vec<snapshot::Interface> {
+        let table = self.measures.interfaces.table();
+        let entry = |i: &crate::collect::interfaces::Interface| snapshot::Interface {
             index: i.index,
             name: i.name.clone(),
             kind: i.kind.to_string(),
             admin_up: i.admin_up,
             oper_up: i.oper_up,
             speed_bps: i.speed_bps,
-            counter_samples: agent.measures.sources.get(&source).map_or(0, |s| u64::from(s.sequence)),
-            counters_reason: ports::decide(&agent.settings, table, i).1.to_owned(),
+            counter_samples: self.measures.sources.get(&DataSource::interface(i.index)).copied().unwrap_or(0),
+            counters_reason: ports::decide(&self.settings, table, i).1.to_owned(),
+        };
+        table.iter().map(entry).collect()
+    }
+}
+
+fn component_of(collector: &CollectorStatus) -> String {
+    format!("{COLLECTOR}{}", name_of(collector))
+}
+
+fn name_of(c: &CollectorStatus) -> String {
+    let mut name = format!("{} port {}", c.host, c.port);
+    for (word, value) in [("dev", &c.device), ("namespace", &c.namespace)] {
+        if let Some(value) = value {
+            name.push_str(&format!(" {word} {value}"));
         }
-    };
-    table.iter().map(entry).collect()
+    }
+    name
+}
+
+fn collector(c: CollectorStatus) -> snapshot::Collector {
+    let n = c.counts;
+    snapshot::Collector {
+        name: name_of(&c),
+        datagrams: n.datagrams,
+        bytes: n.bytes,
+        errors: n.refused + n.buffer_full + n.unreachable + n.denied + n.too_big + n.other,
+        lost: n.lost,
+        last_error: c.last_error,
+        last_send_secs_ago: c.last_success_secs_ago,
+    }
+}
+
+fn hyphenated(uuid: [u8; 16]) -> String {
+    let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+    let at = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+    [at(0..8), at(8..12), at(12..16), at(16..20), at(20..32)].join("-")
 }
 
 /// What the kernel charges this process with.
 fn cost() -> Cost {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Cost::default() };
-    let ms = |t: nix::sys::time::TimeVal| {
-        u64::try_from(t.tv_sec()).unwrap_or(0) * 1000 + u64::try_from(t.tv_usec()).unwrap_or(0) / 1000
-    };
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let ms = |t: TimeVal| number(t.tv_sec()) * 1000 + number(t.tv_usec()) / 1000;
     Cost {
         cpu_ms: ms(usage.user_time()) + ms(usage.system_time()),
-        peak_rss_kib: u64::try_from(usage.max_rss()).unwrap_or(0),
-        sleeps: u64::try_from(usage.voluntary_context_switches()).unwrap_or(0),
+        peak_rss_kib: number(usage.max_rss()),
+        sleeps: number(usage.voluntary_context_switches()),
     }
 }

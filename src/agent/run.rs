@@ -4,13 +4,10 @@
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
-use super::report;
 use super::service::Service;
 use super::timer::Timer;
+use crate::sys::readable::readable;
 use std::io;
-use std::os::fd::AsFd;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that mean something.
@@ -41,8 +38,7 @@ impl Signals {
 pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exit> {
     let mut signals = Signals::catch()?;
     let mut timer = Timer::new()?;
-    let news = agent.measures.interfaces.as_fd().try_clone_to_owned()?;
-    let news = AsyncFd::with_interest(news, Interest::READABLE)?;
+    let news = readable(&agent.measures.interfaces)?;
     let mut service = Service::new(agent.host.clock.now());
     agent.begin();
     service.ready(&agent.status_line());
@@ -66,9 +62,8 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exi
             }
             () = agent.collectors.answered() => agent.on_lookup(),
             client = client(control) => {
-                let now = agent.host.clock.now();
-                let snapshot = report::snapshot(agent, now);
-                client.0.answer(client.1, &snapshot);
+                let (control, client) = client;
+                control.answer(client, &agent.snapshot());
             }
             _ = signals.hangup.recv() => {
                 service.reloading();

@@ -46,9 +46,9 @@ impl Service {
     }
 
     /// Sends a heart-beat when one is due, or would be before the next wake-up at `next_wake`.
-    pub fn beat(&mut self, now: Instant, next_wake: Option<Instant>) {
+    pub fn beat(&mut self, now: Instant, next_wake: Instant) {
         let (Some(interval), Some(due)) = (self.interval, self.next_beat) else { return };
-        if now >= due || next_wake.is_none_or(|wake| wake > due) {
+        if now >= due || next_wake > due {
             send(&[NotifyState::Watchdog]);
             self.next_beat = Some(now + interval);
         }

@@ -7,9 +7,8 @@ use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
 use super::pid_file::PidFile;
-use super::privileges;
+use super::privileges::{self, PrivilegeError};
 use super::run;
-use crate::host::Host;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
 use std::ffi::OsString;
@@ -119,7 +118,7 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
             }
         };
         let control = open_control(&mut agent);
-        if let Err(e) = give_up_privileges(&mut agent) {
+        if let Err(e) = give_up_privileges(&agent) {
             log::error!(target: "privileges", "{e}");
             return Exit::NoPermission;
         }
@@ -133,8 +132,17 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
     })
 }
 
+/// The directory of the sockets and the settings file, where the service manager has not made it.
+fn make_run_directory(agent: &Agent) {
+    if let Some(directory) = agent.options.socket.parent()
+        && let Err(e) = std::fs::create_dir_all(directory)
+    {
+        log::debug!(target: "agent", "{}: {e}", directory.display());
+    }
+}
+
 fn open_control(agent: &mut Agent) -> Option<Control> {
-    make_run_directory(&agent.options.socket);
+    make_run_directory(agent);
     match Control::open(&agent.options.socket) {
         Ok(control) => {
             agent.set("control", State::Running);
@@ -145,4 +153,22 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
             None
         }
     }
+}
+
+/// Root is left behind once all that needs it is open. The directory of the settings file goes to the new user first.
+fn give_up_privileges(agent: &Agent) -> Result<(), PrivilegeError> {
+    if agent.options.keep_privileges {
+        return Ok(());
+    }
+    let Some(user) = privileges::unprivileged_user()? else { return Ok(()) };
+    for path in [agent.options.socket.parent(), Some(agent.options.socket.as_path())].into_iter().flatten() {
+        if let Err(e) = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())) {
+            log::debug!(target: "privileges", "{}: {e}", path.display());
+        }
+    }
+    let needs = privileges::needed(&agent.settings);
+    privileges::apply_drop(&user, &needs)?;
+    let kept: Vec<_> = needs.iter().map(|n| format!("{} for {}", n.capability, n.reason)).collect();
+    log::info!(target: "privileges", "running as {}, keeping {}", user.name, if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") });
+    Ok(())
 }

@@ -1,15 +1,19 @@
 //! The agent's one alarm clock: a timerfd on the monotonic clock that the runtime waits for. Rule: one deadline,
 //! one wake-up. (A runtime's timer wheel wakes up several times on the way to a far deadline.)
 
+use crate::sys::readable::readable;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
 
 /// Wakes its one waiter at a deadline.
 pub struct Timer {
-    fd: AsyncFd<TimerFd>,
+    timer: TimerFd,
+    /// The same timer, as the runtime waits for it.
+    readable: AsyncFd<OwnedFd>,
     armed_for: Option<Instant>,
 }
 
@@ -20,8 +24,9 @@ impl Timer {
     /// No file descriptor was to be had.
     pub fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
-        let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
-        Ok(Self { fd: AsyncFd::new(fd)?, armed_for: None })
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        let readable = readable(&timer)?;
+        Ok(Self { timer, readable, armed_for: None })
     }
 
     /// Sets the deadline; `None` sleeps until something else happens.
@@ -37,9 +42,9 @@ impl Timer {
                 // No time at all would switch the timer off.
                 let ahead = at.saturating_duration_since(now).max(Duration::from_nanos(1));
                 let once = Expiration::OneShot(TimeSpec::from_duration(ahead));
-                self.fd.get_ref().set(once, TimerSetTimeFlags::empty())?;
+                self.timer.set(once, TimerSetTimeFlags::empty())?;
             }
-            None => self.fd.get_ref().unset()?,
+            None => self.timer.unset()?,
         }
         self.armed_for = deadline;
         Ok(())
@@ -51,10 +56,10 @@ impl Timer {
     /// The runtime cannot wait for file descriptors any more.
     pub async fn expired(&mut self) -> io::Result<()> {
         loop {
-            let mut ready = self.fd.readable().await?;
+            let mut ready = self.readable.readable().await?;
             let mut count = [0; 8];
             // `TimerFd::wait` would spin on EAGAIN: the descriptor does not block.
-            match nix::unistd::read(self.fd.get_ref(), &mut count) {
+            match nix::unistd::read(&self.timer, &mut count) {
                 Ok(_) => {
                     self.armed_for = None;
                     // The next read would only say EAGAIN: one system call less for each wake-up.

@@ -1,2 +1,5 @@
 //! The operator's tool. All of it is in the library: [`hsflow::ctl`].
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    hsflow::ctl::main(std::env::args_os())
+}

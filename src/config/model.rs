@@ -93,3 +93,13 @@ pub enum InterfaceCounters {
     /// Every interface but loopback.
     All,
 }
+
+impl std::fmt::Display for InterfaceCounters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sampled => "sampled",
+            Self::Physical => "physical",
+            Self::All => "all",
+        })
+    }
+}

@@ -131,7 +131,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(command: Command) -> Exit {
     match command {
         Command::Check { file } => check::check(&file),
-        Command::Config { which: ConfigText::Default } => print(&crate::config::default_file()),
+        Command::Config { which: ConfigText::Default } => print(""),
         Command::Decode(source) => decode::decode(&source),
         Command::Demo { count } => demo::demo(count),
         Command::Explain { what: Explanation::AgentAddress, agent } => {
@@ -143,7 +143,7 @@ fn run(command: Command) -> Exit {
             let page = if json {
                 serde_json::to_string(snapshot).unwrap_or_default() + "\n"
             } else {
-                status::render(snapshot, unix_secs(&Clock::system()))
+                status::render(snapshot, Clock::system().unix_secs())
             };
             (page, exit)
         }),

@@ -59,7 +59,7 @@ fn write_collector(page: &mut String, c: &Collector) -> std::fmt::Result {
     };
     write!(page, "collector  {}: {} datagrams, {} bytes, {last}", c.name, c.datagrams, c.bytes)?;
     if c.errors > 0 {
-        write!(page, ", {} errors, last: {}", c.errors, c.last_error.as_deref().unwrap_or("unknown"))?;
+        write!(page, ", {} lost, {} errors, last: {}", c.lost, c.errors, c.last_error.as_deref().unwrap_or("unknown"))?;
     }
     writeln!(page)
 }

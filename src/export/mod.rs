@@ -16,8 +16,10 @@ pub mod collectors;
 mod lookup;
 mod netns;
 pub mod report;
+mod resolve;
 mod socket;
 
 pub use collectors::{Applied, Collectors};
 pub use lookup::Resolve;
+pub use resolve::resolve_within;
 pub use socket::CollectorError;

@@ -57,6 +57,11 @@ impl Clock {
             Source::Manual(shown) => shown.lock().unwrap_or_else(PoisonError::into_inner).wall,
         }
     }
+
+    /// Wall time in whole seconds since 1970; 0 before that.
+    pub fn unix_secs(&self) -> u64 {
+        self.wall().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
 }
 
 impl Hands {

@@ -65,6 +65,11 @@ impl Datagrams {
         self.sequence = 0;
     }
 
+    /// The agent address of the stream.
+    pub fn agent(&self) -> IpAddr {
+        self.agent
+    }
+
     /// The number of the datagram sent last, 0 before the first.
     pub fn sequence(&self) -> u32 {
         self.sequence

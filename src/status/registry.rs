@@ -91,9 +91,15 @@ impl Registry {
             .collect()
     }
 
+    /// The names of those that are degraded.
+    pub fn degraded(&self) -> impl Iterator<Item = &str> {
+        let degraded = self.components.iter().filter(|(_, (state, _))| matches!(state, State::Degraded { .. }));
+        degraded.map(|(name, _)| name.as_str())
+    }
+
     /// True while nothing is degraded.
     pub fn healthy(&self) -> bool {
-        self.components.values().all(|(state, _)| !matches!(state, State::Degraded { .. }))
+        self.degraded().next().is_none()
     }
 }
 

@@ -88,7 +88,9 @@ pub struct Collector {
     pub datagrams: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Datagrams that it refused.
+    /// Datagrams that it did not take.
+    pub lost: u64,
+    /// Errors of any kind, also those that tell of a datagram already on its way.
     pub errors: u64,
     /// The last error's text.
     pub last_error: Option<String>,
@@ -112,7 +114,7 @@ pub struct Interface {
     /// Bits per second, where known.
     pub speed_bps: Option<u64>,
     /// Counter samples sent.
-    pub counter_samples: u64,
+    pub counter_samples: u32,
     /// Why counters are or are not sent.
     pub counters_reason: String,
 }

@@ -8,6 +8,7 @@
 mod error;
 pub mod ethtool;
 pub mod netlink;
+pub mod readable;
 pub mod ready;
 
 pub use error::{SysError, errno};

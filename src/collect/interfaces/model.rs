@@ -7,6 +7,7 @@
 use crate::wire::netlink::address::{self as wire_address};
 use crate::wire::netlink::link::Link;
 use crate::wire::netlink::linkinfo::{Bond, BondSlave};
+use std::fmt;
 use std::net::IpAddr;
 
 const IFF_UP: u32 = 0x1;
@@ -46,6 +47,25 @@ pub enum Kind {
     XenVif,
     /// The kernel's own word for any other kind of software device.
     Other(String),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Physical => "physical",
+            Self::Loopback => "loopback",
+            Self::Bridge => "bridge",
+            Self::Bond => "bond",
+            Self::Vlan => "vlan",
+            Self::Veth => "veth",
+            Self::Tun => "tun",
+            Self::Tap => "tap",
+            Self::Openvswitch => "openvswitch",
+            Self::Macvlan => "macvlan",
+            Self::XenVif => "xenvif",
+            Self::Other(kind) => kind,
+        })
+    }
 }
 
 /// Duplex, where known.
@@ -118,6 +138,8 @@ pub struct Address {
     pub scope: u8,
     /// An IPv6 privacy address (RFC 8981): replaced daily.
     pub temporary: bool,
+    /// A further IPv4 address of a subnet (`IFA_F_SECONDARY`), as virtual service addresses are.
+    pub secondary: bool,
     /// Made from a router advertisement.
     pub autoconf: bool,
     /// Not yet usable, or found to be in use by another host.
@@ -207,6 +229,7 @@ impl From<&wire_address::Address> for Address {
             if_index: address.if_index,
             scope: address.scope,
             temporary,
+            secondary: !v6 && has(FLAG_TEMPORARY),
             autoconf: v6 && (temporary || marked || address.proto == Some(PROTO_KERNEL_RA)),
             tentative: has(FLAG_TENTATIVE | FLAG_DAD_FAILED),
             deprecated: has(FLAG_DEPRECATED),

@@ -1,0 +1,54 @@
+//! One poll of everything, handed to the caller instead of the collectors: `hsflowctl once`.
+
+use super::configuration::{self, LoadError};
+use super::identity;
+use super::measures::{Due, Measures};
+use super::args::Options;
+use crate::collect::host::HostCounters;
+use crate::collect::interfaces::{InterfaceError, Interfaces, RECEIVE_BUFFER};
+use crate::host::Host;
+use crate::sample::address::elect;
+use crate::sflow::datagram::Datagrams;
+use std::path::Path;
+
+/// Why nothing can be polled.
+#[derive(Debug, thiserror::Error)]
+pub enum OnceError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Configuration(#[from] LoadError),
+    /// The kernel gives no interfaces.
+    #[error(transparent)]
+    Interfaces(#[from] InterfaceError),
+    /// There is no address to put into the datagrams.
+    #[error("nothing would be sent: {0}")]
+    NoAddress(String),
+}
+
+/// Polls everything once with the configuration in `config`. Returns the datagrams; problems go to the log.
+///
+/// # Errors
+/// The configuration is refused, there are no interfaces, or there is no agent address.
+pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
+    let now = host.clock.now();
+    let settings = configuration::load(config)?.settings;
+    let mut counters = HostCounters::new(host);
+    counters.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);
+    let mut measures = Measures::new(Interfaces::open(RECEIVE_BUFFER, now)?, counters, settings.polling_secs);
+    measures.choose_all(&settings);
+    let candidates = identity::candidates(measures.interfaces.table());
+    let election = elect(&candidates, &identity::wish(&settings), None);
+    let Some(choice) = election.choice else { return Err(OnceError::NoAddress(election.explanation)) };
+    let mut datagrams = Datagrams::new(choice.ip, settings.sub_agent(), settings.datagram_bytes as usize);
+    let mut due = Due::nothing(now);
+    due.refill(measures.sources.keys().copied());
+    let mut sent = Vec::new();
+    let mut keep = |datagram: &[u8]| sent.push(datagram.to_vec());
+    let (_, read) = measures.poll(&due, &settings, &mut datagrams, &mut keep);
+    datagrams.flush(0, &mut keep);
+    read?;
+    for problem in &measures.sample.problems {
+        log::warn!(target: "once", "{problem}");
+    }
+    Ok(sent)
+}

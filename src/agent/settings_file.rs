@@ -1,0 +1,50 @@
+//! Keeping the settings file for sub-agents up to date. In: the running agent. Out: `hsflowd.auto`, and the state of
+//! the component `settings-file`. Rule: it is written when something that it tells changed, and at no other time.
+
+use super::daemon::Agent;
+use crate::config::model::CollectorSettings;
+use crate::export::auto::{AutoCollector, AutoInfo, AutoSettings, Body, body};
+use crate::status::registry::State;
+use std::net::IpAddr;
+
+impl Agent {
+    /// Writes the file where its content would change.
+    pub(super) fn write_auto(&mut self) {
+        let body = self.auto_body();
+        let state = match self.auto.write(&body.text) {
+            Err(e) => State::degraded(e),
+            Ok(_) if body.collectors_left_out > 0 => State::degraded(format!(
+                "{}: sub-agents read 10 collectors at most, {} are left out",
+                self.auto.path().display(),
+                body.collectors_left_out
+            )),
+            Ok(_) => State::Running,
+        };
+        self.set("settings-file", state);
+    }
+
+    fn auto_body(&self) -> Body {
+        let choice = self.election.choice.as_ref();
+        let s = &self.settings;
+        body(&AutoInfo {
+            settings: Some(AutoSettings {
+                hostname: self.measures.sample.id.as_ref().map_or("", |id| &id.hostname),
+                sampling: s.sampling,
+                header_bytes: s.header_bytes,
+                datagram_bytes: s.datagram_bytes,
+                polling_secs: s.polling_secs,
+                keyed: &s.keyed,
+                agent_ip: self.wish.ip,
+                agent_device: s.agent_device.as_deref(),
+                collectors: self.collectors.destinations().map(collector).collect(),
+            }),
+            elected_ip: choice.map(|c| c.ip),
+            elected_device: choice.and_then(|c| c.device.as_deref()),
+            json_port: s.modules.json.as_ref().and_then(|json| json.udp_port),
+        })
+    }
+}
+
+fn collector<'a>((ip, c): (IpAddr, &'a CollectorSettings)) -> AutoCollector<'a> {
+    AutoCollector { ip, port: c.port, device: c.device.as_deref(), namespace: c.namespace.as_deref() }
+}

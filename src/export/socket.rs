@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why a collector does not get its datagrams.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +40,19 @@ pub enum CollectorError {
         /// The configured name.
         host: String,
     },
-    /// The namespace's file cannot be opened, or is not one.
+    /// The namespace's file cannot be opened, or the namespace not be entered.
     #[error("network namespace {path}: {source}")]
     Namespace {
         /// Its file.
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A file of another kind.
+    #[error("network namespace {path}: this file is no network namespace")]
+    NotNamespace {
+        /// The file.
+        path: PathBuf,
     },
     /// The agent may not enter namespaces.
     #[error("entering network namespace {path} needs CAP_SYS_ADMIN, which the agent does not have")]
@@ -91,6 +97,7 @@ impl CollectorError {
             Self::Refused => return Some(Errno::ECONNREFUSED),
             Self::NoDevice { .. } => return Some(Errno::ENODEV),
             Self::NamespaceDenied { .. } => return Some(Errno::EPERM),
+            Self::NotNamespace { .. } => return Some(Errno::EINVAL),
             Self::Namespace { source, .. } | Self::Open { source, .. } | Self::Send(source) => source,
             Self::Lookup { .. } | Self::LookupTimeout { .. } | Self::NoAddress { .. } => return None,
         };
@@ -149,33 +156,32 @@ pub(super) struct Surroundings {
     pub(super) send_buffer_bytes: usize,
 }
 
-/// Opens a socket. `namespace` keeps the namespace's file, so that one whose name was removed is not lost.
+/// Opens a socket. `held` keeps the namespace that it is in, so that one whose name was removed is not lost.
 pub(super) fn open(
     target: &Target,
     settings: &CollectorSettings,
     surroundings: &Surroundings,
-    namespace: &mut Option<File>,
+    held: &mut Option<File>,
 ) -> Result<UdpSocket, CollectorError> {
     let connected = || connect(target, settings, surroundings.send_buffer_bytes);
     let Some(name) = &settings.namespace else { return connected() };
-    let path = find_namespace(&surroundings.root, name, namespace)?;
-    let Some(file) = namespace.as_ref() else { return connected() };
-    netns::inside(file, connected).map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
+    let (path, opened) = netns::open(&surroundings.root, name);
+    // The name decides as long as it exists: a namespace made anew under it is a new one.
+    let file = match (opened, held.take()) {
+        (Err(error), Some(file)) if error.kind() == io::ErrorKind::NotFound => file,
+        (Err(source), file) => {
+            *held = file;
+            return Err(CollectorError::Namespace { path, source });
+        }
+        (Ok(file), _) => file,
+    };
+    let result = netns::inside(&file, connected);
+    *held = Some(file).filter(|_| result.is_ok());
+    result.map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EPERM) => CollectorError::NamespaceDenied { path },
+        Some(Errno::EINVAL) => CollectorError::NotNamespace { path },
         _ => CollectorError::Namespace { path, source },
     })?
-}
-
-/// The name decides as long as it exists: a namespace made anew under it is a new one.
-fn find_namespace(root: &Path, name: &str, held: &mut Option<File>) -> Result<PathBuf, CollectorError> {
-    match netns::open(root, name) {
-        (path, Ok(file)) => {
-            *held = Some(file);
-            Ok(path)
-        }
-        (path, Err(error)) if error.kind() == io::ErrorKind::NotFound && held.is_some() => Ok(path),
-        (path, Err(source)) => Err(CollectorError::Namespace { path, source }),
-    }
 }
 
 fn connect(

@@ -13,7 +13,7 @@ struct Dir(PathBuf);
 impl Dir {
     fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("hsflow-auto-{test}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
+        fs::create_dir_all(&path).expect("a temporary directory");
         Self(path)
     }
 
@@ -21,7 +21,7 @@ impl Dir {
     fn mounted(test: &str, options: &str) -> Option<(Self, PathBuf)> {
         let dir = Self::new(test);
         let point = dir.0.join("fs");
-        fs::create_dir(&point).unwrap();
+        fs::create_dir(&point).expect("a mount point");
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(&point).output();
         if !mount.is_ok_and(|m| m.status.success()) {
             println!("SKIP {test}: cannot mount (needs CAP_SYS_ADMIN)");
@@ -41,13 +41,13 @@ impl Drop for Dir {
 }
 
 fn shows(path: &Path, revision: u64, body: &str) {
-    let text = fs::read_to_string(path).unwrap();
-    let (_, lines) = text.split_once('\n').unwrap();
+    let text = fs::read_to_string(path).expect("the settings file");
+    let (_, lines) = text.split_once('\n').expect("a comment line");
     assert_eq!(lines, format!("rev_start={revision}\n{body}rev_end={revision}\n"));
 }
 
 fn alone(dir: &Path) {
-    assert_eq!(fs::read_dir(dir).unwrap().count(), 1, "nothing is left beside the file");
+    assert_eq!(fs::read_dir(dir).expect("the directory").count(), 1, "nothing is left beside the file");
 }
 
 #[test]

@@ -52,8 +52,11 @@ fn c_reader(text: &str, application: &str) -> Option<Taken> {
     (rev_start.is_some() && rev_start == rev_end && !taken.agent.is_empty()).then_some(taken)
 }
 
+/// Single keys, and the words of each collector.
+type Lines = (BTreeMap<String, String>, Vec<Vec<String>>);
+
 /// Tomcat, JMX, Node: exact keys before the first `=`, `#` only at the line's start, the later line wins.
-fn exact_reader(text: &str) -> Option<(BTreeMap<String, String>, Vec<Vec<String>>)> {
+fn exact_reader(text: &str) -> Option<Lines> {
     let (mut keys, mut collectors) = (BTreeMap::new(), Vec::new());
     for line in text.lines().filter(|l| !l.starts_with('#')) {
         let Some((key, value)) = line.split_once('=') else { continue };
@@ -90,7 +93,7 @@ fn node_reader(text: &str) -> Option<Taken> {
 }
 
 fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
+    text.parse().expect("an address")
 }
 
 fn plain(address: &str, port: u16) -> AutoCollector<'static> {

@@ -1,0 +1,9 @@
+//! What leaves the agent, on real sockets, network namespaces and file systems.
+//!
+//! Tests that need a namespace or a mount say `SKIP` where they may not make one. They run in parallel and share nothing.
+
+mod auto_file;
+mod auto_text;
+mod collectors;
+mod namespaces;
+mod spaces;

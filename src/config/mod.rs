@@ -7,7 +7,9 @@
 mod build;
 mod build_modules;
 mod check;
+mod default_file;
 pub mod keys;
+mod man_page;
 mod matching;
 pub mod model;
 mod modules;
@@ -21,6 +23,8 @@ mod syntax;
 mod tree;
 mod value;
 
+pub use default_file::default_file;
+pub use man_page::man_page;
 pub use problem::{Problem, Severity};
 pub use speed::{SpeedRange, printed_speed};
 pub use value::{Pattern, PatternFault};

@@ -101,9 +101,9 @@ pub struct Dropmon {
     pub force: bool,
     /// Most events sent in a second.
     pub limit: u32,
-    /// Events in a second above which the monitor is paused.
+    /// Events from the kernel in a second above which there are too many.
     pub max: u32,
-    /// Times in a row that `max` must be passed.
+    /// Seconds in a row above `max` after which the monitor is stopped.
     pub max_trip: u32,
     /// Drops in software.
     pub sw: bool,
@@ -187,7 +187,7 @@ pub struct Containerd {
 pub struct K8s {
     /// Name the guest in samples of its packets.
     pub mark_traffic: bool,
-    /// As in the C agent.
+    /// Keep running when the source of pod events ends.
     pub eof: bool,
     /// The pod's name is its interface's alias.
     pub set_if_alias: bool,
@@ -271,11 +271,11 @@ pub struct Vpp {
 /// `nlroute { }`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nlroute {
-    /// Most changes handled in a second.
+    /// Most questions to the kernel in a second.
     pub limit: u32,
-    /// Follow links.
+    /// Ask for links.
     pub link: bool,
-    /// Follow addresses.
+    /// Ask for addresses.
     pub addr: bool,
     /// Use the kernel's alias of an interface.
     pub set_if_alias: bool,

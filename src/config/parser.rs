@@ -7,7 +7,7 @@ use super::keys::{Activity, Key, Object, ObjectId, Repeat};
 use super::origin::Inactive;
 use super::problem::{Problem, Problems, quoted};
 use super::speed;
-use super::suggest::nearest;
+use super::suggest::advice;
 use super::syntax::{Lines, Span, Token, TokenKind};
 use super::tree::{Entry, Listed, Tree};
 use super::value::{self, Fault};
@@ -122,7 +122,7 @@ impl<'t> Parser<'t> {
         self.inactive(key.activity, path.clone(), &name.span);
         let entry = Entry { value: value.value, span: span.clone() };
         for remark in value.remarks {
-            self.problems.add(Problem::warning(&span, format!("{}: {remark}", key.name)).key(path.clone()));
+            self.problems.add(Problem::warning(&span, format!("{path}: {remark}")).key(path.clone()));
         }
         self.store(section, key, place, name, entry);
     }
@@ -133,15 +133,15 @@ impl<'t> Parser<'t> {
         key: &Key,
         name: &Token<'_>,
     ) -> Result<(value::Parsed, Span), Problem> {
-        let missing =
-            || Problem::error(&name.span, format!("{} needs a value: {}", key.name, key.kind.expects()));
+        let path = object.path(key.name);
+        let missing = || Problem::error(&name.span, format!("{path} needs a value: {}", key.kind.expects()));
         let Some(token) = self.peek() else { return Err(missing()) };
         match token.kind {
             TokenKind::Close => return Err(missing()),
             TokenKind::Open => {
                 self.at += 1;
                 self.skip_block();
-                let message = format!("{} takes a value, not a block: {}", key.name, key.kind.expects());
+                let message = format!("{path} takes a value, not a block: {}", key.kind.expects());
                 return Err(Problem::error(&name.span, message));
             }
             TokenKind::Unclosed => {
@@ -158,7 +158,7 @@ impl<'t> Parser<'t> {
             Err(_) if is_known(object, token) => Err(missing()),
             Err(fault) => {
                 self.at += 1;
-                Err(refusal(key, token, fault))
+                Err(refusal(&path, key, token, fault))
             }
         }
     }
@@ -203,14 +203,14 @@ impl<'t> Parser<'t> {
     fn selector(&mut self, key: &Key, selector: &str, name: &Token<'_>) -> String {
         let normal = speed::normal_key(selector);
         if selector.is_empty() {
-            let message = format!("{} names no speed and no application", name.text);
+            let message = format!("{} names no speed and no application", quoted(name.text));
             self.problems.add(Problem::warning(&name.span, message).key(key.name));
         } else if let Some(printed) = speed::looked_up_as(selector) {
             let message = format!("no interface is looked up by {}", quoted(selector));
             let help = format!("an interface of that speed is looked up by {printed}");
             self.problems.add(Problem::warning(&name.span, message).key(key.name).help(help));
         } else if normal != selector {
-            let message = format!("{} is read as {}", name.text, key.name.replace("KEY", &normal));
+            let message = format!("{} is read as {}", quoted(name.text), key.name.replace("KEY", &normal));
             self.problems.add(Problem::note(&name.span, message).key(key.name));
         }
         normal
@@ -295,34 +295,10 @@ fn is_known(object: &Object, token: &Token<'_>) -> bool {
     token.kind == TokenKind::Word && (object.key(token.text).is_some() || object.child(token.text).is_some())
 }
 
-fn refusal(key: &Key, token: &Token<'_>, fault: Fault) -> Problem {
+fn refusal(path: &str, key: &Key, token: &Token<'_>, fault: Fault) -> Problem {
     let reason = fault.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    let message =
-        format!("{}: expected {}, got {}{reason}", key.name, key.kind.expects(), quoted(token.text));
+    let message = format!("{path}: expected {}, got {}{reason}", key.kind.expects(), quoted(token.text));
     let mut problem = Problem::error(&token.span, message);
     problem.help = fault.help;
     problem
-}
-
-/// Where an unknown word belongs, or what it may have meant to be.
-fn advice(object: &'static Object, word: &str) -> Option<String> {
-    if object.id == ObjectId::Collector && word.parse::<std::net::IpAddr>().is_ok() {
-        return Some(format!("write ip = {word}"));
-    }
-    let here = object.keys.iter().map(|key| key.name).chain(object.children().map(|child| child.name));
-    if let Some(known) = nearest(word, here) {
-        return Some(format!("did you mean '{known}'?"));
-    }
-    let has = |other: &&&Object| {
-        other.id != object.id && (other.key(word).is_some() || other.child(word).is_some())
-    };
-    let homes: Vec<_> = super::keys::OBJECTS.iter().filter(has).map(|home| home.name).collect();
-    match (homes.as_slice(), object.keys) {
-        (["sflow", ..], _) => {
-            Some("it belongs directly in sflow { }: is a '}' missing before it?".to_owned())
-        }
-        ([home, ..], _) => Some(format!("it belongs in {home} {{ }}")),
-        ([], []) => Some(format!("{} takes no keys", object.name)),
-        ([], _) => None,
-    }
 }

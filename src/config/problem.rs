@@ -155,10 +155,18 @@ impl Problems {
     }
 }
 
-/// Text from a file as it may stand in a message: quoted, control characters escaped, cut when long.
+/// Text from a file as it may stand in a message: quoted, what would steer a terminal escaped, cut when long.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
-    let shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    let cut = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
-    format!("'{shown}{cut}'")
+    let mut shown = String::from("'");
+    for c in text.chars().take(SHOWN) {
+        let steers = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || steers {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.push_str(if text.chars().nth(SHOWN).is_some() { "…'" } else { "'" });
+    shown
 }

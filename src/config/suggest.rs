@@ -1,7 +1,42 @@
-//! "Did you mean": the nearest known word.
+//! What to do about an unknown word: where it belongs, or the known word that it is nearest to.
+
+use super::keys::{OBJECTS, Object, ObjectId};
+
+/// Where an unknown word belongs, or what it may have meant to be.
+pub(super) fn advice(object: &'static Object, word: &str) -> Option<String> {
+    if object.id == ObjectId::Collector && word.parse::<std::net::IpAddr>().is_ok() {
+        return Some(format!("write ip = {word}"));
+    }
+    let here = object.keys.iter().map(|key| key.name).chain(object.children().map(|child| child.name));
+    if let Some(known) = nearest(word, here) {
+        return Some(format!("did you mean '{known}'?"));
+    }
+    if let Some((known, rest)) = misspelled_prefix(object, word) {
+        return Some(format!("did you mean '{known}.{rest}'?"));
+    }
+    let has = |other: &&&Object| {
+        other.id != object.id && (other.key(word).is_some() || other.child(word).is_some())
+    };
+    let homes: Vec<_> = OBJECTS.iter().filter(has).map(|home| home.name).collect();
+    match (homes.as_slice(), object.keys) {
+        (["sflow", ..], _) => {
+            Some("it belongs directly in sflow { }: is a '}' missing before it?".to_owned())
+        }
+        ([home, ..], _) => Some(format!("it belongs in {home} {{ }}")),
+        ([], []) => Some(format!("{} takes no keys", object.name)),
+        ([], _) => None,
+    }
+}
+
+/// For `samplng.10G`: the prefix that was meant, and the rest of the word.
+fn misspelled_prefix<'w>(object: &Object, word: &'w str) -> Option<(&'static str, &'w str)> {
+    let (prefix, rest) = word.split_once('.')?;
+    let known = object.keys.iter().filter_map(|key| key.name.strip_suffix(".KEY"));
+    Some((nearest(prefix, known)?, rest))
+}
 
 /// The candidate nearest to `word`, case ignored, if it is near enough to be meant.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     const LONGEST: usize = 40;
     if word.len() > LONGEST {
         return None;

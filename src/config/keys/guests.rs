@@ -42,10 +42,12 @@ pub(super) static K8S: Object =
 
 static K8S_KEYS: &[Key] = &[
     MARK_TRAFFIC,
-    switch("eof", "off", "Stop at the end of a list of pods"),
+    switch("eof", "off", "Keep running when the source of pod events ends"),
     switch("setIfAlias", "on", "Use the pod's name as the alias of its interface"),
     switch("setIfName", "on", "Use the pod's name as the name of its interface"),
-    name("unixsock", "Socket of the container runtime").unset("that of the runtime found"),
+    name("unixsock", "Socket of the container runtime")
+        .example("/run/containerd/containerd.sock")
+        .unset("that of the runtime found"),
 ];
 
 pub(super) static SYSTEMD: Object =
@@ -54,8 +56,12 @@ pub(super) static SYSTEMD: Object =
 static SYSTEMD_KEYS: &[Key] = &[
     int("refreshVMs", 10, 3600, SECONDS, "60", "Time between two re-reads of the list"),
     switch("dropPriv", "off", "Do without what only root may read"),
-    path("cgroup_procs", "Pattern of the paths of the process lists").unset("as the kernel has them"),
-    path("cgroup_acct", "Pattern of the paths of the accounting files").unset("as the kernel has them"),
+    path("cgroup_procs", "Pattern of the paths of the process lists")
+        .unset("no effect")
+        .ignored("the kernel says where they are"),
+    path("cgroup_acct", "Pattern of the paths of the accounting files")
+        .unset("no effect")
+        .ignored("the kernel says where they are"),
     MARK_TRAFFIC,
 ];
 

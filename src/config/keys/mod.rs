@@ -136,6 +136,8 @@ pub struct Key {
     pub default: &'static str,
     /// What holds without a value when there is no default.
     pub unset: &'static str,
+    /// A value to show where there is no default, or empty for that of the kind.
+    pub example: &'static str,
     /// One line.
     pub help: &'static str,
     /// Further explanation, or empty.
@@ -210,6 +212,56 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// A value of this kind.
+    const fn example(&self) -> &'static str {
+        match self {
+            Self::Int { .. } => "400",
+            Self::Probability => "0.0025",
+            Self::Switch => "on",
+            Self::Speeds => "1G-",
+            Self::Host => "192.0.2.1",
+            Self::Cidr => "10.0.0.0/8",
+            Self::Pattern => "^eth",
+            Self::Uuid => "00112233-4455-6677-8899-aabbccddeeff",
+            Self::Path => "/some/path",
+            Self::Name => "eth0",
+            Self::Choice(words) => match words {
+                [first, ..] => first,
+                [] => "",
+            },
+        }
+    }
+
+    /// The sentence that a manual needs beside [`Kind::placeholder`], or nothing.
+    pub(super) fn range(&self) -> String {
+        match self {
+            Self::Name | Self::Path | Self::Pattern | Self::Host | Self::Switch | Self::Choice(_) => {
+                String::new()
+            }
+            _ => format!("Value: {}.", self.expects()),
+        }
+    }
+
+    /// What stands for a value in a synopsis.
+    pub fn placeholder(&self) -> String {
+        match self {
+            Self::Int { unit: "", .. } => "number".into(),
+            Self::Int { unit, .. } => (*unit).to_owned(),
+            Self::Probability => "probability".into(),
+            Self::Switch => "on|off".into(),
+            Self::Speeds => "speeds".into(),
+            Self::Host => "address".into(),
+            Self::Cidr => "range".into(),
+            Self::Pattern => "pattern".into(),
+            Self::Uuid => "uuid".into(),
+            Self::Path => "path".into(),
+            Self::Name => "name".into(),
+            Self::Choice(words) => words.join("|"),
+        }
+    }
+}
+
 impl Object {
     const fn new(id: ObjectId, name: &'static str, help: &'static str, keys: &'static [Key]) -> Self {
         Self {
@@ -272,6 +324,7 @@ impl Key {
             kind,
             default,
             unset: "",
+            example: "",
             help,
             more: "",
             since: "0.1.0",
@@ -288,6 +341,11 @@ impl Key {
 
     const fn unset(mut self, unset: &'static str) -> Self {
         self.unset = unset;
+        self
+    }
+
+    const fn example(mut self, example: &'static str) -> Self {
+        self.example = example;
         self
     }
 
@@ -314,6 +372,23 @@ impl Key {
     const fn moved(mut self, object: ObjectId, key: &'static str) -> Self {
         self.moved = Some((object, key));
         self
+    }
+
+    /// The setting as it may stand in a file: name and value, with the default or an example.
+    pub fn sample(&self) -> (String, &'static str) {
+        let (selector, example) = self.example.split_once(' ').unwrap_or(("KEY", self.example));
+        let value = [self.default, example, self.kind.example()];
+        let value = value.into_iter().find(|value| !value.is_empty());
+        (self.name.replace("KEY", selector), value.unwrap_or_default())
+    }
+
+    /// What holds without the key, as a sentence.
+    pub(super) fn without(&self) -> String {
+        match (self.activity, self.default, self.unset) {
+            (Activity::Ignored(_), _, _) | (_, "", "") => String::new(),
+            (_, "", unset) => format!("Without it: {unset}."),
+            (_, default, _) => format!("Default: {default}."),
+        }
     }
 
     /// Whether the word is this key or a deprecated spelling of it, case ignored.
@@ -379,6 +454,18 @@ mod tests {
                     "{}: {parsed:?}",
                     key.name
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn every_sample_is_a_valid_setting() {
+        for object in OBJECTS {
+            for key in object.keys {
+                let (name, sample) = key.sample();
+                let found = object.key(&name).map(|place| object.keys[place].name);
+                assert_eq!(found, Some(key.name));
+                assert!(value::parse(&key.kind, sample).is_ok(), "{name} = {sample}");
             }
         }
     }

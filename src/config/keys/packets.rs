@@ -20,7 +20,7 @@ pub(super) static EPCAP: Object = Object {
 
 static TAP_KEYS: &[Key] = &[
     name("dev", "The interface of this name").unset("any"),
-    pattern("dev.pattern", "", "Interfaces whose name matches").unset("any"),
+    pattern("dev.pattern", "", "Interfaces whose name matches").example("^en").unset("any"),
     Key::new(
         "speed",
         Kind::Speeds,
@@ -60,7 +60,10 @@ pub(super) static NFLOG: Object = Object {
 };
 
 static NFLOG_KEYS: &[Key] = &[
-    int("group", 1, 32, "", "", "NFLOG group of the rule").alias(&["nflogGroup"]).unset("the source is off"),
+    int("group", 1, 32, "", "", "NFLOG group of the rule")
+        .example("1")
+        .alias(&["nflogGroup"])
+        .unset("the source is off"),
     Key::new(
         "probability",
         Kind::Probability,
@@ -68,7 +71,7 @@ static NFLOG_KEYS: &[Key] = &[
         "Probability in the rule; the sampling rate is 1 over it, rounded down",
     )
     .alias(&["nflogProbability"])
-    .unset("0: the rule takes every packet's rate as unknown"),
+    .unset("unknown"),
 ];
 
 pub(super) static ULOG: Object = Object {
@@ -82,7 +85,10 @@ pub(super) static ULOG: Object = Object {
 };
 
 static ULOG_KEYS: &[Key] = &[
-    int("group", 1, 32, "", "", "ULOG group of the rule").alias(&["ulogGroup"]).unset("the source is off"),
+    int("group", 1, 32, "", "", "ULOG group of the rule")
+        .example("1")
+        .alias(&["ulogGroup"])
+        .unset("the source is off"),
     Key::new(
         "probability",
         Kind::Probability,
@@ -107,15 +113,29 @@ static DROPMON_KEYS: &[Key] = &[
     switch("start", "on", "Start the kernel's drop monitor"),
     switch("force", "on", "Reconfigure a drop monitor that already runs"),
     int("limit", 1, 10_000, "", "100", "Most drop events sent in a second"),
-    int("max", 1, u32::MAX, "", "100000", "Events in a second above which the monitor is paused"),
-    int("max_trip", 1, u32::MAX, "", "2", "Times in a row that max must be passed"),
+    int(
+        "max",
+        1,
+        u32::MAX,
+        "",
+        "100000",
+        "Events from the kernel in a second above which there are too many",
+    ),
+    int(
+        "max_trip",
+        1,
+        u32::MAX,
+        "",
+        "2",
+        "Seconds in a row with too many events after which the monitor is stopped",
+    ),
     switch("sw", "on", "Report drops in software"),
     switch("hw", "on", "Report drops in hardware"),
     switch("rn", "on", "Use the kernel's drop reasons"),
     switch("hw_unknown", "off", "Report hardware drops for unknown reasons"),
     switch("sw_passive", "off", "Listen for software drops that something else started"),
     switch("hw_passive", "off", "Listen for hardware drops that something else started"),
-    pattern("hide", "", "Do not report reasons that match").unset("none"),
+    pattern("hide", "", "Do not report reasons that match").example("^skb").unset("none"),
     int("group", 0, u32::MAX, "", "", "Accepted from old files")
         .unset("no effect")
         .ignored("there is one group"),

@@ -40,7 +40,8 @@ pub(super) static OPX_PORT: Object = Object {
     ..Object::new(ObjectId::OpxPort, "port", "A port by name", OPX_PORT_KEYS)
 };
 
-static OPX_PORT_KEYS: &[Key] = &[name("dev", "Interface of the port").unset("none").not_yet()];
+static OPX_PORT_KEYS: &[Key] =
+    &[name("dev", "Interface of the port").example("e101-001-0").unset("none").not_yet()];
 
 pub(super) static SONIC: Object = Object {
     repeat: Repeat::Reset,
@@ -50,7 +51,7 @@ pub(super) static SONIC: Object = Object {
 };
 
 static SONIC_KEYS: &[Key] = &[
-    pattern("switchport", "", SWITCHPORT).unset("as the database says"),
+    pattern("switchport", "", SWITCHPORT).example("^Ethernet").unset("as the database says"),
     switch("unixsock", "on", "Use the database's UNIX socket").not_yet(),
     path("dbconfig", "The file that describes the databases").unset("SONiC's own").not_yet(),
     int("waitReady", 0, u32::MAX, "seconds", "180", "Longest wait for the system to be ready").not_yet(),
@@ -76,12 +77,17 @@ pub(super) static EAPI: Object = Object {
 
 pub(super) static NLROUTE: Object = Object {
     repeat: Repeat::Reset,
-    ..Object::new(ObjectId::Nlroute, "nlroute", "Follow changes of interfaces", NLROUTE_KEYS)
+    ..Object::new(
+        ObjectId::Nlroute,
+        "nlroute",
+        "Read interface aliases and namespaces from the kernel",
+        NLROUTE_KEYS,
+    )
 };
 
 static NLROUTE_KEYS: &[Key] = &[
-    int("limit", 0, 500, "", "50", "Most changes handled in a second"),
-    switch("link", "on", "Follow links"),
-    switch("addr", "on", "Follow addresses"),
+    int("limit", 0, 500, "", "50", "Most questions to the kernel in a second"),
+    switch("link", "on", "Ask for links"),
+    switch("addr", "on", "Ask for addresses"),
     switch("setIfAlias", "on", "Use the kernel's alias of an interface"),
 ];

@@ -20,10 +20,10 @@ static TOP_KEYS: &[Key] = &[
     int("sampling", 0, RATE_MAX, "", "400", "Sample 1 in N packets on interfaces of unknown speed")
         .alias(&["packetSamplingRate"])
         .more("An interface with a known speed uses the rate of its speed instead: see SAMPLING RATES."),
-    int("sampling.KEY", 0, RATE_MAX, "", "", "Sample 1 in N on interfaces of speed KEY, or for application KEY")
+    int("sampling.KEY", 0, RATE_MAX, "", "", "Sample 1 in N on interfaces of speed KEY, or for application KEY").example("10G 10000")
         .unset("speed / 1,000,000, but at least 100")
         .more("KEY is a link speed (100M, 10G), bps_ratio, or an application (http, app.NAME). 0: do not sample."),
-    int("polling.KEY", 0, 300, SECONDS, "", "Time between two counter samples of application KEY")
+    int("polling.KEY", 0, 300, SECONDS, "", "Time between two counter samples of application KEY").example("http 30")
         .unset("polling"),
     int("headerBytes", 0, 256, BYTES, "128", "Length of the packet header in a packet sample"),
     int("datagramBytes", 200, 8192, BYTES, "1400", "Largest UDP payload of a datagram"),
@@ -48,18 +48,18 @@ static TOP_KEYS: &[Key] = &[
             "sampled: those with packet sampling, and switch ports, as the C agent does. physical: also every physical \
              interface. all: every interface but loopback. The C agent does not know this key.",
         ),
-    path("modules", "Directory of loadable modules")
+    path("modules", "Directory of loadable modules").example("/etc/hsflowd/modules")
         .unset("none")
         .ignored("there are no loadable modules"),
-    switch("loopback", "", "Accepted from old files").unset("no effect").ignored("it has had no effect since 2.0"),
+    switch("loopback", "", "Accepted from old files").unset("no effect").ignored("it is deprecated"),
     Key::new("samplingDirection", Kind::Choice(&["in", "out", "both"]), "", "Accepted from old files")
         .unset("no effect")
         .ignored("psample { ingress egress } says it"),
     switch("DNSSD", "", "Deprecated: write dns-sd { }").moved(ObjectId::DnsSd, ""),
     name("DNSSD_domain", "Deprecated: write dns-sd { domain }").moved(ObjectId::DnsSd, "domain"),
-    int("jsonPort", 1025, 65535, "", "", "Deprecated: write json { udpport }").moved(ObjectId::Json, "udpport"),
+    int("jsonPort", 1025, 65535, "", "", "Deprecated: write json { udpport }").example("36343").moved(ObjectId::Json, "udpport"),
     path("jsonFIFO", "Deprecated: write json { fifo }").moved(ObjectId::Json, "fifo"),
-    int("ulogGroup", 1, 32, "", "", "Deprecated: write ulog { group }").moved(ObjectId::Ulog, "group"),
+    int("ulogGroup", 1, 32, "", "", "Deprecated: write ulog { group }").example("1").moved(ObjectId::Ulog, "group"),
     Key::new("ulogProbability", Kind::Probability, "", "Deprecated: write ulog { probability }")
         .moved(ObjectId::Ulog, "probability"),
     int("nflogGroup", 1, u32::MAX, "", "", "Deprecated: write nflog { group }").moved(ObjectId::Nflog, "group"),
@@ -81,10 +81,11 @@ pub(super) static COLLECTOR: Object = Object {
 static COLLECTOR_KEYS: &[Key] = &[
     Key::new("ip", Kind::Host, "", "Address or host name of the collector")
         .unset("required")
-        .more("A name is looked up in the background and again when the answer expires."),
+        .more("A name is looked up in the background, and again from time to time."),
     int("udpport", 1, 65535, "", "6343", "UDP port of the collector"),
     name("dev", "Interface that datagrams leave by").unset("as the routing table says"),
     name("namespace", "Network namespace to send from, a name under /var/run/netns")
+        .example("mgmt")
         .unset("that of the agent"),
 ];
 
@@ -96,6 +97,7 @@ pub(super) static DNS_SD: Object = Object {
 
 static DNS_SD_KEYS: &[Key] = &[name("domain", "Appended to _sflow._udp as it is, so it begins with a dot")
     .alias(&["DNSSD_domain"])
+    .example(".example.org")
     .unset("the resolver's search list")];
 
 pub(super) static JSON: Object = Object {
@@ -105,7 +107,7 @@ pub(super) static JSON: Object = Object {
 
 static JSON_KEYS: &[Key] = &[
     int("udpport", 0, 65535, "", "0", "UDP port on the loopback address; 0 is none").alias(&["jsonPort"]),
-    path("fifo", "Named pipe to read").alias(&["jsonFIFO"]).unset("none"),
+    path("fifo", "Named pipe to read").alias(&["jsonFIFO"]).example("/run/hsflowd.fifo").unset("none"),
 ];
 
 pub(super) static DBUS: Object =

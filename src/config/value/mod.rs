@@ -42,6 +42,9 @@ pub(super) struct Fault {
     pub(super) help: Option<String>,
 }
 
+/// Nothing more to say than what was expected.
+const NOT_OF_ITS_KIND: Fault = Fault { reason: None, help: None };
+
 /// Reads `word` as what `kind` wants.
 pub(super) fn parse(kind: &Kind, word: &str) -> Result<Parsed, Fault> {
     match kind {
@@ -55,11 +58,9 @@ pub(super) fn parse(kind: &Kind, word: &str) -> Result<Parsed, Fault> {
         Kind::Uuid => parse_uuid(word),
         Kind::Choice(words) => {
             let found = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-            found
-                .map(|known| plain(Value::Text((*known).to_owned())))
-                .ok_or(Fault { reason: None, help: None })
+            found.map(|known| plain(Value::Text((*known).to_owned()))).ok_or(NOT_OF_ITS_KIND)
         }
-        Kind::Path | Kind::Name => Ok(plain(Value::Text(word.to_owned()))),
+        Kind::Path | Kind::Name => Ok(parse_name(word)),
     }
 }
 
@@ -87,7 +88,7 @@ fn odd<T: Copy + ToString>(word: &str, read: &Read<T>, value: Value) -> Parsed {
 }
 
 fn parse_int(word: &str, min: u32, max: u32) -> Result<Parsed, Fault> {
-    let read = number::read_int(word).ok_or(Fault { reason: None, help: None })?;
+    let read = number::read_int(word).ok_or(NOT_OF_ITS_KIND)?;
     if (min..=max).contains(&read.value) {
         return Ok(odd(word, &read, Value::Int(read.value)));
     }
@@ -101,7 +102,7 @@ fn parse_probability(word: &str) -> Result<Parsed, Fault> {
     if (0.0..=1.0).contains(&read.value) {
         return Ok(odd(word, &read, Value::Real(read.value)));
     }
-    Err(Fault { reason: None, help: None })
+    Err(NOT_OF_ITS_KIND)
 }
 
 fn parse_switch(word: &str) -> Result<Parsed, Fault> {
@@ -114,29 +115,36 @@ fn parse_switch(word: &str) -> Result<Parsed, Fault> {
         "no" | "false" | "0" | "disable" | "disabled" => {
             Err(Fault { reason: None, help: Some("write off".into()) })
         }
-        _ => Err(Fault { reason: None, help: None }),
+        _ => Err(NOT_OF_ITS_KIND),
     }
 }
 
 fn parse_speeds(word: &str) -> Result<Parsed, Fault> {
-    let (low, high) = word.split_once('-').map_or((word, None), |(low, high)| (low, Some(high)));
-    let read = |part: &str| number::read_long(part).ok_or(Fault { reason: None, help: None });
-    let low_read = read(low)?;
-    let mut parsed = plain(Value::Speeds(SpeedRange::exactly(low_read.value)));
-    parsed.remarks = odd(low, &low_read, Value::Switch(false)).remarks;
-    parsed.value = Value::Speeds(match high {
-        None => SpeedRange::exactly(low_read.value),
-        Some("") => SpeedRange::from(low_read.value),
-        Some(high) => {
-            let high_read = read(high)?;
-            parsed.remarks.extend(odd(high, &high_read, Value::Switch(false)).remarks);
-            if high_read.value < low_read.value {
-                parsed.remarks.push(format!("no speed lies in {}", quoted(word)));
-            }
-            SpeedRange { min: low_read.value, max: high_read.value }
-        }
-    });
-    Ok(parsed)
+    let read = |part: &str| number::read_long(part).ok_or(NOT_OF_ITS_KIND);
+    let remarks = |part: &str, read: &Read<u64>| odd(part, read, Value::Int(0)).remarks;
+    let Some((low, high)) = word.split_once('-') else {
+        let speed = read(word)?;
+        return Ok(Parsed {
+            value: Value::Speeds(SpeedRange::exactly(speed.value)),
+            remarks: remarks(word, &speed),
+        });
+    };
+    let min = read(low)?;
+    let mut said = remarks(low, &min);
+    if high.is_empty() {
+        let value = Value::Speeds(SpeedRange::from(min.value));
+        return Ok(Parsed { value, remarks: said });
+    }
+    let max = read(high)?;
+    said.extend(remarks(high, &max));
+    if max.value < min.value {
+        said.push(format!("no speed lies in {}", quoted(word)));
+    }
+    let range = match max.value {
+        0 => SpeedRange::exactly(min.value), // how the C agent stores an exact speed
+        max => SpeedRange { min: min.value, max },
+    };
+    Ok(Parsed { value: Value::Speeds(range), remarks: said })
 }
 
 fn parse_host(word: &str) -> Result<Parsed, Fault> {
@@ -149,6 +157,12 @@ fn parse_host(word: &str) -> Result<Parsed, Fault> {
             Err(Fault { reason: Some(reason.to_owned()), help })
         }
     }
+}
+
+fn parse_name(word: &str) -> Parsed {
+    let comma = word.ends_with(',');
+    let remark = comma.then(|| format!("the comma is part of {}", quoted(word)));
+    Parsed { value: Value::Text(word.to_owned()), remarks: remark.into_iter().collect() }
 }
 
 fn parse_pattern(word: &str) -> Result<Parsed, Fault> {
@@ -166,7 +180,7 @@ fn parse_uuid(word: &str) -> Result<Parsed, Fault> {
         rest = rest.trim_start_matches(['-', ':', '.']);
         let pair = rest.get(..2).filter(|pair| pair.bytes().all(|c| c.is_ascii_hexdigit()));
         let parsed = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        *byte = parsed.ok_or(Fault { reason: None, help: None })?;
+        *byte = parsed.ok_or(NOT_OF_ITS_KIND)?;
         rest = rest.get(2..).unwrap_or_default();
     }
     let remark = (!rest.is_empty()).then(|| format!("{} after the UUID is ignored", quoted(rest)));

@@ -57,6 +57,7 @@ pub fn parse_meminfo(text: &str, faults: &mut Faults) -> Meminfo {
             ("MemFree", found.mem_free.is_some()),
             ("Buffers", found.buffers.is_some()),
             ("Cached", found.cached.is_some()),
+            ("SReclaimable", found.s_reclaimable.is_some()),
             ("Shmem", found.shmem.is_some()),
             ("SwapTotal", found.swap_total.is_some()),
             ("SwapFree", found.swap_free.is_some()),

@@ -1,5 +1,7 @@
 //! A recorded stream of another agent: our decoder against what sflowtool printed for the same bytes.
 
+#![allow(clippy::unwrap_used)] // an unwrap that fails is a test that fails
+
 use hsflow::sflow::counters::CounterRecord;
 use hsflow::sflow::decode::{Datagram, Sample, decode};
 use hsflow::sflow::flow::FlowRecord;

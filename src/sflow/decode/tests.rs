@@ -1,5 +1,7 @@
 //! Laws that hold for every record and sample: what is encoded is decoded, and nothing panics.
 
+mod outsider;
+
 use super::*;
 use crate::sflow::ids::DataSource;
 use crate::sflow::sample::Port;

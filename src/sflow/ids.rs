@@ -86,3 +86,19 @@ impl Serialize for Tag {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_the_words_that_collectors_know() {
+        // As sflowtool and the registry of structures at sflow.org write them.
+        let known = [(0, 2001, 2001), (4300, 1002, 17_613_802), (4413, 3, 18_075_651), (5703, 1, 23_359_489)];
+        for (enterprise, format, word) in known {
+            let tag = Tag::new(enterprise, format);
+            assert_eq!((tag.word(), Tag::from_word(word)), (word, tag));
+            assert_eq!(tag.to_string(), format!("{enterprise}:{format}"));
+        }
+    }
+}

@@ -4,15 +4,17 @@
 //! records one by one into the datagram's buffer; a record that does not fit leaves no trace and the ones before it
 //! stay. Received samples are `Sample` in `decode`.
 //!
-//! The compact form packs class and index, and format and value, into one word each.
+//! The compact form packs class and index, and format and value, into one word each. The agent sends the expanded
+//! form only, as the C agent does; `decode` reads and writes both.
 
 use super::ids::{DataSource, Tag};
 use super::record::Record;
 use super::xdr::{DecodeError, Full, Reader, Writer, Xdr, xdr_structs};
 
-/// Tags of the samples, compact and expanded.
-pub(crate) const FLOW_COMPACT: Tag = Tag::new(0, 1);
-pub(crate) const COUNTERS_COMPACT: Tag = Tag::new(0, 2);
+/// Flow sample, compact.
+pub const FLOW_COMPACT: Tag = Tag::new(0, 1);
+/// Counters sample, compact.
+pub const COUNTERS_COMPACT: Tag = Tag::new(0, 2);
 /// Flow sample, expanded.
 pub const FLOW: Tag = Tag::new(0, 3);
 /// Counters sample, expanded.

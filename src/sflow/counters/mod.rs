@@ -11,18 +11,16 @@ pub mod port;
 pub mod virt;
 
 use super::record::record_table;
-use app::{AppOperations, AppResources, AppWorkers, HttpCounters, Vdi};
-use hardware::{BcmTables, Gpu, OvsDatapath, Processor};
-use host::{
-    Adaptors, HostCpu, HostDiskIo, HostIcmp, HostId, HostIp, HostMemory, HostNetIo, HostParent, HostTcp,
-    HostUdp,
-};
-use interface::{Ethernet, GenericInterface, PortName};
-use jvm::{JmxStatistics, JvmRuntime};
-use media::{BaseVg, TokenRing, Wifi};
-use memcache::{Memcache, MemcacheOld};
-use port::{LacpPort, OpenflowPort, Pfc, RadioUtilization, Sfp, Vlan};
-use virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtNode};
+// Every struct of these files stands in the table.
+use app::*;
+use hardware::*;
+use host::*;
+use interface::*;
+use jvm::*;
+use media::*;
+use memcache::*;
+use port::*;
+use virt::*;
 
 record_table! {
     /// One record of a counters sample.

@@ -1,5 +1,7 @@
 //! Laws that hold for every record and sample: what is encoded is decoded, and nothing panics.
 
+mod outsider;
+
 use super::*;
 use crate::sflow::ids::DataSource;
 use crate::sflow::sample::Port;
@@ -193,6 +195,49 @@ fn the_short_form_of_host_cpu_leaves_the_absent_counters_unknown() {
         panic!("68 bytes are a known form")
     };
     assert_eq!((cpu.contexts, cpu.cpu_steal, cpu.cpu_guest_nice), (0, u32::MAX, u32::MAX));
+}
+
+#[test]
+fn records_that_no_other_decoder_here_reads_have_their_published_layout() {
+    use crate::sflow::counters::{
+        app::Vdi,
+        port::{LacpPort, Pfc},
+    };
+    use crate::sflow::flow::kernel::Timestamp;
+    assert_eq!([Vdi::MIN, LacpPort::MIN, Pfc::MIN, Timestamp::MIN], [92, 56, 20, 8]);
+    let lacp = LacpPort {
+        actor_system_id: *b"actor!",
+        partner_system_id: *b"other!",
+        attached_agg_id: 0x6162_6364,
+        port_state: *b"AaPp",
+        lacpdus_rx: 0x3132_3334,
+        ..LacpPort::default()
+    };
+    assert_eq!(
+        encoded(|out| lacp.encode(out)),
+        [&b"actor!\0\0other!\0\0abcdAaPp1234"[..], &[0; 28]].concat()
+    );
+}
+
+#[test]
+fn compact_samples_hold_source_and_ports_in_one_word_each() {
+    let source = DataSource { class: 3, index: 0x00_1122 };
+    let (input, output) = (Port { format: 2, value: 5 }, Port::INTERNAL);
+    let header =
+        FlowHeader { sequence: 1, source, sampling_rate: 2, sample_pool: 3, drops: 4, input, output };
+    let words = |sample: &Sample| {
+        let wire = encoded(|out| sample.encode(out));
+        wire.chunks(4).map(|word| u32::from_be_bytes(word.try_into().unwrap())).collect::<Vec<_>>()
+    };
+    let compact = Framed { compact: true, header, records: Vec::new() };
+    assert_eq!(
+        words(&Sample::Flow(compact.clone())),
+        [1, 32, 1, 0x0300_1122, 2, 3, 4, 0x8000_0005, 0x3FFF_FFFF, 0]
+    );
+    // An index of more than 24 bits has no compact form.
+    let header = FlowHeader { source: DataSource { class: 3, index: 1 << 24 }, ..header };
+    let wide = words(&Sample::Flow(Framed { header, ..compact }));
+    assert_eq!(wide, [3, 44, 1, 3, 1 << 24, 2, 3, 4, 2, 5, 0, 0x3FFF_FFFF, 0]);
 }
 
 #[test]

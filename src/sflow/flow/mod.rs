@@ -10,6 +10,7 @@ pub mod tunnel;
 pub mod wireless;
 
 use super::record::record_table;
+// Every struct of these files stands in the table.
 use app::*;
 use forwarding::*;
 use kernel::*;

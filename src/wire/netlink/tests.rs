@@ -129,6 +129,8 @@ fn requests_are_byte_for_byte_those_that_the_kernel_answered() {
     assert_eq!(buffer, sent("ethtool-family"));
 }
 
+type Parse = fn(&[u8]) -> Result<(), ParseError>;
+
 /// Lengths at which a message may end without being damaged: after its header and after each attribute.
 fn whole_lengths(payload: &[u8], header: usize) -> Vec<usize> {
     let mut lengths = Vec::new();
@@ -149,7 +151,7 @@ fn truncation_at_every_length_is_an_error_or_leaves_whole_attributes() {
         for datagram in datagrams(name, "<") {
             for message in messages(&datagram).map(Result::unwrap) {
                 let payload = message.payload;
-                let (header, parse): (_, fn(&[u8]) -> Result<(), ParseError>) = match message.kind {
+                let (header, parse): (_, Parse) = match message.kind {
                     16 | 17 => (16, |bytes| Link::parse(bytes).map(drop)),
                     20 | 21 => (8, |bytes| Address::parse(bytes).map(drop)),
                     92 => (12, |bytes| stats::parse(bytes).map(drop)),

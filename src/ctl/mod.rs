@@ -131,7 +131,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(command: Command) -> Exit {
     match command {
         Command::Check { file } => check::check(&file),
-        Command::Config { which: ConfigText::Default } => print(""),
+        Command::Config { which: ConfigText::Default } => print(&crate::config::default_file()),
         Command::Decode(source) => decode::decode(&source),
         Command::Demo { count } => demo::demo(count),
         Command::Explain { what: Explanation::AgentAddress, agent } => {

@@ -4,16 +4,14 @@
 //! Rule: time is linear in the text, depth is bounded by the table (unknown blocks are skipped, not entered).
 
 use super::keys::{Activity, Key, Object, ObjectId, Repeat};
-use super::origin::Inactive;
 use super::problem::{Problem, Problems, quoted};
 use super::speed;
 use super::suggest::advice;
 use super::syntax::{Lines, Span, Token, TokenKind};
-use super::tree::{Entry, Listed, Tree};
+use super::tree::{Entry, Listed, Tree, Unused};
 use super::value::{self, Fault};
 
 pub(super) struct Parser<'t> {
-    text: &'t str,
     lines: &'t Lines,
     tokens: &'t [Token<'t>],
     at: usize,
@@ -22,8 +20,8 @@ pub(super) struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    pub(super) fn new(text: &'t str, lines: &'t Lines, tokens: &'t [Token<'t>]) -> Self {
-        Self { text, lines, tokens, at: 0, tree: Tree::new(), problems: Problems::default() }
+    pub(super) fn new(lines: &'t Lines, tokens: &'t [Token<'t>]) -> Self {
+        Self { lines, tokens, at: 0, tree: Tree::new(), problems: Problems::default() }
     }
 
     /// The whole file: one `sflow { }` and nothing else.
@@ -228,8 +226,7 @@ impl<'t> Parser<'t> {
             Activity::Ignored(why) => format!("accepted, without effect: {why}"),
         };
         self.problems.add(Problem::note(span, format!("{key}: {why}")).key(key.clone()));
-        let (line, column) = self.lines.position(self.text, span.start);
-        self.tree.inactive.push(Inactive { key, line, column, why });
+        self.tree.inactive.push(Unused { key, span: span.clone(), why });
     }
 
     /// A word that is no key here.

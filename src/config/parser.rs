@@ -239,10 +239,13 @@ impl<'t> Parser<'t> {
         }
         let message = match token.kind {
             TokenKind::Unclosed => "the quote is not closed on its line".to_owned(),
+            TokenKind::Quoted => "a key or an object's name has no quotes".to_owned(),
             _ => format!("{} is not a key of {}", quoted(token.text), object.name),
         };
         let mut problem = Problem::error(&token.span, message);
-        problem.help = advice(object, token.text);
+        if token.kind == TokenKind::Word && !self.problems.is_full(problem.severity) {
+            problem.help = advice(object, token.text);
+        }
         self.problems.add(problem);
         self.skip_value(object.id, token);
     }

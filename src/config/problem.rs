@@ -134,6 +134,11 @@ impl Problems {
         }
     }
 
+    /// Whether one more of that severity would only be counted.
+    pub(super) fn is_full(&self, severity: Severity) -> bool {
+        self.counts[severity as usize] >= LISTED
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.counts[Severity::Error as usize] > 0
     }

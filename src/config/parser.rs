@@ -94,11 +94,15 @@ impl<'t> Parser<'t> {
                     self.skip_block();
                 }
                 TokenKind::Quoted | TokenKind::Unclosed => self.unknown(object, section, token),
-                TokenKind::Word => match (object.key(token.text), object.child(token.text)) {
-                    (Some(place), _) => self.setting(object, section, place, token),
-                    (None, Some(child)) => self.block(child, token),
-                    (None, None) => self.unknown(object, section, token),
-                },
+                TokenKind::Word => {
+                    if let Some(place) = object.key(token.text) {
+                        self.setting(object, section, place, token);
+                    } else if let Some(child) = object.child(token.text) {
+                        self.block(child, token);
+                    } else {
+                        self.unknown(object, section, token);
+                    }
+                }
             }
         }
     }

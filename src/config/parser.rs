@@ -63,6 +63,7 @@ impl<'t> Parser<'t> {
         if self.peek().is_none_or(|token| token.kind != TokenKind::Open) {
             let message = format!("{} is an object: expected '{{' after it", object.name);
             self.problems.add(Problem::error(&name.span, message).key(object.name));
+            self.tree.at(object.parent as usize).failed = true;
             self.skip_value(object.parent, name);
             return;
         }
@@ -115,7 +116,8 @@ impl<'t> Parser<'t> {
             Ok(found) => found,
             Err(problem) => {
                 self.problems.add(problem.key(path));
-                self.tree.at(section).failed = true;
+                // A refused value is no reason to miss a whole object, which is what is missed in sflow.
+                self.tree.at(section).failed |= object.id != ObjectId::Sflow;
                 return;
             }
         };

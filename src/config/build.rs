@@ -2,7 +2,7 @@
 
 use super::keys::{OBJECTS, ObjectId};
 use super::model::{CollectorSettings, InterfaceCounters, KeyedRate, Settings};
-use super::origin::Origins;
+use super::origin::{Inactive, Origins};
 use super::syntax::Lines;
 use super::tree::{Section, Tree};
 use super::value::Value;
@@ -71,7 +71,7 @@ fn keyed(top: &Section) -> Vec<KeyedRate> {
 }
 
 /// The lines that set something, by key; blocks of a list are numbered from 1.
-pub(super) fn origins(tree: &mut Tree, file_name: &str, lines: &Lines) -> Origins {
+pub(super) fn origins(tree: &Tree, file_name: &str, text: &str, lines: &Lines) -> Origins {
     let mut found = Origins { file_name: file_name.to_owned(), ..Origins::default() };
     let mut numbers = [0_usize; OBJECTS.len()];
     for section in tree.all() {
@@ -98,6 +98,13 @@ pub(super) fn origins(tree: &mut Tree, file_name: &str, lines: &Lines) -> Origin
             found.lines.insert(format!("{prefix}{name}"), lines.line(listed.entry.span.start));
         }
     }
-    found.inactive = std::mem::take(&mut tree.inactive);
+    let positions = lines.positions(text, tree.inactive.iter().map(|unused| unused.span.start));
+    let inactive = tree.inactive.iter().zip(positions).map(|(unused, (line, column))| Inactive {
+        key: unused.key.clone(),
+        line,
+        column,
+        why: unused.why.clone(),
+    });
+    found.inactive = inactive.collect();
     found
 }

@@ -3,7 +3,10 @@
 //! Rule: an object is on when the file names it, not when only a deprecated top-level key sets something in it.
 
 use super::keys::ObjectId;
-use super::modules::*;
+use super::modules::{
+    Containerd, Dent, DnsSd, Docker, Dropmon, Json, K8s, Kvm, Modules, Nlroute, Opx, PacketLog, Psample,
+    Sonic, Switch, Systemd, Tap, Tcp, Vpp, Xen,
+};
 use super::tree::{Section, Tree};
 
 pub(super) fn modules(tree: &Tree) -> Modules {

@@ -18,9 +18,9 @@ pub(super) fn check(text: &str, lines: &Lines, tree: &Tree, problems: &mut Probl
     sources_of_collectors(tree, sflow, problems);
     only_deprecated(tree, problems);
     useless(tree, problems);
-    if let Some(long) = lines.longer_than(text, C_LINE + 1).next() {
+    if let Some(long) = lines.longer_than(text, C_LINE + 1) {
         let message = format!("a line of more than {C_LINE} bytes: the C agent ignores its rest");
-        problems.add(Problem::warning(&(long.start..long.start), message));
+        problems.add(Problem::warning(&(long..long), message));
     }
 }
 

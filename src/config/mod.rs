@@ -48,12 +48,12 @@ pub fn parse(file_name: &str, text: &str) -> Parsed {
         return refused(problem, text, &lines);
     }
     let tokens = syntax::tokens(text);
-    let mut parser = parser::Parser::new(text, &lines, &tokens);
+    let mut parser = parser::Parser::new(&lines, &tokens);
     parser.file();
-    let parser::Parser { mut tree, mut problems, .. } = parser;
+    let parser::Parser { tree, mut problems, .. } = parser;
     check::check(text, &lines, &tree, &mut problems);
     let settings = (!problems.has_errors()).then(|| {
-        let origins = build::origins(&mut tree, file_name, &lines);
+        let origins = build::origins(&tree, file_name, text, &lines);
         build::settings(&tree, origins)
     });
     Parsed { settings, problems: problems.finish(text, &lines) }
@@ -77,7 +77,9 @@ pub fn parse_bytes(file_name: &str, bytes: &[u8]) -> (Parsed, String) {
     }
     let mut parsed = parse(file_name, &text);
     let mut warning = Problem::warning(&span, "a comment that is not UTF-8 text");
-    (warning.line, warning.column) = lines.position(&text, first);
+    for position in lines.positions(&text, std::iter::once(first)) {
+        (warning.line, warning.column) = position;
+    }
     let place = parsed.problems.partition_point(|problem| problem.span.start <= first);
     parsed.problems.insert(place, warning);
     (parsed, text)

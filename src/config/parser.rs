@@ -4,16 +4,14 @@
 //! Rule: time is linear in the text, depth is bounded by the table (unknown blocks are skipped, not entered).
 
 use super::keys::{Activity, Key, Object, ObjectId, Repeat};
-use super::origin::Inactive;
 use super::problem::{Problem, Problems, quoted};
 use super::speed;
 use super::suggest::advice;
 use super::syntax::{Lines, Span, Token, TokenKind};
-use super::tree::{Entry, Listed, Tree};
+use super::tree::{Entry, Listed, Tree, Unused};
 use super::value::{self, Fault};
 
 pub(super) struct Parser<'t> {
-    text: &'t str,
     lines: &'t Lines,
     tokens: &'t [Token<'t>],
     at: usize,
@@ -22,8 +20,8 @@ pub(super) struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    pub(super) fn new(text: &'t str, lines: &'t Lines, tokens: &'t [Token<'t>]) -> Self {
-        Self { text, lines, tokens, at: 0, tree: Tree::new(), problems: Problems::default() }
+    pub(super) fn new(lines: &'t Lines, tokens: &'t [Token<'t>]) -> Self {
+        Self { lines, tokens, at: 0, tree: Tree::new(), problems: Problems::default() }
     }
 
     /// The whole file: one `sflow { }` and nothing else.
@@ -65,6 +63,7 @@ impl<'t> Parser<'t> {
         if self.peek().is_none_or(|token| token.kind != TokenKind::Open) {
             let message = format!("{} is an object: expected '{{' after it", object.name);
             self.problems.add(Problem::error(&name.span, message).key(object.name));
+            self.tree.at(object.parent as usize).failed = true;
             self.skip_value(object.parent, name);
             return;
         }
@@ -96,11 +95,15 @@ impl<'t> Parser<'t> {
                     self.skip_block();
                 }
                 TokenKind::Quoted | TokenKind::Unclosed => self.unknown(object, section, token),
-                TokenKind::Word => match (object.key(token.text), object.child(token.text)) {
-                    (Some(place), _) => self.setting(object, section, place, token),
-                    (None, Some(child)) => self.block(child, token),
-                    (None, None) => self.unknown(object, section, token),
-                },
+                TokenKind::Word => {
+                    if let Some(place) = object.key(token.text) {
+                        self.setting(object, section, place, token);
+                    } else if let Some(child) = object.child(token.text) {
+                        self.block(child, token);
+                    } else {
+                        self.unknown(object, section, token);
+                    }
+                }
             }
         }
     }
@@ -113,7 +116,8 @@ impl<'t> Parser<'t> {
             Ok(found) => found,
             Err(problem) => {
                 self.problems.add(problem.key(path));
-                self.tree.at(section).failed = true;
+                // A refused value is no reason to miss a whole object, which is what is missed in sflow.
+                self.tree.at(section).failed |= object.id != ObjectId::Sflow;
                 return;
             }
         };
@@ -228,8 +232,7 @@ impl<'t> Parser<'t> {
             Activity::Ignored(why) => format!("accepted, without effect: {why}"),
         };
         self.problems.add(Problem::note(span, format!("{key}: {why}")).key(key.clone()));
-        let (line, column) = self.lines.position(self.text, span.start);
-        self.tree.inactive.push(Inactive { key, line, column, why });
+        self.tree.inactive.push(Unused { key, span: span.clone(), why });
     }
 
     /// A word that is no key here.
@@ -242,10 +245,13 @@ impl<'t> Parser<'t> {
         }
         let message = match token.kind {
             TokenKind::Unclosed => "the quote is not closed on its line".to_owned(),
+            TokenKind::Quoted => "a key or an object's name has no quotes".to_owned(),
             _ => format!("{} is not a key of {}", quoted(token.text), object.name),
         };
         let mut problem = Problem::error(&token.span, message);
-        problem.help = advice(object, token.text);
+        if token.kind == TokenKind::Word && !self.problems.is_full(problem.severity) {
+            problem.help = advice(object, token.text);
+        }
         self.problems.add(problem);
         self.skip_value(object.id, token);
     }

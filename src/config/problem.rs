@@ -134,6 +134,11 @@ impl Problems {
         }
     }
 
+    /// Whether one more of that severity would only be counted.
+    pub(super) fn is_full(&self, severity: Severity) -> bool {
+        self.counts[severity as usize] >= LISTED
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.counts[Severity::Error as usize] > 0
     }
@@ -148,8 +153,10 @@ impl Problems {
             }
         }
         self.listed.sort_by_key(|problem| (problem.span.start, std::cmp::Reverse(problem.severity)));
-        for problem in &mut self.listed {
-            (problem.line, problem.column) = lines.position(text, problem.span.start);
+        let starts = self.listed.iter().map(|problem| problem.span.start);
+        let positions = lines.positions(text, starts);
+        for (problem, position) in self.listed.iter_mut().zip(positions) {
+            (problem.line, problem.column) = position;
         }
         self.listed
     }

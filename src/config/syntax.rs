@@ -101,27 +101,35 @@ impl Lines {
 
     /// The bytes of a 1-based line, without its end.
     pub(super) fn span(&self, text: &str, line: usize) -> Span {
-        let start = self.starts.get(line - 1).copied().unwrap_or(text.len());
+        let start = self.start(line);
         start..scan(text, start, is_line_end)
     }
 
-    /// 1-based line and column; columns count characters.
-    pub(super) fn position(&self, text: &str, offset: usize) -> (usize, usize) {
-        let line = self.line(offset);
-        let before = text.get(self.span(text, line).start..offset).unwrap_or_default();
-        (line, before.chars().count() + 1)
+    fn start(&self, line: usize) -> usize {
+        self.starts.get(line - 1).copied().unwrap_or_default()
     }
 
-    /// Every line longer than `limit` bytes.
-    pub(super) fn longer_than(&self, text: &str, limit: usize) -> impl Iterator<Item = Span> {
+    /// 1-based lines and columns of rising offsets; columns count characters. Each byte is looked at once, however many
+    /// offsets lie in one line.
+    pub(super) fn positions(&self, text: &str, offsets: impl Iterator<Item = usize>) -> Vec<(usize, usize)> {
+        let (mut counted, mut column) = (0, 1);
+        let position = offsets.map(|offset| {
+            let line = self.line(offset);
+            if self.start(line) > counted {
+                (counted, column) = (self.start(line), 1);
+            }
+            column += text.get(counted..offset).unwrap_or_default().chars().count();
+            counted = offset.max(counted);
+            (line, column)
+        });
+        position.collect()
+    }
+
+    /// The start of the first line longer than `limit` bytes.
+    pub(super) fn longer_than(&self, text: &str, limit: usize) -> Option<usize> {
         let ends = self.starts.iter().skip(1).copied().chain([text.len()]);
-        let long = move |&(start, end): &(usize, usize)| end - start > limit;
-        self.starts
-            .clone()
-            .into_iter()
-            .zip(ends.collect::<Vec<_>>())
-            .filter(long)
-            .map(|(start, end)| start..end)
+        let mut lines = self.starts.iter().copied().zip(ends);
+        lines.find(|(start, end)| end - start > limit).map(|(start, _)| start)
     }
 }
 
@@ -165,7 +173,8 @@ mod tests {
     fn positions_count_lines_of_every_ending_and_characters() {
         let text = "a\r\nüb\rc\nd";
         let lines = Lines::new(text);
-        let at = |word: &str| lines.position(text, text.find(word).unwrap_or_default());
-        assert_eq!((at("a"), at("b"), at("c"), at("d")), ((1, 1), (2, 2), (3, 1), (4, 1)));
+        let offsets = ["a", "ü", "b", "c", "d"].map(|word| text.find(word).unwrap_or_default());
+        let found = lines.positions(text, offsets.into_iter());
+        assert_eq!(found, [(1, 1), (2, 1), (2, 2), (3, 1), (4, 1)]);
     }
 }

@@ -5,7 +5,6 @@
 
 use super::keys::{OBJECTS, Object, ObjectId, Repeat};
 use super::model::CidrRule;
-use super::origin::Inactive;
 use super::speed::SpeedRange;
 use super::syntax::Span;
 use super::value::{self, Pattern, Value};
@@ -25,6 +24,14 @@ pub(super) struct Listed {
     /// What stood for KEY, or empty.
     pub(super) selector: String,
     pub(super) entry: Entry,
+}
+
+/// Something named that has no or little effect.
+#[derive(Debug)]
+pub(super) struct Unused {
+    pub(super) key: String,
+    pub(super) span: Span,
+    pub(super) why: String,
 }
 
 /// One object with the values given for it.
@@ -149,7 +156,7 @@ impl Section {
 pub(super) struct Tree {
     /// First one for each object in the table's order, then those of objects that make lists, in file order.
     sections: Vec<Section>,
-    pub(super) inactive: Vec<Inactive>,
+    pub(super) inactive: Vec<Unused>,
 }
 
 impl Tree {

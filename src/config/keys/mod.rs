@@ -4,9 +4,15 @@
 //! stand here as text and nowhere else. A key is named `key` at the top and `object.key` elsewhere.
 
 mod guests;
+mod key;
+mod kind;
 mod packets;
 mod switches;
 mod top;
+
+pub use key::Key;
+use key::{int, name, path, pattern, switch};
+pub use kind::Kind;
 
 /// An object, by the place that it has in [`OBJECTS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,145 +129,6 @@ pub enum Activity {
     Ignored(&'static str),
 }
 
-/// A `name = value`.
-#[derive(Debug)]
-pub struct Key {
-    /// As written in the file; `sampling.KEY` stands for any word after the dot.
-    pub name: &'static str,
-    /// Spellings that are accepted with a note.
-    pub aliases: &'static [&'static str],
-    /// What its value may be.
-    pub kind: Kind,
-    /// The default as it would be written, or empty.
-    pub default: &'static str,
-    /// What holds without a value when there is no default.
-    pub unset: &'static str,
-    /// A value to show where there is no default, or empty for that of the kind.
-    pub example: &'static str,
-    /// One line.
-    pub help: &'static str,
-    /// Further explanation, or empty.
-    pub more: &'static str,
-    /// The release that first knew it.
-    pub since: &'static str,
-    /// What this version does with it.
-    pub activity: Activity,
-    /// Several values accumulate instead of the last one winning.
-    pub repeats: bool,
-    /// A deprecated top-level spelling of a key in an object.
-    pub moved: Option<(ObjectId, &'static str)>,
-}
-
-/// What a value may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A 32-bit number.
-    Int {
-        /// Lowest.
-        min: u32,
-        /// Highest.
-        max: u32,
-        /// Unit, or empty.
-        unit: &'static str,
-    },
-    /// A number from 0 to 1.
-    Probability,
-    /// `on` or `off`.
-    Switch,
-    /// A speed, or a range of speeds, in bits per second.
-    Speeds,
-    /// An address or a host name.
-    Host,
-    /// An address range.
-    Cidr,
-    /// A POSIX extended regular expression.
-    Pattern,
-    /// A UUID.
-    Uuid,
-    /// A path.
-    Path,
-    /// Any word.
-    Name,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-}
-
-impl Kind {
-    /// What is allowed, in words.
-    pub fn expects(&self) -> String {
-        match self {
-            Self::Int { min, max: u32::MAX, unit: "" } => format!("a whole number from {min}"),
-            Self::Int { min, max: u32::MAX, unit } => format!("a whole number of {unit} from {min}"),
-            Self::Int { min, max, unit: "" } => format!("a whole number from {min} to {max}"),
-            Self::Int { min, max, unit } => format!("a whole number of {unit} from {min} to {max}"),
-            Self::Probability => "a number from 0 to 1".into(),
-            Self::Switch => "on or off".into(),
-            Self::Speeds => "a speed or range in bits per second (10G, 1G-, 1G-10G)".into(),
-            Self::Host => "an IP address or host name".into(),
-            Self::Cidr => "an address range ([!]ADDRESS/BITS or [!]ADDRESS/MASK)".into(),
-            Self::Pattern => "a POSIX extended regular expression".into(),
-            Self::Uuid => "a UUID (32 hexadecimal digits)".into(),
-            Self::Path => "a path".into(),
-            Self::Name => "a name".into(),
-            Self::Choice(words) => match words.split_last() {
-                Some((last, [])) => (*last).to_owned(),
-                Some((last, first)) => format!("{} or {last}", first.join(", ")),
-                None => String::new(),
-            },
-        }
-    }
-}
-
-impl Kind {
-    /// A value of this kind.
-    const fn example(&self) -> &'static str {
-        match self {
-            Self::Int { .. } => "400",
-            Self::Probability => "0.0025",
-            Self::Switch => "on",
-            Self::Speeds => "1G-",
-            Self::Host => "192.0.2.1",
-            Self::Cidr => "10.0.0.0/8",
-            Self::Pattern => "^eth",
-            Self::Uuid => "00112233-4455-6677-8899-aabbccddeeff",
-            Self::Path => "/some/path",
-            Self::Name => "eth0",
-            Self::Choice(words) => match words {
-                [first, ..] => first,
-                [] => "",
-            },
-        }
-    }
-
-    /// The sentence that a manual needs beside [`Kind::placeholder`], or nothing.
-    pub(super) fn range(&self) -> String {
-        match self {
-            Self::Name | Self::Path | Self::Pattern | Self::Host | Self::Switch | Self::Choice(_) => {
-                String::new()
-            }
-            _ => format!("Value: {}.", self.expects()),
-        }
-    }
-
-    /// What stands for a value in a synopsis.
-    pub fn placeholder(&self) -> String {
-        match self {
-            Self::Int { unit: "", .. } => "number".into(),
-            Self::Int { unit, .. } => (*unit).to_owned(),
-            Self::Probability => "probability".into(),
-            Self::Switch => "on|off".into(),
-            Self::Speeds => "speeds".into(),
-            Self::Host => "address".into(),
-            Self::Cidr => "range".into(),
-            Self::Pattern => "pattern".into(),
-            Self::Uuid => "uuid".into(),
-            Self::Path => "path".into(),
-            Self::Name => "name".into(),
-            Self::Choice(words) => words.join("|"),
-        }
-    }
-}
-
 impl Object {
     const fn new(id: ObjectId, name: &'static str, help: &'static str, keys: &'static [Key]) -> Self {
         Self {
@@ -314,122 +181,6 @@ impl Object {
             _ => format!("{}.{key}", self.name),
         }
     }
-}
-
-impl Key {
-    const fn new(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Self {
-        Self {
-            name,
-            aliases: &[],
-            kind,
-            default,
-            unset: "",
-            example: "",
-            help,
-            more: "",
-            since: "0.1.0",
-            activity: Activity::Active,
-            repeats: false,
-            moved: None,
-        }
-    }
-
-    const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
-        self.aliases = aliases;
-        self
-    }
-
-    const fn unset(mut self, unset: &'static str) -> Self {
-        self.unset = unset;
-        self
-    }
-
-    const fn example(mut self, example: &'static str) -> Self {
-        self.example = example;
-        self
-    }
-
-    const fn more(mut self, more: &'static str) -> Self {
-        self.more = more;
-        self
-    }
-
-    const fn not_yet(mut self) -> Self {
-        self.activity = Activity::NotYet;
-        self
-    }
-
-    const fn ignored(mut self, reason: &'static str) -> Self {
-        self.activity = Activity::Ignored(reason);
-        self
-    }
-
-    const fn repeats(mut self) -> Self {
-        self.repeats = true;
-        self
-    }
-
-    const fn moved(mut self, object: ObjectId, key: &'static str) -> Self {
-        self.moved = Some((object, key));
-        self
-    }
-
-    /// The setting as it may stand in a file: name and value, with the default or an example.
-    pub fn sample(&self) -> (String, &'static str) {
-        let (selector, example) = self.example.split_once(' ').unwrap_or(("KEY", self.example));
-        let value = [self.default, example, self.kind.example()];
-        let value = value.into_iter().find(|value| !value.is_empty());
-        (self.name.replace("KEY", selector), value.unwrap_or_default())
-    }
-
-    /// What holds without the key, as a sentence.
-    pub(super) fn without(&self) -> String {
-        match (self.activity, self.default, self.unset) {
-            (Activity::Ignored(_), _, _) | (_, "", "") => String::new(),
-            (_, "", unset) => format!("Without it: {unset}."),
-            (_, default, _) => format!("Default: {default}."),
-        }
-    }
-
-    /// Whether the word is this key or a deprecated spelling of it, case ignored.
-    pub fn is_spelled(&self, word: &str) -> bool {
-        self.name.eq_ignore_ascii_case(word)
-            || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(word))
-    }
-
-    /// For `sampling.KEY` and `polling.KEY`: what stands for KEY in the word.
-    pub fn selector<'w>(&self, word: &'w str) -> Option<&'w str> {
-        let prefix = self.name.strip_suffix("KEY")?;
-        let start = word.get(..prefix.len())?;
-        start.eq_ignore_ascii_case(prefix).then(|| &word[prefix.len()..])
-    }
-}
-
-const fn switch(name: &'static str, default: &'static str, help: &'static str) -> Key {
-    Key::new(name, Kind::Switch, default, help)
-}
-
-const fn int(
-    name: &'static str,
-    min: u32,
-    max: u32,
-    unit: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Key {
-    Key::new(name, Kind::Int { min, max, unit }, default, help)
-}
-
-const fn pattern(name: &'static str, default: &'static str, help: &'static str) -> Key {
-    Key::new(name, Kind::Pattern, default, help)
-}
-
-const fn name(name: &'static str, help: &'static str) -> Key {
-    Key::new(name, Kind::Name, "", help)
-}
-
-const fn path(name: &'static str, help: &'static str) -> Key {
-    Key::new(name, Kind::Path, "", help)
 }
 
 #[cfg(test)]

@@ -20,10 +20,12 @@ static TOP_KEYS: &[Key] = &[
     int("sampling", 0, RATE_MAX, "", "400", "Sample 1 in N packets on interfaces of unknown speed")
         .alias(&["packetSamplingRate"])
         .more("An interface with a known speed uses the rate of its speed instead: see SAMPLING RATES."),
-    int("sampling.KEY", 0, RATE_MAX, "", "", "Sample 1 in N on interfaces of speed KEY, or for application KEY").example("10G 10000")
+    int("sampling.KEY", 0, RATE_MAX, "", "", "Sample 1 in N on interfaces of speed KEY, or for application KEY")
+        .example("10G 10000")
         .unset("speed / 1,000,000, but at least 100")
         .more("KEY is a link speed (100M, 10G), bps_ratio, or an application (http, app.NAME). 0: do not sample."),
-    int("polling.KEY", 0, 300, SECONDS, "", "Time between two counter samples of application KEY").example("http 30")
+    int("polling.KEY", 0, 300, SECONDS, "", "Time between two counter samples of application KEY")
+        .example("http 30")
         .unset("polling"),
     int("headerBytes", 0, 256, BYTES, "128", "Length of the packet header in a packet sample"),
     int("datagramBytes", 200, 8192, BYTES, "1400", "Largest UDP payload of a datagram"),
@@ -48,7 +50,8 @@ static TOP_KEYS: &[Key] = &[
             "sampled: those with packet sampling, and switch ports, as the C agent does. physical: also every physical \
              interface. all: every interface but loopback. The C agent does not know this key.",
         ),
-    path("modules", "Directory of loadable modules").example("/etc/hsflowd/modules")
+    path("modules", "Directory of loadable modules")
+        .example("/etc/hsflowd/modules")
         .unset("none")
         .ignored("there are no loadable modules"),
     switch("loopback", "", "Accepted from old files").unset("no effect").ignored("it is deprecated"),
@@ -57,9 +60,13 @@ static TOP_KEYS: &[Key] = &[
         .ignored("psample { ingress egress } says it"),
     switch("DNSSD", "", "Deprecated: write dns-sd { }").moved(ObjectId::DnsSd, ""),
     name("DNSSD_domain", "Deprecated: write dns-sd { domain }").moved(ObjectId::DnsSd, "domain"),
-    int("jsonPort", 1025, 65535, "", "", "Deprecated: write json { udpport }").example("36343").moved(ObjectId::Json, "udpport"),
+    int("jsonPort", 1025, 65535, "", "", "Deprecated: write json { udpport }")
+        .example("36343")
+        .moved(ObjectId::Json, "udpport"),
     path("jsonFIFO", "Deprecated: write json { fifo }").moved(ObjectId::Json, "fifo"),
-    int("ulogGroup", 1, 32, "", "", "Deprecated: write ulog { group }").example("1").moved(ObjectId::Ulog, "group"),
+    int("ulogGroup", 1, 32, "", "", "Deprecated: write ulog { group }")
+        .example("1")
+        .moved(ObjectId::Ulog, "group"),
     Key::new("ulogProbability", Kind::Probability, "", "Deprecated: write ulog { probability }")
         .moved(ObjectId::Ulog, "probability"),
     int("nflogGroup", 1, u32::MAX, "", "", "Deprecated: write nflog { group }").moved(ObjectId::Nflog, "group"),

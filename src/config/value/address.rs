@@ -14,19 +14,26 @@ pub(crate) fn host_fault(word: &str) -> Option<&'static str> {
     let name = word.strip_suffix('.').unwrap_or(word);
     let last = name.rsplit('.').next().unwrap_or_default();
     if !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) {
-        return is_short_ipv4(word).then_some(()).map_or(Some("not an IPv4 address"), |()| None);
+        return (!is_short_ipv4(word)).then_some("not an IPv4 address");
     }
     name_fault(name)
 }
 
 /// `10.1`, `127.1.2` and the like: the last part fills the remaining bytes, as the C library reads them.
 fn is_short_ipv4(word: &str) -> bool {
-    let parts: Vec<_> = word.split('.').map(str::parse::<u32>).collect();
+    let parts: Vec<_> = word.split('.').map(c_number).collect();
     let Some((Ok(last), first)) = parts.split_last() else {
         return false;
     };
     let room = 1_u64 << (8 * (4_usize.saturating_sub(first.len())).min(4));
     first.len() < 4 && u64::from(*last) < room && first.iter().all(|part| matches!(part, Ok(0..=255)))
+}
+
+fn c_number(part: &str) -> Result<u32, std::num::ParseIntError> {
+    match part.strip_prefix("0x").or_else(|| part.strip_prefix("0X")) {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => part.parse(),
+    }
 }
 
 fn name_fault(name: &str) -> Option<&'static str> {
@@ -107,9 +114,18 @@ mod tests {
 
     #[test]
     fn hosts_are_refused_only_when_nothing_could_resolve_them() {
-        for good in
-            ["127.0.0.1", "127.1", "10", "::1", "fe80::1%eth0", "a", "coll-1.example.org.", "_x._udp", "1a"]
-        {
+        for good in [
+            "127.0.0.1",
+            "127.1",
+            "0x7f.1",
+            "10",
+            "::1",
+            "fe80::1%eth0",
+            "a",
+            "coll-1.example.org.",
+            "_x._udp",
+            "1a",
+        ] {
             assert_eq!(host_fault(good), None, "{good}");
         }
         let long = "a".repeat(64);

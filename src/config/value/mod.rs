@@ -186,3 +186,65 @@ fn parse_uuid(word: &str) -> Result<Parsed, Fault> {
     let remark = (!rest.is_empty()).then(|| format!("{} after the UUID is ignored", quoted(rest)));
     Ok(Parsed { value: Value::Uuid(uuid), remarks: remark.into_iter().collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(kind: &Kind, word: &str) -> Option<Value> {
+        parse(kind, word).ok().map(|parsed| parsed.value)
+    }
+
+    #[test]
+    fn switches_are_on_or_off_in_any_case_and_nothing_else() {
+        assert_eq!(value(&Kind::Switch, "On"), Some(Value::Switch(true)));
+        assert_eq!(value(&Kind::Switch, "OFF"), Some(Value::Switch(false)));
+        for word in ["yes", "1", "true", "", "onn"] {
+            assert_eq!(value(&Kind::Switch, word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_uuid_may_be_cut_anywhere_between_its_bytes() {
+        let want = Some(Value::Uuid(*b"0123456789abcdef"));
+        let hex = "30313233343536373839616263646566";
+        let dashed = "30313233-3435-3637-3839-616263646566";
+        let pairs = "30:31:32:33:34:35:36:37:38:39:61:62:63:64:65.66";
+        for word in [hex, dashed, pairs, &format!("{hex}-rest")] {
+            assert_eq!(value(&Kind::Uuid, word), want, "{word}");
+        }
+        for word in
+            ["", "3", &hex[..31], "3-0313233343536373839616263646566", "zz313233343536373839616263646566"]
+        {
+            assert_eq!(value(&Kind::Uuid, word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_speed_is_one_number_or_a_range() {
+        let range = |word| match value(&Kind::Speeds, word) {
+            Some(Value::Speeds(SpeedRange { min, max })) => Some((min, max)),
+            _ => None,
+        };
+        assert_eq!(range("10G"), Some((10_000_000_000, 10_000_000_000)));
+        assert_eq!(range("10G-"), Some((10_000_000_000, u64::MAX)));
+        assert_eq!(range("1M-10T"), Some((1_000_000, 10_000_000_000_000)));
+        assert_eq!(range("5-0"), Some((5, 5)));
+        assert_eq!((range("-5"), range("G"), range("1-x")), (None, None, None));
+    }
+
+    #[test]
+    fn the_range_is_checked_after_the_number_is_cut_to_32_bits() {
+        let sub_agent = Kind::Int { min: 0, max: 199_999, unit: "" };
+        assert_eq!(value(&sub_agent, "5G"), None);
+        assert_eq!(value(&sub_agent, "4294967303"), Some(Value::Int(7)));
+        assert_eq!(value(&sub_agent, "199999"), Some(Value::Int(199_999)));
+        assert_eq!(value(&sub_agent, "200000"), None);
+    }
+
+    #[test]
+    fn a_comma_that_sticks_to_a_name_is_said() {
+        let remarks = parse(&Kind::Name, "eth0,").map(|parsed| parsed.remarks.len());
+        assert_eq!(remarks, Ok(1));
+    }
+}

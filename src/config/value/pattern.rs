@@ -2,7 +2,7 @@
 //!
 //! In: a pattern. Out: a compiled [`Pattern`], equal to another by its text, or why it is none. The two dialects
 //! differ in brackets (a backslash is itself there), in escapes (`\d` is a plain d), and in stacked repetitions
-//! (`a+?` is "perhaps some a"); those are rewritten. Back references are refused. See POSIX.1-2017, XBD 9.4.
+//! (`a+?` is "perhaps some a"), and a `)` without its `(` is itself; those are rewritten. Back references are refused. See POSIX.1-2017, XBD 9.4.
 
 use regex_lite::Regex;
 use std::fmt;
@@ -89,6 +89,7 @@ fn translate(text: &str) -> Result<String, PatternFault> {
     let mut out = String::with_capacity(text.len() + 8);
     let mut chars = text.chars().peekable();
     let mut state = After::Start;
+    let mut open = 0_usize;
     while let Some(c) = chars.next() {
         state = match c {
             '[' => {
@@ -104,11 +105,17 @@ fn translate(text: &str) -> Result<String, PatternFault> {
                 After::Repeat
             }
             '{' => interval(&mut chars, &mut out, state)?,
-            '(' | '|' | '^' => {
+            '(' | '|' | '^' | '$' => {
+                open += usize::from(c == '(');
                 out.push(c);
                 After::Start
             }
+            ')' if open == 0 => {
+                literal(c, &mut out);
+                After::Atom
+            }
             _ => {
+                open -= usize::from(c == ')');
                 out.push(c);
                 After::Atom
             }
@@ -186,7 +193,8 @@ fn literal(c: char, out: &mut String) {
     out.push(c);
 }
 
-/// Copies a bracket expression whose `[` has been read. Only `-`, `^`, `]` and `[:class:]` mean anything in it.
+/// Copies a bracket expression whose `[` has been read. Only `-`, `^`, `]`, `[:class:]`, `[.x.]`
+/// and `[=x=]` mean anything in it.
 fn bracket(chars: &mut Chars<'_>, out: &mut String) -> Result<(), PatternFault> {
     out.push('[');
     if chars.next_if_eq(&'^').is_some() {
@@ -200,6 +208,7 @@ fn bracket(chars: &mut Chars<'_>, out: &mut String) -> Result<(), PatternFault> 
                 return Ok(());
             }
             '[' if chars.peek() == Some(&':') => class(chars, out)?,
+            '[' if matches!(chars.peek(), Some('.' | '=')) => element(chars, out)?,
             '-' if !first && chars.peek() != Some(&']') => out.push('-'),
             _ => literal(c, out),
         }
@@ -220,4 +229,15 @@ fn class(chars: &mut Chars<'_>, out: &mut String) -> Result<(), PatternFault> {
         colon = c == ':';
     }
     Err(PatternFault::Bracket)
+}
+
+/// `[.x.]` or `[=x=]`, whose `[` has been read: the character itself.
+fn element(chars: &mut Chars<'_>, out: &mut String) -> Result<(), PatternFault> {
+    let mark = chars.next();
+    let element = chars.next().ok_or(PatternFault::Bracket)?;
+    if chars.next() != mark || chars.next() != Some(']') {
+        return Err(PatternFault::Bracket);
+    }
+    literal(element, out);
+    Ok(())
 }

@@ -396,3 +396,19 @@ fn work_done_between_polls_is_seen_by_the_next_one() {
     let sent = |s: &Option<hsflow::sflow::counters::host::HostUdp>| s.as_ref().unwrap().udp_out_datagrams;
     assert!(sent(&sample.udp).wrapping_sub(sent(&first.udp)) >= 100);
 }
+
+#[test]
+fn a_steady_poll_reads_each_file_once() {
+    let reads = || number("/proc/thread-self/io", r"(?m)^syscr: (\d+)$");
+    let (mut counters, mut sample) = (HostCounters::new(&Host::default()), HostSample::default());
+    counters.poll(&mut sample);
+    counters.poll(&mut sample);
+    let before = reads();
+    let own = reads() - before;
+    let before = reads();
+    counters.poll(&mut sample);
+    let spent = reads() - before - own;
+    // Seven files, and the table of disks in pieces of about a page and a last, empty one.
+    let pieces = 2 + file("/proc/diskstats").len() as u64 / 2048;
+    assert!((8..=7 + pieces).contains(&spent), "{spent} reads");
+}

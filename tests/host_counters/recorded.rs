@@ -32,7 +32,7 @@ fn server_space(path: &Path) -> Result<Space, i32> {
 }
 
 #[test]
-fn server_cpu() {
+fn server_cpu_times_are_milliseconds_cut_to_32_bits() {
     let sample = poll(&recorded_host(fixture("server-2socket"), server_space));
     healthy(&sample);
     let expected = HostCpu {

@@ -11,6 +11,7 @@ mod recorded;
 use hsflow::collect::host::{CollectError, HostCounters, HostSample};
 use hsflow::host::{Host, SpaceOf};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/root").join(name)
@@ -24,11 +25,13 @@ fn recorded_host(root: impl Into<PathBuf>, space_of: SpaceOf) -> Host {
 /// One poll, repeated while a file system on the helper thread has not answered yet.
 fn poll(host: &Host) -> HostSample {
     let (mut counters, mut sample) = (HostCounters::new(host), HostSample::default());
-    for _ in 0..300 {
+    let deadline = host.clock.now() + Duration::from_secs(20);
+    loop {
         counters.poll(&mut sample);
-        if !sample.problems.iter().any(|p| matches!(p.error, CollectError::NoAnswer(_))) {
-            break;
+        let waiting = sample.problems.iter().any(|p| matches!(p.error, CollectError::NoAnswer(_)));
+        if !waiting || host.clock.now() > deadline {
+            return sample;
         }
+        std::thread::yield_now();
     }
-    sample
 }

@@ -129,7 +129,7 @@ pub fn parse_cpufreq(text: &str) -> Option<u64> {
     text.strip_suffix('\n')?.parse::<u64>().ok().map(|khz| khz / 1000)
 }
 
-/// Where the clock rate is told; found out by the first poll.
+/// Where the clock rate is told; found out by the first poll that can read `/proc/cpuinfo`.
 #[derive(Debug)]
 enum Speed {
     Undecided { cpuinfo: HotFile, cpufreq: HotFile },
@@ -142,12 +142,18 @@ impl Speed {
     fn poll(&mut self) -> Option<u64> {
         match self {
             Self::Undecided { cpuinfo, cpufreq } => {
-                let path = |file: &HotFile| HotFile::new(file.path());
+                let (readable, path) = (cpuinfo.text().is_ok(), |file: &HotFile| HotFile::new(file.path()));
                 let candidates = [Self::Cpuinfo(path(cpuinfo)), Self::Cpufreq(path(cpufreq))];
                 let told = candidates.into_iter().find_map(|mut c| c.poll().map(|mhz| (c, mhz)));
-                let (decided, mhz) = told.map_or((Self::Untold, None), |(c, mhz)| (c, Some(mhz)));
-                *self = decided;
-                mhz
+                match told {
+                    Some((decided, mhz)) => {
+                        *self = decided;
+                        return Some(mhz);
+                    }
+                    None if readable => *self = Self::Untold,
+                    None => {}
+                }
+                None
             }
             // One CPU of many is read: its entry is 1–3 KB and lies in the first piece.
             Self::Cpuinfo(file) => parse_cpu_mhz(file.head(|_| true).ok()?),

@@ -8,8 +8,9 @@
 //! Source: `statvfs(3)`.
 
 use super::error::{CollectError, Faults};
-use super::mounts::{Asked, parse_mountinfo, select};
+use super::mounts::{Asked, MOUNTINFO, parse_mountinfo, select};
 use super::slow_space::SlowSpace;
+use super::text::require;
 use crate::host::{Host, HotFile, ReadError, Space, SpaceOf};
 use std::path::PathBuf;
 
@@ -83,7 +84,7 @@ pub(super) struct DiskSpace {
 impl DiskSpace {
     pub(super) fn new(host: &Host) -> Self {
         Self {
-            mountinfo: HotFile::new(host.path("/proc/self/mountinfo")),
+            mountinfo: HotFile::new(host.path(MOUNTINFO)),
             volumes: Vec::new(),
             hidden: Vec::new(),
             slow: SlowSpace::new(host),
@@ -111,7 +112,9 @@ impl DiskSpace {
 
     fn read_mounts(&mut self, faults: &mut Faults) {
         let Some(table) = faults.catch(self.mountinfo.bytes()) else { return };
-        let (asked, hidden) = select(&parse_mountinfo(table, faults));
+        let mounts = parse_mountinfo(table, faults);
+        require(MOUNTINFO, faults, &[("mounts", !mounts.is_empty())]);
+        let (asked, hidden) = select(&mounts);
         let mut before = std::mem::take(&mut self.volumes);
         self.volumes = asked
             .into_iter()
@@ -120,7 +123,7 @@ impl DiskSpace {
                 Volume { path: self.host.path(&asked.point), asked, space, fresh: false }
             })
             .collect();
-        (self.hidden, self.known) = (hidden, true);
+        (self.hidden, self.known) = (hidden, !mounts.is_empty());
     }
 }
 

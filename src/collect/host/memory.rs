@@ -2,7 +2,8 @@
 //!
 //! In: kernel text. Out: [`HostMemory`], sizes in bytes, paging in pages of this kernel.
 //! Rules: `cached` is the page cache and reclaimable slab together, as free(1) counts; `pgpgin` and `pgpgout`
-//! are KiB in the kernel and become pages here. A kernel without swap has no `pswpin`: unknown, and no fault.
+//! are KiB in the kernel and become pages here. A kernel without swap has no `pswpin`: unknown, and a fault only
+//! where there is swap space.
 //! Sources: `proc(5)`, the kernel's `Documentation/filesystems/proc.rst` and `mm/vmstat.c`.
 
 use super::error::Faults;
@@ -138,7 +139,12 @@ impl Memory {
         if info.is_none() && paging.is_none() {
             return None;
         }
-        Some(record(&info.unwrap_or_default(), &paging.unwrap_or_default(), self.page_size))
+        let (info, paging) = (info.unwrap_or_default(), paging.unwrap_or_default());
+        if info.swap_total.is_some_and(|bytes| bytes > 0) && paging.pgpgin.is_some() {
+            let swap = [("pswpin", paging.pswpin.is_some()), ("pswpout", paging.pswpout.is_some())];
+            require(VMSTAT, faults, &swap);
+        }
+        Some(record(&info, &paging, self.page_size))
     }
 }
 

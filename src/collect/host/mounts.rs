@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-const MOUNTINFO: &str = "/proc/self/mountinfo";
+pub(super) const MOUNTINFO: &str = "/proc/self/mountinfo";
 
 /// One line of the mount table; texts as they stand there, with spaces and the like as octal escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

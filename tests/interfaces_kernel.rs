@@ -7,11 +7,13 @@
 mod netns;
 
 use hsflow::collect::interfaces::{Change, Changes, Duplex, Interface, Interfaces, Kind, RECEIVE_BUFFER};
+use hsflow::sys::ethtool::Ethtool;
+use hsflow::sys::netlink::{Netlink, Protocol};
 use netns::{Elsewhere, can_make_taps, ip_batch, isolated, json, run};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 #[allow(clippy::disallowed_methods)] // the agent's clock stands in a layer that this test does not need
@@ -386,6 +388,49 @@ fn readiness_wakes_an_event_loop() {
                 tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap();
             }
         });
+    });
+}
+
+#[test]
+fn driver_statistics_are_those_that_ethtool_prints() {
+    isolated("driver_statistics_are_those_that_ethtool_prints", || {
+        run("ip link add v0 type veth peer name v1");
+        let driver = Ethtool::open().unwrap();
+        let info = driver.driver_info("v0").unwrap();
+        assert!(run("ethtool -i v0").starts_with(&format!("driver: {}\n", info.driver)));
+        let names = driver.stats_names("v0").unwrap();
+        let mut values = Vec::new();
+        driver.stats("v0", names.len(), &mut values).unwrap();
+        let ours: Vec<String> = names
+            .iter()
+            .zip(&values)
+            .map(|(name, value)| {
+                let name = name.split(|byte| *byte == 0).next().unwrap();
+                format!("{}: {value}", String::from_utf8_lossy(name))
+            })
+            .collect();
+        let told = run("ethtool -S v0");
+        assert_eq!(ours, told.lines().skip(1).map(str::trim).collect::<Vec<_>>());
+        assert_eq!(ours[0], format!("peer_ifindex: {}", index_of("v1")));
+        assert_eq!(driver.stats_count("lo").unwrap(), 0);
+        let gone = Ethtool::open().unwrap().link_settings("v9").unwrap_err();
+        assert!(gone.is_gone() && gone.to_string().contains("v9"), "{gone}");
+    });
+}
+
+#[test]
+fn datagram_of_another_process_is_not_handed_on() {
+    isolated("datagram_of_another_process_is_not_handed_on", || {
+        let mut ours = Netlink::open(Protocol::Route, 1 << 16).unwrap();
+        let port = nix::sys::socket::getsockname::<nix::sys::socket::NetlinkAddr>(ours.as_fd().as_raw_fd());
+        let mut other = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_ROUTE).unwrap();
+        other.bind_auto().unwrap();
+        let target = netlink_sys::SocketAddr::new(port.unwrap().pid(), 0);
+        other.send_to(&[0; 32], &target, 0).unwrap();
+        let received = ours.receive(4096, Duration::from_secs(5)).unwrap();
+        assert!(!received.is_empty(), "it came");
+        assert_eq!(received.iter().count(), 0, "and was dropped");
+        assert!(ours.receive(4096, Duration::ZERO).unwrap().is_empty());
     });
 }
 

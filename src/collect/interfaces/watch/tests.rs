@@ -218,3 +218,46 @@ fn kernel_that_does_not_answer_is_an_error_and_no_stall() {
         assert_eq!(silent, Err(InterfaceError::Silent { request: "RTM_GETSTATS", secs: 1 }));
     }
 }
+
+#[test]
+fn late_answer_to_an_older_question_is_passed_over() {
+    let now = Instant::now();
+    let mut interfaces = read_captured(now);
+    let late_end = datagrams("links", "<").pop().unwrap();
+    interfaces.query.socket().waiting.push_back(Reply::Datagram(late_end));
+    expect_dump(&mut interfaces);
+    assert!(interfaces.refresh(now).unwrap().is_empty());
+}
+
+#[test]
+fn driver_of_an_index_used_again_is_asked_for_its_names_again() {
+    let now = Instant::now();
+    let mut interfaces = read_captured(now);
+    let v0 = interfaces.table().by_name("v0").unwrap().index;
+    interfaces.driver.stats = vec![("tx_queue_0_xdp_xmit", 5)];
+    assert_eq!(interfaces.read_ethtool_counts(v0, now), None);
+    interfaces.events.waiting.extend(datagrams("events", "<").into_iter().map(Reply::Datagram));
+    interfaces.read_events(now).unwrap();
+    assert_eq!(interfaces.read_ethtool_counts(v0, now), None, "it is gone");
+    expect_dump(&mut interfaces);
+    interfaces.refresh(now).unwrap();
+    interfaces.driver.stats = vec![("rx_multicast", 9)];
+    assert_eq!(interfaces.read_ethtool_counts(v0, now).unwrap().in_multicast, Some(9));
+}
+
+#[test]
+fn answer_too_long_for_its_place_costs_only_itself() {
+    let mut interfaces = read_captured(Instant::now());
+    interfaces.query.socket().expect_answers("stats-gone", vec![Reply::Datagram(padded(600))]);
+    let mut counters = Vec::new();
+    interfaces.read_counters(&[99999], &mut counters).unwrap();
+    assert_eq!(counters, []);
+}
+
+/// A refusal of this many bytes, as one with a long explanation would be.
+fn padded(length: u32) -> Vec<u8> {
+    let mut refusal = datagrams("stats-gone", "<").remove(0);
+    refusal.resize(length as usize, 0);
+    refusal[..4].copy_from_slice(&length.to_ne_bytes());
+    refusal
+}

@@ -144,7 +144,7 @@ impl EthtoolReader {
         {
             return Some(counts);
         }
-        let read = driver.stats(name, reading.columns.total, &mut self.values);
+        let read = driver.stats(name, &mut self.values);
         if read.is_err() || self.values.len() != reading.columns.total {
             // Gone, or the driver's list has changed: nothing is known until the names are read again.
             self.known.remove(&interface.index);

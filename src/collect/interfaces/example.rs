@@ -126,7 +126,7 @@ impl Driver for Drivers {
         Ok(self.stats.iter().map(|(name, _)| padded(name)).collect())
     }
 
-    fn stats(&mut self, name: &str, _: usize, out: &mut Vec<u64>) -> Result<(), SysError> {
+    fn stats(&mut self, name: &str, out: &mut Vec<u64>) -> Result<(), SysError> {
         self.asked.push(format!("values {name}"));
         out.clear();
         out.extend(self.stats.iter().map(|(_, value)| value));

@@ -7,11 +7,13 @@
 mod netns;
 
 use hsflow::collect::interfaces::{Change, Changes, Duplex, Interface, Interfaces, Kind, RECEIVE_BUFFER};
+use hsflow::sys::ethtool::Ethtool;
+use hsflow::sys::netlink::{Netlink, Protocol};
 use netns::{Elsewhere, can_make_taps, ip_batch, isolated, json, run};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 #[allow(clippy::disallowed_methods)] // the agent's clock stands in a layer that this test does not need
@@ -299,13 +301,14 @@ fn pairs(count: usize, line: impl Fn(usize) -> String) -> String {
     (0..count).map(|n| line(n) + "\n").collect()
 }
 
-fn watch_a_thousand_pairs(receive_buffer: usize) -> Interfaces {
+/// Makes a thousand pairs, looking at the notifications meanwhile or only afterwards, and removes them, looking.
+fn watch_a_thousand_pairs(receive_buffer: usize, look_meanwhile: bool) -> Interfaces {
     let mut interfaces = Interfaces::open(receive_buffer, now()).unwrap();
     let create = pairs(1000, |n| format!("link add p{n} group 5 type veth peer name q{n}"));
     // The first ones alone, from either end; the others in one go, because each removal alone waits for the kernel.
     let mut delete = pairs(20, |n| format!("link del {}{n}", if n % 2 == 0 { 'p' } else { 'q' }));
     delete.push_str("link del group 5\n");
-    let maker = |lines: String, interfaces: &mut Interfaces| {
+    let maker = |lines: String, interfaces: &mut Interfaces, look: bool| {
         let mut child = std::process::Command::new("ip")
             .args(["-batch", "-"])
             .stdin(std::process::Stdio::piped())
@@ -314,17 +317,18 @@ fn watch_a_thousand_pairs(receive_buffer: usize) -> Interfaces {
         let mut stdin = child.stdin.take().unwrap();
         // The pipe holds less than all lines, so they are written beside the watching.
         let writer = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, lines.as_bytes()));
-        while child.try_wait().unwrap().is_none() {
+        while look && child.try_wait().unwrap().is_none() {
             let timeout = PollTimeout::from(20u8);
             poll(&mut [PollFd::new(interfaces.as_fd(), PollFlags::POLLIN)], timeout).unwrap();
             interfaces.read_events(now()).unwrap();
         }
         writer.join().unwrap().unwrap();
+        assert!(child.wait().unwrap().success());
     };
-    maker(create, &mut interfaces);
+    maker(create, &mut interfaces, look_meanwhile);
     wait_until(&mut interfaces, |i| i.wake_at().is_none() && i.table().len() == 2001);
     assert_same_names_and_links(&interfaces);
-    maker(delete, &mut interfaces);
+    maker(delete, &mut interfaces, true);
     wait_until(&mut interfaces, |i| i.wake_at().is_none() && i.table().len() == 1);
     assert_same_names_and_links(&interfaces);
     interfaces
@@ -348,7 +352,7 @@ fn assert_same_names_and_links(interfaces: &Interfaces) {
 #[test]
 fn a_thousand_pairs_come_and_go_without_ghost_or_gap() {
     isolated("a_thousand_pairs_come_and_go_without_ghost_or_gap", || {
-        let interfaces = watch_a_thousand_pairs(RECEIVE_BUFFER);
+        let interfaces = watch_a_thousand_pairs(RECEIVE_BUFFER, true);
         let health = interfaces.health();
         assert_eq!((health.malformed, health.truncated), (0, 0), "{health:?}");
         println!("large buffer: {health:?}");
@@ -358,7 +362,7 @@ fn a_thousand_pairs_come_and_go_without_ghost_or_gap() {
 #[test]
 fn overruns_of_a_tiny_buffer_are_made_good() {
     isolated("overruns_of_a_tiny_buffer_are_made_good", || {
-        let interfaces = watch_a_thousand_pairs(4096);
+        let interfaces = watch_a_thousand_pairs(4096, false);
         let health = interfaces.health();
         assert!(health.overruns > 0 && health.resyncs > 1, "{health:?}");
         println!("tiny buffer: {health:?}");
@@ -386,6 +390,49 @@ fn readiness_wakes_an_event_loop() {
                 tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap();
             }
         });
+    });
+}
+
+#[test]
+fn driver_statistics_are_those_that_ethtool_prints() {
+    isolated("driver_statistics_are_those_that_ethtool_prints", || {
+        run("ip link add v0 type veth peer name v1");
+        let driver = Ethtool::open().unwrap();
+        let info = driver.driver_info("v0").unwrap();
+        assert!(run("ethtool -i v0").starts_with(&format!("driver: {}\n", info.driver)));
+        let names = driver.stats_names("v0").unwrap();
+        let mut values = Vec::new();
+        driver.stats("v0", &mut values).unwrap();
+        let ours: Vec<String> = names
+            .iter()
+            .zip(&values)
+            .map(|(name, value)| {
+                let name = name.split(|byte| *byte == 0).next().unwrap();
+                format!("{}: {value}", String::from_utf8_lossy(name))
+            })
+            .collect();
+        let told = run("ethtool -S v0");
+        assert_eq!(ours, told.lines().skip(1).map(str::trim).collect::<Vec<_>>());
+        assert_eq!(ours[0], format!("peer_ifindex: {}", index_of("v1")));
+        assert_eq!(driver.stats_count("lo").unwrap(), 0);
+        let gone = Ethtool::open().unwrap().link_settings("v9").unwrap_err();
+        assert!(gone.is_gone() && gone.to_string().contains("v9"), "{gone}");
+    });
+}
+
+#[test]
+fn datagram_of_another_process_is_not_handed_on() {
+    isolated("datagram_of_another_process_is_not_handed_on", || {
+        let mut ours = Netlink::open(Protocol::Route, 1 << 16).unwrap();
+        let port = nix::sys::socket::getsockname::<nix::sys::socket::NetlinkAddr>(ours.as_fd().as_raw_fd());
+        let mut other = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_ROUTE).unwrap();
+        other.bind_auto().unwrap();
+        let target = netlink_sys::SocketAddr::new(port.unwrap().pid(), 0);
+        other.send_to(&[0; 32], &target, 0).unwrap();
+        let received = ours.receive(4096, Duration::from_secs(5)).unwrap();
+        assert!(!received.is_empty(), "it came");
+        assert_eq!(received.iter().count(), 0, "and was dropped");
+        assert!(ours.receive(4096, Duration::ZERO).unwrap().is_empty());
     });
 }
 

@@ -21,6 +21,7 @@ const ETH_SS_STATS: u32 = 1;
 /// Bytes of `struct ethtool_link_settings` without its bit maps.
 const LINK_SETTINGS_LEN: usize = 48;
 const MAX_MASK_WORDS: usize = 127;
+const MARGIN: usize = 16 * 1024;
 /// Bytes of a statistic's name.
 pub const NAME_LEN: usize = 32;
 
@@ -125,9 +126,10 @@ impl Ethtool {
         Ok(names.iter().take(count.min(word(&block, 8) as usize)).copied().collect())
     }
 
-    /// Reads the statistics into `out`; `count` is what [`Self::stats_count`] said.
-    pub fn stats(&self, name: &str, count: usize, out: &mut Vec<u64>) -> Result<(), SysError> {
+    /// Reads the statistics into `out`.
+    pub fn stats(&self, name: &str, out: &mut Vec<u64>) -> Result<(), SysError> {
         out.clear();
+        let count = self.stats_count(name)?;
         let mut block = roomy_block(8, count, 8);
         block[..4].copy_from_slice(&ETHTOOL_GSTATS.to_ne_bytes());
         block[4..8].copy_from_slice(&as_u32(count).to_ne_bytes());
@@ -156,10 +158,11 @@ impl Ethtool {
     }
 }
 
-/// A block for `count` entries, and as many again. The kernel writes as many as the driver has at that moment,
-/// not as many as were asked for, and a driver may have grown (queues were added) since it was counted.
+/// A block for `count` entries and far more than any driver has. The kernel writes as many as the driver has at that
+/// moment, not as many as were asked for; since they were counted queues may have been added, or the name may
+/// have gone to another device. What is not written to costs address space only.
 fn roomy_block(header: usize, count: usize, entry: usize) -> Vec<u8> {
-    vec![0; header + (2 * count + 256) * entry]
+    vec![0; header + (count + MARGIN) * entry]
 }
 
 fn as_u32(count: usize) -> u32 {

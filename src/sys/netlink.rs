@@ -14,8 +14,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-const ARENA_BYTES: usize = 128 * 1024;
-const MAX_BATCH: usize = 256;
+const ARENA_BYTES: usize = 64 * 1024;
+const MAX_BATCH: usize = 128;
 // `size_of` is no u32, and this structure is part of the kernel's contract.
 const SENDER_LEN: libc::socklen_t = 12;
 
@@ -126,7 +126,7 @@ impl Netlink {
         }
     }
 
-    /// Takes what is waiting, up to 128 KiB or 256 datagrams of at most `slot` bytes each. Where nothing is
+    /// Takes what is waiting, up to 64 KiB or 128 datagrams of at most `slot` bytes each. Where nothing is
     /// waiting, waits once, for at most `wait`; empty where still nothing came.
     pub fn receive(&mut self, slot: usize, wait: Duration) -> Result<Datagrams<'_>, SysError> {
         let mut received = self.receive_now(slot)?;

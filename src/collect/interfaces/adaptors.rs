@@ -35,3 +35,46 @@ fn is_foreign(interface: &Interface, has_hardware: bool) -> bool {
     let guest = port && (interface.master.is_some() || interface.link_elsewhere);
     inner_pair || (guest && has_hardware)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::interface;
+    use super::*;
+
+    fn indexes(interfaces: &[Interface]) -> Vec<u32> {
+        adaptors(interfaces.iter(), |_| false).adaptors.iter().map(|adaptor| adaptor.if_index).collect()
+    }
+
+    #[test]
+    fn own_adaptors_are_told_from_those_of_guests() {
+        let nic = interface(2, Kind::Physical);
+        let guest = Interface { link: Some(9), link_elsewhere: true, ..interface(3, Kind::Veth) };
+        let port = Interface { master: Some(7), ..interface(4, Kind::Tap) };
+        let inner = Interface { link: Some(6), ..interface(5, Kind::Veth) };
+        let bridge = interface(7, Kind::Bridge);
+        let own_tap = interface(8, Kind::Tap);
+        let host = [own_tap, bridge, inner, port, guest.clone(), nic];
+        assert_eq!(indexes(&host), [2, 7, 8]);
+        let container = [Interface { mac: Some([0; 6]), ..interface(1, Kind::Loopback) }, guest];
+        assert_eq!(indexes(&container), [3], "the only way out of a container is its own adaptor");
+    }
+
+    #[test]
+    fn down_without_mac_or_a_switch_port_is_left_out() {
+        let up = interface(2, Kind::Physical);
+        let down = Interface { admin_up: false, ..interface(3, Kind::Physical) };
+        let bare = Interface { mac: None, ..interface(4, Kind::Physical) };
+        let port = interface(5, Kind::Physical);
+        let all = [up, down, bare, port];
+        let record = adaptors(all.iter(), |interface| interface.index == 5);
+        assert_eq!(record.adaptors, [Adaptor { if_index: 2, macs: vec![[2, 0, 0, 0, 0, 2]] }]);
+    }
+
+    #[test]
+    fn hardware_goes_first_where_the_list_is_cut() {
+        let mut all: Vec<_> = (1..=40).map(|index| interface(index, Kind::Bridge)).collect();
+        all.extend([interface(60, Kind::Physical), interface(50, Kind::Physical)]);
+        let expected: Vec<u32> = (1..=30).chain([50, 60]).collect();
+        assert_eq!(indexes(&all), expected);
+    }
+}

@@ -126,3 +126,37 @@ impl Changes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::interface;
+    use super::super::model::Kind;
+    use super::*;
+
+    #[test]
+    fn each_pair_of_changes_has_one_sum() {
+        let one = || Box::new(interface(1, Kind::Veth));
+        let two = || Box::new(interface(2, Kind::Tap));
+        let admin = || Change::Updated(Parts { admin: true, ..Parts::default() });
+        let name = || Change::Updated(Parts { name: true, ..Parts::default() });
+        let both = || Change::Updated(Parts { admin: true, name: true, ..Parts::default() });
+        use Change::{Added, Removed, Replaced};
+        for (first, second, sum) in [
+            (Added, admin(), Some(Added)),
+            (Added, Removed(one()), None),
+            (Added, Replaced(one()), Some(Added)),
+            (admin(), name(), Some(both())),
+            (admin(), Removed(one()), Some(Removed(one()))),
+            (admin(), Replaced(one()), Some(Replaced(one()))),
+            (Removed(one()), Added, Some(Replaced(one()))),
+            (Replaced(one()), admin(), Some(Replaced(one()))),
+            (Replaced(one()), Removed(two()), Some(Removed(one()))),
+            (Replaced(one()), Replaced(two()), Some(Replaced(one()))),
+        ] {
+            let mut changes = Changes::default();
+            changes.push(9, first.clone());
+            changes.push(9, second.clone());
+            assert_eq!(changes.get(9), sum.as_ref(), "{first:?} then {second:?}");
+        }
+    }
+}

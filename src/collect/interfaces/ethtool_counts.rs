@@ -144,7 +144,7 @@ impl EthtoolReader {
         {
             return Some(counts);
         }
-        let read = driver.stats(name, reading.columns.total, &mut self.values);
+        let read = driver.stats(name, &mut self.values);
         if read.is_err() || self.values.len() != reading.columns.total {
             // Gone, or the driver's list has changed: nothing is known until the names are read again.
             self.known.remove(&interface.index);
@@ -157,5 +157,57 @@ impl EthtoolReader {
 
     pub(super) fn forget(&mut self, index: u32) {
         self.known.remove(&index);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)] // any instant will do to count from
+mod tests {
+    use super::super::example::{Drivers, interface};
+    use super::super::model::Kind;
+    use super::*;
+
+    #[test]
+    fn columns_beyond_255_are_found_by_exact_name() {
+        let mut driver = Drivers { stats: vec![("rx_multicast_x", 1); 300], ..Drivers::default() };
+        driver.stats.extend([("rx_multicast", 77), ("tx_bcast_packets", 88), ("RX_BROADCAST", 99)]);
+        let counts = EthtoolReader::default()
+            .read(&mut driver, &interface(2, Kind::Physical), Instant::now())
+            .unwrap();
+        let expected =
+            EthtoolCounts { in_multicast: Some(77), out_broadcast: Some(88), ..EthtoolCounts::default() };
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn driver_is_asked_for_names_once_and_for_values_at_most_every_interval() {
+        let mut driver = Drivers { stats: vec![("rx_multicast", 1)], ..Drivers::default() };
+        let (mut reader, nic, start) =
+            (EthtoolReader::default(), interface(2, Kind::Physical), Instant::now());
+        for seconds in [0, 1, 4, 5, 6] {
+            let counts = reader.read(&mut driver, &nic, start + Duration::from_secs(seconds));
+            assert_eq!(counts.unwrap().in_multicast, Some(1));
+        }
+        assert_eq!(driver.asked, ["names i2", "values i2", "values i2"]);
+    }
+
+    #[test]
+    fn driver_without_known_names_is_never_asked_again() {
+        let mut driver = Drivers { stats: vec![("peer_ifindex", 3)], ..Drivers::default() };
+        let (mut reader, veth, now) = (EthtoolReader::default(), interface(2, Kind::Veth), Instant::now());
+        assert_eq!(reader.read(&mut driver, &veth, now), None);
+        assert_eq!(reader.read(&mut driver, &veth, now + 10 * INTERVAL), None);
+        assert_eq!(driver.asked, ["names i2"]);
+    }
+
+    #[test]
+    fn list_that_has_grown_is_unknown_once_and_then_read_anew() {
+        let mut driver = Drivers { stats: vec![("rx_multicast", 1)], ..Drivers::default() };
+        let (mut reader, nic, now) = (EthtoolReader::default(), interface(2, Kind::Physical), Instant::now());
+        reader.read(&mut driver, &nic, now).unwrap();
+        driver.stats.insert(0, ("queue_9_packets", 5));
+        assert_eq!(reader.read(&mut driver, &nic, now + INTERVAL), None);
+        let counts = reader.read(&mut driver, &nic, now + INTERVAL).unwrap();
+        assert_eq!(counts.in_multicast, Some(1));
     }
 }

@@ -100,3 +100,119 @@ impl HostNet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::interface;
+    use super::*;
+
+    fn of(index: u32, kind: Kind) -> Interface {
+        interface(index, kind)
+    }
+
+    fn below(master: u32, interface: Interface) -> Interface {
+        Interface { master: Some(master), ..interface }
+    }
+
+    fn outward(interface: Interface) -> Interface {
+        Interface { link: Some(99), link_elsewhere: true, ..interface }
+    }
+
+    fn on(link: u32, interface: Interface) -> Interface {
+        Interface { link: Some(link), ..interface }
+    }
+
+    #[test]
+    fn traffic_is_counted_where_it_enters_the_machine() {
+        use Kind::{Bond, Bridge, Loopback, Macvlan, Other, Physical, Tap, Tun, Veth, Vlan};
+        let lo = || of(1, Loopback);
+        let cases: Vec<(&str, Vec<Interface>, Vec<u32>)> = vec![
+            ("a plain host", vec![lo(), of(2, Physical)], vec![2]),
+            ("NIC down", vec![lo(), Interface { admin_up: false, ..of(2, Physical) }, of(3, Tun)], vec![2]),
+            (
+                "bond members, neither bond nor VLAN",
+                vec![
+                    lo(),
+                    below(4, of(2, Physical)),
+                    below(4, of(3, Physical)),
+                    of(4, Bond),
+                    on(4, of(5, Vlan)),
+                ],
+                vec![2, 3],
+            ),
+            (
+                "host of containers and machines",
+                vec![
+                    lo(),
+                    below(3, of(2, Physical)),
+                    of(3, Bridge),
+                    below(3, outward(of(4, Veth))),
+                    below(3, of(5, Tap)),
+                    on(2, of(6, Macvlan)),
+                    of(7, Other("ifb".into())),
+                    of(8, Tun),
+                ],
+                vec![2],
+            ),
+            ("a container", vec![lo(), outward(of(2, Veth)), of(3, Tun)], vec![2]),
+            ("a container on macvlan", vec![lo(), outward(of(2, Macvlan))], vec![2]),
+            (
+                "a container with containers inside",
+                vec![lo(), outward(of(2, Veth)), of(3, Bridge), below(3, outward(of(4, Veth)))],
+                vec![2],
+            ),
+            ("a namespace with only a tunnel", vec![lo(), of(2, Tun)], vec![2]),
+            ("both ends of a pair inside", vec![lo(), on(3, of(2, Veth)), on(2, of(3, Veth))], vec![]),
+            ("loopback alone", vec![lo()], vec![]),
+        ];
+        for (case, interfaces, expected) in cases {
+            assert_eq!(counted(interfaces.iter()), expected, "{case}");
+        }
+    }
+
+    fn stats(bytes: u64) -> LinkStats {
+        LinkStats { rx_bytes: bytes, rx_packets: bytes / 100, rx_missed_errors: 3, ..LinkStats::default() }
+    }
+
+    #[test]
+    fn sum_is_the_kernels_totals_and_never_goes_back() {
+        let mut net = HostNet::default();
+        net.update(2, &stats(1000));
+        net.update(3, &stats(500));
+        assert_eq!((net.record().bytes_in, net.record().pkts_in, net.record().drops_in), (1500, 15, 6));
+        net.update(2, &stats(1200));
+        assert_eq!(net.record().bytes_in, 1700);
+        net.forget(3);
+        assert_eq!(net.record().bytes_in, 1700, "what has left keeps what it contributed");
+        net.update(3, &stats(100));
+        assert_eq!(net.record().bytes_in, 1800, "another one with the same ifIndex starts from zero");
+        net.update(2, &stats(50));
+        assert_eq!(net.record().bytes_in, 1850, "a driver that starts again adds what it has since");
+    }
+
+    #[test]
+    fn error_counter_that_is_corrected_downwards_counts_nothing_twice() {
+        let mut net = HostNet::default();
+        net.update(2, &LinkStats { rx_errors: 9, ..stats(1000) });
+        net.update(2, &LinkStats { rx_errors: 4, ..stats(1100) });
+        assert_eq!((net.record().bytes_in, net.record().errs_in), (1100, 9));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_sequence_of_readings_makes_the_sum_fall(
+            readings in proptest::collection::vec((0u32..4, 0u64..1 << 40, proptest::bool::ANY), 0..40)
+        ) {
+            let (mut net, mut last) = (HostNet::default(), 0);
+            for (index, bytes, gone) in readings {
+                if gone {
+                    net.forget(index);
+                } else {
+                    net.update(index, &stats(bytes));
+                }
+                proptest::prop_assert!(net.record().bytes_in >= last);
+                last = net.record().bytes_in;
+            }
+        }
+    }
+}

@@ -13,8 +13,11 @@ pub mod adaptors;
 pub mod change;
 pub mod error;
 pub mod ethtool_counts;
+#[cfg(test)]
+mod example;
 pub mod host_net;
 pub mod model;
+pub mod notify;
 mod query;
 pub mod records;
 pub mod table;

@@ -42,6 +42,11 @@ impl<T: Transport> Query<T> {
         Self { socket, sequence: 0, requests: Vec::new(), stats_by_link: false }
     }
 
+    #[cfg(test)]
+    pub(super) fn socket(&mut self) -> &mut T {
+        &mut self.socket
+    }
+
     /// Runs a dump; true where the kernel says that it was disturbed and may be incomplete.
     pub(super) fn dump(
         &mut self,

@@ -107,3 +107,112 @@ fn unicast(packets: u64, multicast: Option<u64>, broadcast: Option<u64>) -> u32 
     let others = multicast.unwrap_or(0).saturating_add(broadcast.unwrap_or(0));
     counter32(Some(packets.saturating_sub(others)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::interface;
+    use super::*;
+
+    const UNKNOWN: u32 = u32::MAX;
+
+    fn stats() -> LinkStats {
+        LinkStats {
+            rx_packets: 1000,
+            tx_packets: (1 << 32) + 500,
+            rx_bytes: 1 << 40,
+            rx_dropped: 3,
+            rx_missed_errors: 4,
+            rx_length_errors: 11,
+            rx_crc_errors: 12,
+            rx_frame_errors: 13,
+            tx_aborted_errors: 14,
+            tx_carrier_errors: 15,
+            tx_heartbeat_errors: 16,
+            tx_window_errors: 17,
+            ..LinkStats::default()
+        }
+    }
+
+    #[test]
+    fn unknown_is_all_ones_and_totals_are_the_kernels() {
+        let record = generic_interface(&interface(7, Kind::Physical), &stats(), None);
+        assert_eq!((record.if_index, record.if_type, record.if_status), (7, 6, 3));
+        assert_eq!((record.in_octets, record.in_ucast_pkts, record.out_ucast_pkts), (1 << 40, 1000, 500));
+        assert_eq!((record.in_multicast_pkts, record.in_broadcast_pkts), (UNKNOWN, UNKNOWN));
+        assert_eq!((record.out_multicast_pkts, record.in_unknown_protos), (UNKNOWN, UNKNOWN));
+        assert_eq!((record.if_speed, record.if_direction), (0, 0), "a gauge that is not known is 0");
+        assert_eq!(record.in_discards, 7, "as /proc/net/dev sums them");
+    }
+
+    #[test]
+    fn known_multicast_and_broadcast_are_taken_off_the_unicast_packets() {
+        let counts = EthtoolCounts {
+            in_multicast: Some(100),
+            in_broadcast: Some(50),
+            out_multicast: None,
+            out_broadcast: Some(u64::MAX),
+        };
+        let record = generic_interface(&interface(7, Kind::Physical), &stats(), Some(&counts));
+        assert_eq!(
+            (record.in_ucast_pkts, record.in_multicast_pkts, record.in_broadcast_pkts),
+            (850, 100, 50)
+        );
+        assert_eq!(
+            record.out_ucast_pkts, 0,
+            "a driver that counts more than the kernel makes it 0, not huge"
+        );
+        let kernel = LinkStats { multicast: 30, ..stats() };
+        let record = generic_interface(&interface(7, Kind::Physical), &kernel, None);
+        assert_eq!((record.in_ucast_pkts, record.in_multicast_pkts), (970, 30));
+        let vlan = generic_interface(&interface(7, Kind::Vlan), &stats(), None);
+        assert_eq!(vlan.in_multicast_pkts, 0, "VLAN devices do count multicast");
+    }
+
+    #[test]
+    fn state_speed_and_direction_are_those_of_the_interface() {
+        let lost = Interface {
+            oper_up: false,
+            speed_bps: Some(25_000_000_000),
+            duplex: Some(Duplex::Half),
+            promiscuous: true,
+            ..interface(7, Kind::Physical)
+        };
+        let record = generic_interface(&lost, &stats(), None);
+        assert_eq!((record.if_status, record.if_speed, record.if_direction), (1, 25_000_000_000, 2));
+        assert_eq!(record.promiscuous, 1);
+        let full = Interface { admin_up: false, oper_up: false, duplex: Some(Duplex::Full), ..lost };
+        let record = generic_interface(&full, &stats(), None);
+        assert_eq!((record.if_status, record.if_direction), (0, 1));
+    }
+
+    #[test]
+    fn interface_type_is_ethernet_for_all_that_carries_frames() {
+        let other = |name: &str, hardware| Interface { hardware, ..interface(7, Kind::Other(name.into())) };
+        for (interface, expected) in [
+            (interface(7, Kind::Bond), 6),
+            (interface(7, Kind::Tap), 6),
+            (other("vxlan", 1), 6),
+            (Interface { hardware: 772, ..interface(1, Kind::Loopback) }, 24),
+            (Interface { hardware: 65534, ..interface(7, Kind::Tun) }, 131),
+            (other("ppp", 512), 23),
+            (other("gre", 778), 131),
+        ] {
+            assert_eq!(
+                generic_interface(&interface, &stats(), None).if_type,
+                expected,
+                "{:?}",
+                interface.kind
+            );
+        }
+    }
+
+    #[test]
+    fn ethernet_errors_are_mapped_as_the_kernel_documents_them() {
+        let record = ethernet(&interface(7, Kind::Physical), &stats()).unwrap();
+        assert_eq!((record.fcs_errors, record.alignment_errors), (12, 13));
+        assert_eq!((record.excessive_collisions, record.carrier_sense_errors), (14, 15));
+        assert_eq!((record.sqe_test_errors, record.late_collisions), (16, 17));
+        assert_eq!((record.frame_too_longs, record.symbol_errors), (UNKNOWN, UNKNOWN));
+        assert_eq!(ethernet(&interface(7, Kind::Veth), &stats()), None);
+    }
+}

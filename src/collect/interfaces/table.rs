@@ -232,3 +232,6 @@ pub fn address_key(address: &Address) -> (u32, IpAddr, u8) {
 fn note_addresses(index: u32, changes: &mut Changes) {
     changes.push(index, Change::Updated(Parts { addresses: true, ..Parts::default() }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,8 +22,8 @@ pub trait Driver {
     fn link_settings(&mut self, name: &str) -> Result<LinkSettings, SysError>;
     /// The names of its own statistics.
     fn stats_names(&mut self, name: &str) -> Result<Vec<[u8; NAME_LEN]>, SysError>;
-    /// Their values, in the same order; `count` is how many names there were.
-    fn stats(&mut self, name: &str, count: usize, out: &mut Vec<u64>) -> Result<(), SysError>;
+    /// Their values, in the same order.
+    fn stats(&mut self, name: &str, out: &mut Vec<u64>) -> Result<(), SysError>;
 }
 
 impl Transport for Netlink {
@@ -49,7 +49,7 @@ impl Driver for Ethtool {
         Self::stats_names(self, name)
     }
 
-    fn stats(&mut self, name: &str, count: usize, out: &mut Vec<u64>) -> Result<(), SysError> {
-        Self::stats(self, name, count, out)
+    fn stats(&mut self, name: &str, out: &mut Vec<u64>) -> Result<(), SysError> {
+        Self::stats(self, name, out)
     }
 }

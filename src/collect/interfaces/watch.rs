@@ -8,7 +8,8 @@
 use super::change::{Change, Changes};
 use super::error::InterfaceError;
 use super::ethtool_counts::{EthtoolCounts, EthtoolReader};
-use super::model::Address;
+use super::model::{Address, Duplex};
+use super::notify::{self, Monitor};
 use super::query::Query;
 use super::table::{Table, address_key};
 use super::transport::{Driver, Transport};
@@ -16,10 +17,10 @@ use crate::sys::errno::ENODEV;
 use crate::sys::ethtool::{Ethtool, LinkSettings};
 use crate::sys::netlink::{Netlink, Protocol};
 use crate::sys::ready::ReadySet;
-use crate::wire::netlink::header::{Message, Outcome, messages};
+use crate::wire::netlink::header::Message;
 use crate::wire::netlink::link::Link;
 use crate::wire::netlink::stats::LinkStats;
-use crate::wire::netlink::{ParseError, address, ethtool, generic, link};
+use crate::wire::netlink::{ParseError, address, link};
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -29,7 +30,6 @@ pub const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
 const RTNLGRP_LINK: u32 = 1;
 const RTNLGRP_IPV4_IFADDR: u32 = 5;
 const RTNLGRP_IPV6_IFADDR: u32 = 9;
-const EVENT_SLOT: usize = 4096;
 /// Full dumps after a loss are no closer than this, so that a flood of changes costs no flood of dumps.
 const RESYNC_GAP: Duration = Duration::from_millis(500);
 const DUMP_TRIES: u32 = 3;
@@ -53,15 +53,17 @@ pub struct Health {
 #[derive(Debug)]
 pub struct Interfaces<T = Netlink, D = Ethtool> {
     events: T,
-    /// The ethtool notifications and the message type of their family.
-    monitor: Option<(T, u16)>,
+    monitor: Option<Monitor<T>>,
     query: Query<T>,
     driver: D,
     table: Table,
     counts: EthtoolReader,
     ready: ReadySet,
-    /// Something was lost; the earliest time to make it good.
+    /// What happened and was not handed on yet.
+    pending: Changes,
+    /// Something was lost; when to make it good.
     resync_at: Option<Instant>,
+    last_resync: Option<Instant>,
     health: Health,
 }
 
@@ -75,7 +77,7 @@ impl Interfaces {
             events.join(group)?;
         }
         // Without the ethtool family, speed is followed at link changes and at each refresh only.
-        let monitor = open_monitor().unwrap_or(None);
+        let monitor = Monitor::open().unwrap_or(None);
         let query = Netlink::open(Protocol::Route, RECEIVE_BUFFER)?;
         let mut interfaces = Self::with(events, monitor, query, Ethtool::open()?)?;
         interfaces.refresh(now)?;
@@ -85,9 +87,9 @@ impl Interfaces {
 
 impl<T: Transport, D: Driver> Interfaces<T, D> {
     /// Builds on given transports, already subscribed. The table stays empty until [`Self::refresh`].
-    pub fn with(events: T, monitor: Option<(T, u16)>, query: T, driver: D) -> Result<Self, InterfaceError> {
+    pub fn with(events: T, monitor: Option<Monitor<T>>, query: T, driver: D) -> Result<Self, InterfaceError> {
         let ready = ReadySet::new()?;
-        let sockets = [Some(&events), monitor.as_ref().map(|(socket, _)| socket)];
+        let sockets = [Some(&events), monitor.as_ref().map(|monitor| &monitor.socket)];
         for fd in sockets.into_iter().flatten().filter_map(Transport::fd) {
             ready.add(fd)?;
         }
@@ -99,7 +101,9 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
             table: Table::default(),
             counts: EthtoolReader::default(),
             ready,
+            pending: Changes::default(),
             resync_at: None,
+            last_resync: None,
             health: Health::default(),
         })
     }
@@ -119,28 +123,28 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
         self.resync_at
     }
 
-    /// Takes in everything that is waiting, without blocking; makes losses good.
+    /// Takes in everything that is waiting, without blocking; makes losses good. What happened before an error is
+    /// told by the next call that succeeds.
     pub fn read_events(&mut self, now: Instant) -> Result<Changes, InterfaceError> {
-        let mut changes = Changes::default();
-        if self.drain_events(&mut changes)? {
-            self.resync_at.get_or_insert(now);
+        if self.drain_events()? {
+            let at = self.last_resync.map_or(now, |last| now.max(last + RESYNC_GAP));
+            self.resync_at.get_or_insert(at);
         }
         self.drain_monitor()?;
         if self.resync_at.is_some_and(|at| at <= now) {
-            self.resync(now, &mut changes)?;
+            self.resync(now)?;
         }
-        self.settle(&mut changes)?;
-        Ok(changes)
+        self.settle()?;
+        Ok(std::mem::take(&mut self.pending))
     }
 
     /// Reads everything again, drivers included: the slow safety net (`refreshAdaptors`).
     pub fn refresh(&mut self, now: Instant) -> Result<Changes, InterfaceError> {
-        let mut changes = Changes::default();
-        self.drain_events(&mut changes)?;
-        self.resync(now, &mut changes)?;
+        self.drain_events()?;
+        self.resync(now)?;
         self.measure_all();
-        self.settle(&mut changes)?;
-        Ok(changes)
+        self.settle()?;
+        Ok(std::mem::take(&mut self.pending))
     }
 
     /// Appends the kernel's totals of these interfaces to `out`, in the order asked; one that is gone is left out.
@@ -161,84 +165,39 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
     }
 
     /// Applies the notifications that are waiting; true where some were lost.
-    fn drain_events(&mut self, changes: &mut Changes) -> Result<bool, InterfaceError> {
-        let mut lost = false;
-        loop {
-            let datagrams = match self.events.receive(EVENT_SLOT, Duration::ZERO) {
-                Err(error) if error.is_overrun() => {
-                    self.health.overruns += 1;
-                    lost = true;
-                    continue;
-                }
-                answer => answer?,
-            };
-            if datagrams.is_empty() {
-                return Ok(lost);
-            }
-            self.health.truncated += datagrams.truncated as u64;
-            lost |= datagrams.truncated > 0;
-            for message in datagrams.iter().flat_map(messages) {
-                let applied = message.and_then(|message| apply(&mut self.table, &message, changes));
-                if applied.is_err() {
-                    self.health.malformed += 1;
-                    lost = true;
-                }
-            }
-        }
+    fn drain_events(&mut self) -> Result<bool, InterfaceError> {
+        let (table, pending) = (&mut self.table, &mut self.pending);
+        notify::drain(&mut self.events, &mut self.health, |message| apply(table, message, pending))
     }
 
     fn drain_monitor(&mut self) -> Result<(), InterfaceError> {
-        let Some((socket, family)) = &mut self.monitor else { return Ok(()) };
-        let mut lost = false;
-        loop {
-            let datagrams = match socket.receive(EVENT_SLOT, Duration::ZERO) {
-                Err(error) if error.is_overrun() => {
-                    self.health.overruns += 1;
-                    lost = true;
-                    continue;
-                }
-                answer => answer?,
-            };
-            if datagrams.is_empty() {
-                break;
-            }
-            lost |= datagrams.truncated > 0;
-            for message in datagrams.iter().flat_map(messages).flatten() {
-                if message.kind == *family
-                    && let Ok(Some(index)) = ethtool::parse_link_change(message.payload)
-                {
-                    self.table.measure_again(index);
-                }
-            }
-        }
-        if lost {
+        let Some(monitor) = &mut self.monitor else { return Ok(()) };
+        let table = &mut self.table;
+        if monitor.drain(&mut self.health, |index| table.measure_again(index))? {
             self.measure_all();
         }
         Ok(())
     }
 
     /// Dumps links and addresses and drops what they do not mention.
-    fn resync(&mut self, now: Instant, changes: &mut Changes) -> Result<(), InterfaceError> {
-        self.resync_at = None;
-        let mut complete = false;
+    fn resync(&mut self, now: Instant) -> Result<(), InterfaceError> {
+        // Stays so where the dump fails, or is disturbed each time.
+        self.resync_at = Some(now + RESYNC_GAP);
+        self.last_resync = Some(now);
+        self.health.resyncs += 1;
+        self.pending.resynced = true;
         for _ in 0..DUMP_TRIES {
-            let interrupted = self.dump_links(changes)? | self.dump_addresses(changes)?;
-            complete = !interrupted;
-            if complete {
+            if !(self.dump_links()? | self.dump_addresses()?) {
+                self.resync_at = None;
                 break;
             }
             self.health.interrupted += 1;
         }
-        self.health.resyncs += 1;
-        changes.resynced = true;
-        if !complete {
-            self.resync_at = Some(now + RESYNC_GAP);
-        }
         Ok(())
     }
 
-    fn dump_links(&mut self, changes: &mut Changes) -> Result<bool, InterfaceError> {
-        let (table, health) = (&mut self.table, &mut self.health);
+    fn dump_links(&mut self) -> Result<bool, InterfaceError> {
+        let (table, changes, health) = (&mut self.table, &mut self.pending, &mut self.health);
         let mut seen = BTreeSet::new();
         let interrupted =
             self.query.dump("RTM_GETLINK", link::dump, |message| match Link::parse(message.payload) {
@@ -249,13 +208,13 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
                 Err(_) => health.malformed += 1,
             })?;
         if !interrupted {
-            self.table.retain(&seen, changes);
+            self.table.retain(&seen, &mut self.pending);
         }
         Ok(interrupted)
     }
 
-    fn dump_addresses(&mut self, changes: &mut Changes) -> Result<bool, InterfaceError> {
-        let (table, health) = (&mut self.table, &mut self.health);
+    fn dump_addresses(&mut self) -> Result<bool, InterfaceError> {
+        let (table, changes, health) = (&mut self.table, &mut self.pending, &mut self.health);
         let mut seen = BTreeSet::new();
         let interrupted = self.query.dump("RTM_GETADDR", address::dump, |message| {
             match address::Address::parse(message.payload) {
@@ -268,15 +227,15 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
             }
         })?;
         if !interrupted {
-            self.table.retain_addresses(&seen, changes);
+            self.table.retain_addresses(&seen, &mut self.pending);
         }
         Ok(interrupted)
     }
 
     /// Asks for what the messages left open: links in doubt, then speeds.
-    fn settle(&mut self, changes: &mut Changes) -> Result<(), InterfaceError> {
+    fn settle(&mut self) -> Result<(), InterfaceError> {
         let doubtful: Vec<u32> = self.table.take_doubtful().into_iter().collect();
-        let table = &mut self.table;
+        let (table, changes) = (&mut self.table, &mut self.pending);
         self.query.links(&doubtful, |index, answer| match answer {
             Ok(link) => table.apply_link(&link, changes),
             Err(ENODEV) => table.remove(index, changes),
@@ -284,8 +243,8 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
         })?;
         // What the answers put in doubt again was changed meanwhile, and has a notification on its way.
         self.table.take_doubtful();
-        self.measure(changes);
-        for (index, change) in changes.iter() {
+        self.measure();
+        for (index, change) in self.pending.iter() {
             if matches!(change, Change::Removed(_) | Change::Replaced(_)) {
                 self.counts.forget(index);
             }
@@ -301,12 +260,12 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
     }
 
     /// Asks the drivers. One that does not answer (no such operation, interface just gone) has no known speed.
-    fn measure(&mut self, changes: &mut Changes) {
+    fn measure(&mut self) {
         for index in self.table.take_unmeasured() {
             let Some(interface) = self.table.get(index) else { continue };
             let settings = self.driver.link_settings(&interface.name).ok();
             let (speed, duplex) = (settings.and_then(speed_bps), settings.and_then(duplex));
-            self.table.apply_speed(index, speed, duplex, changes);
+            self.table.apply_speed(index, speed, duplex, &mut self.pending);
         }
     }
 }
@@ -343,27 +302,13 @@ fn speed_bps(settings: LinkSettings) -> Option<u64> {
     known.then(|| u64::from(settings.speed_mbps) * 1_000_000)
 }
 
-fn duplex(settings: LinkSettings) -> Option<super::model::Duplex> {
+fn duplex(settings: LinkSettings) -> Option<Duplex> {
     match settings.duplex {
-        0 => Some(super::model::Duplex::Half),
-        1 => Some(super::model::Duplex::Full),
+        0 => Some(Duplex::Half),
+        1 => Some(Duplex::Full),
         _ => None,
     }
 }
 
-/// Finds and joins the ethtool notification group; `None` where this kernel has none (before 5.6).
-fn open_monitor() -> Result<Option<(Netlink, u16)>, InterfaceError> {
-    let mut socket = Netlink::open(Protocol::Generic, 1024 * 1024)?;
-    let mut request = Vec::new();
-    generic::get_family(&mut request, 1, ethtool::FAMILY);
-    socket.send(&request)?;
-    let datagrams = socket.receive(2 * EVENT_SLOT, Duration::from_secs(1))?;
-    let found = datagrams.iter().flat_map(messages).flatten().find_map(|message| {
-        let answer = matches!(message.outcome(), Ok(Outcome::Data));
-        let family = generic::Family::parse(message.payload).ok().filter(|_| answer)?;
-        Some((family.id, family.group(ethtool::GROUP)?))
-    });
-    let Some((family, group)) = found else { return Ok(None) };
-    socket.join(group)?;
-    Ok(Some((socket, family)))
-}
+#[cfg(test)]
+mod tests;

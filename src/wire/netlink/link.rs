@@ -112,6 +112,8 @@ pub fn dump(buffer: &mut Vec<u8>, sequence: u32) {
 pub fn get(buffer: &mut Vec<u8>, sequence: u32, index: u32, stats: bool) {
     let mut fixed = [0; HEADER_LEN];
     fixed[4..8].copy_from_slice(&index.to_ne_bytes());
-    let mask = if stats { 0 } else { RTEXT_FILTER_SKIP_STATS };
-    let _ = Request::get(buffer, RTM_GETLINK, sequence, &fixed).attribute(IFLA_EXT_MASK, &mask.to_ne_bytes());
+    let request = Request::get(buffer, RTM_GETLINK, sequence, &fixed);
+    if !stats {
+        let _ = request.attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+    }
 }

@@ -23,4 +23,4 @@ pub mod stats;
 pub use error::ParseError;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -13,8 +13,8 @@ use netlink_packet_route::{RouteNetlinkMessage as R, address as npr_address, sta
 use proptest::prelude::*;
 use std::net::IpAddr;
 
-/// The datagrams of a fixture in one direction.
-fn datagrams(name: &str, direction: &str) -> Vec<Vec<u8>> {
+/// The datagrams of a fixture in one direction: `>` to the kernel, `<` from it.
+pub(crate) fn datagrams(name: &str, direction: &str) -> Vec<Vec<u8>> {
     let path = format!("{}/tests/fixtures/netlink/{name}.hex", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     let lines = text.lines().filter_map(|line| line.strip_prefix(direction));

@@ -66,53 +66,51 @@ macro_rules! record_table {
             Raw($crate::sflow::record::Raw),
         }
 
-        $( impl $crate::sflow::record::Record for $name $(<$lt>)? {
-            const TAG: $crate::sflow::ids::Tag = $crate::sflow::ids::Tag::new($enterprise, $format);
-        } )*
+        const _: () = {
+            use $crate::sflow::ids::Tag;
+            use $crate::sflow::record::{Raw, Record, whole};
+            use $crate::sflow::xdr::{DecodeError, Full, Reader, Writer, Xdr};
 
-        impl $table {
-            /// The number that goes before the record.
-            pub fn tag(&self) -> $crate::sflow::ids::Tag {
-                match self {
-                    $( Self::$name(_) => <$name as $crate::sflow::record::Record>::TAG, )*
-                    Self::Raw(raw) => raw.tag,
+            $( impl Record for $name $(<$lt>)? {
+                const TAG: Tag = Tag::new($enterprise, $format);
+            } )*
+
+            impl $table {
+                /// The number that goes before the record.
+                pub fn tag(&self) -> Tag {
+                    match self {
+                        $( Self::$name(_) => <$name as Record>::TAG, )*
+                        Self::Raw(raw) => raw.tag,
+                    }
+                }
+
+                /// Writes tag, length and body.
+                pub fn encode(&self, out: &mut Writer<'_>) -> Result<(), Full> {
+                    match self {
+                        $( Self::$name(record) => out.element(self.tag().word(), |out| record.encode(out)), )*
+                        Self::Raw(raw) => raw.encode(out),
+                    }
+                }
+
+                /// Reads one record. Only a record that does not fit into the remaining bytes is an error.
+                pub fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                    let (word, body) = input.element()?;
+                    let tag = Tag::from_word(word);
+                    let decoded = match (tag.enterprise, tag.format) {
+                        $( ($enterprise, $format) => whole(body, input, Xdr::decode).map(Self::$name), )*
+                        _ => return Ok(Self::Raw(Raw { tag, bytes: body.to_vec(), reason: None })),
+                    };
+                    let raw = |reason| Self::Raw(Raw { tag, bytes: body.to_vec(), reason: Some(reason) });
+                    Ok(decoded.unwrap_or_else(raw))
+                }
+
+                /// One record of every struct in the table, chosen by test data.
+                #[cfg(test)]
+                pub(crate) fn any_of_each(entropy: &mut $crate::sflow::xdr::Entropy<'_>) -> Vec<Self> {
+                    vec![ $( Self::$name(Xdr::any(entropy)) ),* ]
                 }
             }
-
-            /// Writes tag, length and body.
-            pub fn encode(&self, out: &mut $crate::sflow::xdr::Writer<'_>) -> Result<(), $crate::sflow::xdr::Full> {
-                match self {
-                    $( Self::$name(record) => {
-                        out.element(self.tag().word(), |out| $crate::sflow::xdr::Xdr::encode(record, out))
-                    } )*
-                    Self::Raw(raw) => raw.encode(out),
-                }
-            }
-
-            /// Reads one record. Only a record that does not fit into the remaining bytes is an error.
-            pub fn decode(input: &mut $crate::sflow::xdr::Reader<'_>) -> Result<Self, $crate::sflow::xdr::DecodeError> {
-                let (word, body) = input.element()?;
-                let tag = $crate::sflow::ids::Tag::from_word(word);
-                let known = match (tag.enterprise, tag.format) {
-                    $( ($enterprise, $format) => {
-                        Some($crate::sflow::record::whole(body, input, $crate::sflow::xdr::Xdr::decode).map(Self::$name))
-                    } )*
-                    _ => None,
-                };
-                let reason = match known {
-                    Some(Ok(record)) => return Ok(record),
-                    Some(Err(reason)) => Some(reason),
-                    None => None,
-                };
-                Ok(Self::Raw($crate::sflow::record::Raw { tag, bytes: body.to_vec(), reason }))
-            }
-
-            /// One record of every struct in the table, chosen by test data.
-            #[cfg(test)]
-            pub(crate) fn any_of_each(entropy: &mut $crate::sflow::xdr::Entropy<'_>) -> Vec<Self> {
-                vec![ $( Self::$name($crate::sflow::xdr::Xdr::any(entropy)) ),* ]
-            }
-        }
+        };
     };
 }
 pub(crate) use record_table;

@@ -29,28 +29,28 @@ macro_rules! xdr_structs {
             $( $(#[$fmeta])* pub $field : $type, )*
             $( $( $(#[$tmeta])* pub $tail : $ttype, )* )?
         }
-        impl $(<$lt>)? $crate::sflow::xdr::Xdr for $name $(<$lt>)? {
-            const MIN: usize = 0 $( + <$type as $crate::sflow::xdr::Xdr>::MIN )*;
-            #[inline]
-            fn encode(&self, out: &mut $crate::sflow::xdr::Writer<'_>) -> Result<(), $crate::sflow::xdr::Full> {
-                $( $crate::sflow::xdr::Xdr::encode(&self.$field, out)?; )*
-                $( $( $crate::sflow::xdr::Xdr::encode(&self.$tail, out)?; )* )?
-                Ok(())
-            }
-            fn decode(input: &mut $crate::sflow::xdr::Reader<'_>) -> Result<Self, $crate::sflow::xdr::DecodeError> {
-                Ok(Self {
-                    $( $field: $crate::sflow::xdr::Xdr::decode(input)?, )*
-                    $( $( $tail: if input.is_empty() { $absent } else { $crate::sflow::xdr::Xdr::decode(input)? }, )* )?
-                })
-            }
-            #[cfg(test)]
-            fn any(entropy: &mut $crate::sflow::xdr::Entropy<'_>) -> Self {
-                Self {
-                    $( $field: $crate::sflow::xdr::Xdr::any(entropy), )*
-                    $( $( $tail: $crate::sflow::xdr::Xdr::any(entropy), )* )?
+        const _: () = {
+            use $crate::sflow::xdr::{DecodeError, Full, Reader, Writer, Xdr};
+            impl $(<$lt>)? Xdr for $name $(<$lt>)? {
+                const MIN: usize = 0 $( + <$type as Xdr>::MIN )*;
+                #[inline]
+                fn encode(&self, out: &mut Writer<'_>) -> Result<(), Full> {
+                    $( self.$field.encode(out)?; )*
+                    $( $( self.$tail.encode(out)?; )* )?
+                    Ok(())
+                }
+                fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                    Ok(Self {
+                        $( $field: Xdr::decode(input)?, )*
+                        $( $( $tail: if input.is_empty() { $absent } else { Xdr::decode(input)? }, )* )?
+                    })
+                }
+                #[cfg(test)]
+                fn any(entropy: &mut $crate::sflow::xdr::Entropy<'_>) -> Self {
+                    Self { $( $field: Xdr::any(entropy), )* $( $( $tail: Xdr::any(entropy), )* )? }
                 }
             }
-        }
+        };
     )* };
 }
 pub(crate) use xdr_structs;
@@ -64,27 +64,30 @@ macro_rules! xdr_union {
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
         #[serde(rename_all = "snake_case")]
         pub enum $name $(<$lt>)? { $( $(#[$vmeta])* $variant($type) ),* }
-        impl $(<$lt>)? $crate::sflow::xdr::Xdr for $name $(<$lt>)? {
-            const MIN: usize = 8;
-            fn encode(&self, out: &mut $crate::sflow::xdr::Writer<'_>) -> Result<(), $crate::sflow::xdr::Full> {
-                match self {
-                    $( Self::$variant(value) => { out.u32($number)?; $crate::sflow::xdr::Xdr::encode(value, out) } )*
+        const _: () = {
+            use $crate::sflow::xdr::{DecodeError, Full, Reader, Writer, Xdr};
+            impl $(<$lt>)? Xdr for $name $(<$lt>)? {
+                const MIN: usize = 8;
+                fn encode(&self, out: &mut Writer<'_>) -> Result<(), Full> {
+                    match self {
+                        $( Self::$variant(value) => out.u32($number).and_then(|()| value.encode(out)), )*
+                    }
+                }
+                fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                    let offset = input.offset();
+                    match input.u32()? {
+                        $( $number => Xdr::decode(input).map(Self::$variant), )*
+                        value => Err(DecodeError::Choice { offset, value }),
+                    }
+                }
+                #[cfg(test)]
+                fn any(entropy: &mut $crate::sflow::xdr::Entropy<'_>) -> Self {
+                    let makers: &[fn(&mut $crate::sflow::xdr::Entropy<'_>) -> Self] =
+                        &[ $( |entropy| Self::$variant(Xdr::any(entropy)) ),* ];
+                    makers[usize::from(entropy.byte()) % makers.len()](entropy)
                 }
             }
-            fn decode(input: &mut $crate::sflow::xdr::Reader<'_>) -> Result<Self, $crate::sflow::xdr::DecodeError> {
-                let offset = input.offset();
-                match input.u32()? {
-                    $( $number => Ok(Self::$variant($crate::sflow::xdr::Xdr::decode(input)?)), )*
-                    value => Err($crate::sflow::xdr::DecodeError::Choice { offset, value }),
-                }
-            }
-            #[cfg(test)]
-            fn any(entropy: &mut $crate::sflow::xdr::Entropy<'_>) -> Self {
-                let makers: &[fn(&mut $crate::sflow::xdr::Entropy<'_>) -> Self] =
-                    &[ $( |entropy| Self::$variant($crate::sflow::xdr::Xdr::any(entropy)) ),* ];
-                makers[usize::from(entropy.byte()) % makers.len()](entropy)
-            }
-        }
+        };
     };
 }
 pub(crate) use xdr_union;

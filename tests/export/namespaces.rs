@@ -191,22 +191,14 @@ fn a_blocked_socket_drops_and_counts_and_goes_on_when_it_drains() {
 
     far.ip("addr add 192.0.2.77/24 dev v1");
     let remote = far.listen("192.0.2.77:7002");
-    let mac = far
-        .run(|| fs::read_to_string("/proc/self/mounts").map(|_| link_address("v1")).expect("a file system"));
+    let link = far.ip("-o link show v1");
+    let mac = link.split_whitespace().skip_while(|word| *word != "link/ether").nth(1).unwrap();
     near.ip(&format!("neigh replace 192.0.2.77 lladdr {mac} dev v0 nud permanent"));
     let first = receive(&remote).1;
     let status = sender.send(b"after", secs(1));
     assert_eq!(status[0].state, State::Running, "{status:?}");
     let last = std::iter::repeat_with(|| receive(&remote)).find(|(bytes, _)| bytes == b"after").unwrap();
     assert_eq!(last.1, first, "the socket was kept");
-}
-
-fn link_address(device: &str) -> String {
-    let output =
-        std::process::Command::new("ip").args(["-o", "link", "show", device]).output().expect("iproute2");
-    let text = String::from_utf8(output.stdout).expect("text");
-    let mut words = text.split_whitespace().skip_while(|word| *word != "link/ether");
-    words.nth(1).expect("a link address").to_owned()
 }
 
 /// A file-system root in which namespaces have names.

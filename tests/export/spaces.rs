@@ -3,6 +3,7 @@
 use hsflow::config::model::CollectorSettings;
 use hsflow::export::report::{CollectorStatus, State};
 use nix::sched::{CloneFlags, unshare};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
@@ -47,11 +48,12 @@ impl Space {
     }
 
     /// Runs one `ip` command inside.
-    pub(crate) fn ip(&self, arguments: &str) {
+    pub(crate) fn ip(&self, arguments: &str) -> String {
         let words: Vec<String> = arguments.split_whitespace().map(String::from).collect();
         let output =
             self.run(move || Command::new("ip").args(words).output()).expect("iproute2 is installed");
         assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Joins this namespace and another by a cable; both ends come up with an address.
@@ -61,6 +63,12 @@ impl Space {
             space.ip(&format!("addr add {address} dev {device}"));
             space.ip(&format!("link set {device} up"));
         }
+        // The kernel notices the carrier of the other end on a work queue, and until then drops what is sent.
+        eventually("the cable is up", || [(self, near.0), (other, far.0)].iter().all(|(s, d)| s.is_up(d)));
+    }
+
+    fn is_up(&self, device: &str) -> bool {
+        self.ip(&format!("-o link show {device}")).contains("state UP")
     }
 
     /// A file that stands for the namespace, in the way of `ip netns`.
@@ -93,8 +101,12 @@ pub(crate) fn listen(address: &str) -> UdpSocket {
 /// The next datagram, and who sent it.
 pub(crate) fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 2048];
-    let (length, from) = socket.recv_from(&mut buffer).expect("a datagram within 5 s");
-    (buffer[..length].to_vec(), from)
+    loop {
+        match socket.recv_from(&mut buffer) {
+            Ok((length, from)) => return (buffer[..length].to_vec(), from),
+            Err(error) => assert!(error.kind() == ErrorKind::Interrupted, "no datagram within 5 s: {error}"),
+        }
+    }
 }
 
 /// Tries until it holds, for at most 5 s.

@@ -39,7 +39,7 @@ pub enum AutoError {
         /// What the system said.
         source: io::Error,
     },
-    /// Neither the directory nor the file may be written.
+    /// Any other reason; of two attempts (beside it, and in place) the first.
     #[error("{path}: cannot {call}: {source}")]
     Io {
         /// The settings file.

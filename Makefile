@@ -42,8 +42,9 @@ test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed
 	tests/install.sh build test vm
 	tests/long.sh
 
-footprint: build ## size of the programs, and memory of a running agent
-	tests/footprint.sh
+footprint: build ## processor time, wake-ups and memory of a running agent, beside a floor
+	tests/install.sh test
+	benches/footprint/footprint
 
 clean: ## remove what was built here (not the machines in ~/.cache/hsflowd-vmrig)
 	cargo clean

@@ -1,0 +1,70 @@
+//! Other programs read what we send: nfdump's `sfcapd`, pmacct's `sfacctd` and Wireshark's `tshark`, started for
+//! real, must find nothing wrong and read the same numbers as our decoder.
+//!
+//! Each program is shown to work on a stream that another agent made, whose numbers we know from sflowtool too, before
+//! it judges ours. `make test` installs them; a missing one is a failure that names its package.
+
+#![allow(clippy::unwrap_used)] // an unwrap that fails is a test that fails
+
+mod agent;
+mod port;
+mod sfacctd;
+mod sfcapd;
+mod stream;
+#[path = "../support/mod.rs"]
+mod support;
+mod tshark;
+
+use std::process::Command;
+use stream::Stream;
+
+/// A command whose program must be there.
+fn tool(program: &str, package: &str) -> Command {
+    let there = Command::new("which").arg(program).output().is_ok_and(|found| found.status.success());
+    assert!(there, "{program} is missing: apt-get install {package} (make test does so)");
+    Command::new(program)
+}
+
+#[test]
+fn nfdump_counts_the_recorded_flows_and_packets_exactly() {
+    let stream = Stream::recorded();
+    let counted = sfcapd::count(stream.datagrams());
+    // sflowtool's figures for the recording: 103 flow samples, 1 in 20
+    assert_eq!(counted, sfcapd::Counted { flows: 103, packets: 2060, failures: 0, bad: 0 });
+}
+
+#[test]
+fn pmacct_logs_the_recorded_interface_counters_as_we_decode_them() {
+    let stream = Stream::recorded().standard();
+    assert_eq!(stream.interfaces().len(), 7);
+    assert_eq!(sfacctd::interfaces(&stream), stream.interfaces());
+}
+
+#[test]
+fn wireshark_reads_the_recorded_interface_counters_and_flow_samples_as_we_decode_them() {
+    let stream = Stream::recorded().standard();
+    assert_eq!(tshark::interfaces(&stream), stream.interfaces());
+    assert_eq!(stream.flows().len(), 103);
+    assert_eq!(tshark::flows(&stream), stream.flows());
+}
+
+#[test]
+fn wireshark_calls_a_damaged_stream_malformed() {
+    let datagrams = Stream::recorded().standard().single_samples();
+    let cut: Vec<_> = datagrams.iter().map(|bytes| bytes[..bytes.len() - 8].to_vec()).collect();
+    assert_eq!(tshark::malformed(&cut), cut.len());
+    assert_eq!(tshark::malformed(&datagrams), 0);
+}
+
+#[test]
+fn all_three_read_the_agents_own_stream_as_we_decode_it() {
+    let stream = agent::stream();
+    let counted = sfcapd::count(stream.datagrams());
+    let packets = stream.flows().iter().map(|flow| u64::from(flow.sampling_rate)).sum();
+    let flows = u64::try_from(stream.flows().len()).unwrap();
+    assert_eq!(counted, sfcapd::Counted { flows, packets, failures: 0, bad: 0 });
+    assert_eq!(sfacctd::interfaces(&stream), stream.interfaces());
+    let standard = stream.standard();
+    assert_eq!(tshark::interfaces(&standard), stream.interfaces());
+    assert_eq!(tshark::flows(&standard), stream.flows());
+}

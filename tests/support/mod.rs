@@ -1,0 +1,61 @@
+//! What integration tests share: a catcher of datagrams, the package's programs as child processes, a folder that
+//! goes away, and waiting.
+//!
+//! Everything here panics with what was waited for, because only tests call it. Waiting always has a limit and ends
+//! as soon as the condition holds. Nothing uses a fixed port or path, so tests may run side by side.
+#![allow(dead_code, unreachable_pub)] // every test program compiles this module and uses a part of it
+
+pub mod catcher;
+pub mod process;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A folder of the test's own, removed with what is in it when the value is dropped.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// An empty folder, readable by everybody (agents under test may run as another user).
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("hsflow-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap_or_else(|e| panic!("create {}: {e}", path.display()));
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file in it.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap_or_else(|e| panic!("write {}: {e}", path.display()));
+        path
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Asks `probe` every few milliseconds until it answers, for at most `limit`; for states of the outside world that
+/// nobody announces. The catcher and the processes wake their waiters instead.
+#[track_caller]
+pub fn wait_until<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    const STEP: Duration = Duration::from_millis(5);
+    let mut waited = Duration::ZERO;
+    loop {
+        if let Some(answer) = probe() {
+            return answer;
+        }
+        assert!(waited < limit, "not within {limit:?}: {what}");
+        std::thread::park_timeout(STEP);
+        waited += STEP;
+    }
+}

@@ -1,0 +1,49 @@
+# What the machine tests share. A test sources this file, calls `check` and friends, and ends with `finish`.
+# Each check prints one line, "ok" or "FAIL"; a failed one does not end the test.
+failures=0
+here=/src/tests/vm
+
+result() { # status, what
+  if [ "$1" = 0 ]; then echo "ok   $2"; else echo "FAIL $2"; failures=$((failures + 1)); fi
+}
+check() { # what, command...: the command succeeds
+  local what=$1; shift
+  "$@" >/tmp/check.out 2>&1; local status=$?
+  result $status "$what"
+  [ $status = 0 ] || sed 's/^/       /' /tmp/check.out
+}
+refute() { # what, command...: the command fails
+  local what=$1; shift
+  if "$@" >/tmp/check.out 2>&1; then result 1 "$what"; sed 's/^/       /' /tmp/check.out; else result 0 "$what"; fi
+}
+equal() { # what, got, wanted
+  if [ "$2" = "$3" ]; then result 0 "$1: $2"; else result 1 "$1: got '$2', wanted '$3'"; fi
+}
+near() { # what, got, wanted, tolerance
+  local off=$(($2 - $3))
+  if [ "${off#-}" -le "$4" ]; then result 0 "$1: $2, wanted $3 +- $4"; else result 1 "$1: got $2, wanted $3 +- $4"; fi
+}
+within() { # seconds, what, command...: the command succeeds before the time is over
+  local end=$((SECONDS + $1)) what=$2; shift 2
+  until "$@" >/tmp/check.out 2>&1; do
+    [ $SECONDS -lt $end ] || { result 1 "$what"; sed 's/^/       /' /tmp/check.out; return 1; }
+    sleep .1
+  done
+  result 0 "$what"
+}
+finish() {
+  [ $failures = 0 ] || echo "$failures checks failed"
+  exit $((failures > 0))
+}
+
+# A collector that has nothing in common with the programs under test: $caught gets a JSON object a datagram.
+caught=/tmp/caught
+catch() { # port
+  : > $caught
+  python3 $here/sflow5.py "$1" >> $caught 2>/tmp/catch.err &
+  disown
+  within 20 "a collector listens on port $1" grep -q "listening" /tmp/catch.err
+}
+seen() { jq -s -e "$1" $caught; }       # a condition on the list of all datagrams caught so far
+last() { jq -s -r "[$1] | last" $caught; } # the last of a stream of values, made from that list
+host='[.[].samples[] | select(.source == "2:1")][]'   # all host samples

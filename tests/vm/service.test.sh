@@ -1,0 +1,123 @@
+# The unit under a real systemd: own user, sandbox, reload, watchdog, restart, stop. Run by tests/vm/run.
+. /src/tests/vm/lib.sh
+
+# ---- installed as a package would
+install -m 755 /bin-under-test/hsflowd /usr/sbin/
+install -m 755 /bin-under-test/hsflowctl /usr/bin/
+install -m 644 /src/systemd/hsflowd.service /lib/systemd/system/
+install -D -m 644 /src/systemd/hsflowd.sysusers /usr/lib/sysusers.d/hsflowd.conf
+install -D -m 644 /src/systemd/hsflowd.tmpfiles /usr/lib/tmpfiles.d/hsflowd.conf
+install -m 644 /src/etc/default/hsflowd /etc/default/
+echo "left by another agent" > /etc/hsflowd.auto
+conf() { echo "sflow { polling = $1 collector { ip = 127.0.0.1 udpport = 6343 } }" > /etc/hsflowd.conf; }
+conf 2
+check "the user is made" systemd-sysusers hsflowd.conf
+check "the link is made" systemd-tmpfiles --create hsflowd.conf
+systemctl daemon-reload
+show() { systemctl show -P "$1" hsflowd; }
+pid() { show MainPID; }
+status() { awk -v k="$1:" '$1 == k {print $2}' "/proc/$(pid)/status"; }
+
+# ---- a host worth measuring: an address, a /home of its own, a loop disk, a read-only disk that does not count
+ip link add d0 type dummy && ip addr add 192.0.2.10/24 dev d0 && ip link set d0 up
+for m in /home /srv/data /srv/ro; do
+  mkdir -p $m; f=/var/tmp/disk${m//\//-}
+  truncate -s 40M $f; mke2fs -q -t ext4 $f; mount -o loop $f $m
+done
+head -c 7M /dev/urandom > /srv/data/file; sync
+mount -o remount,ro /srv/ro
+disks() { df -B1 --output=source,size,avail,target | awk '$1 ~ "^/dev/" && $4 != "/srv/ro"'; }
+
+# ---- start
+catch 6343
+check "can be enabled" systemctl enable hsflowd
+check "starts" systemctl start hsflowd
+equal "state" "$(systemctl is-active hsflowd)" active
+equal "user" "$(stat -c %U "/proc/$(pid)")" hsflowd
+equal "user id" "$(status Uid)" "$(id -u hsflowd)"
+for set in CapEff CapPrm CapBnd CapAmb; do equal $set "$(status $set)" 0000000000000000; done
+equal "NoNewPrivs" "$(status NoNewPrivs)" 1
+equal "Seccomp" "$(status Seccomp)" 2
+check "exposure is at most 3.0" systemd-analyze security --offline=true --threshold=30 /lib/systemd/system/hsflowd.service
+within 20 "a datagram with the host sample arrives" seen "[$host] | length > 0"
+refute "nothing is malformed" seen 'any(.[]; has("malformed"))'
+equal "agent address" "$(last '.[].agent')" 192.0.2.10
+equal "host name" "$(last "$host.records[\"2000\"].hostname")" "$(uname -n)"
+equal "kernel" "$(last "$host.records[\"2000\"].release")" "$(uname -r)"
+equal "UUID is the SMBIOS one" "$(last "$host.records[\"2000\"].uuid")" "$(cat /sys/class/dmi/id/product_uuid)"
+refute "which the agent's user cannot read at its source" setpriv --reuid hsflowd cat /sys/class/dmi/id/product_uuid
+for r in 2001 2003 2004 2005 2006 2007 2008 2009 2010; do check "the host sample has record $r" seen "[$host] | last | .records | has(\"$r\")"; done
+check "STATUS is told" test -n "$(show StatusText)"
+check "hsflowctl finds it healthy" hsflowctl status
+
+# ---- what the sandbox must not change
+within 10 "a newer host sample" seen "[$host] | length > 2"
+equal "disk_total as df sees it outside" "$(last "$host.records[\"2005\"].total")" "$(disks | awk '{s += $2} END {printf "%.0f", s}')"
+near "disk_free as df sees it outside" "$(last "$host.records[\"2005\"].free")" "$(disks | awk '{s += $3} END {printf "%.0f", s}')" 1000000
+near "fullest file system, in 1/100 %" "$(last "$host.records[\"2005\"].maxUsed")" "$(disks | awk '{u = ($2 - $3) * 10000 / $2; if (u > m) m = u} END {printf "%d", m}')" 10
+hostname renamed
+within 10 "a new host name is seen inside" seen "[$host] | last | .records[\"2000\"].hostname == \"renamed\""
+hostname vmrig
+
+# ---- the settings file of sub-agents
+auto() { sed -n "s/^$1=//p" /etc/hsflowd.auto; }
+check "/etc/hsflowd.auto is the link" test -L /etc/hsflowd.auto
+check "everybody can read it" setpriv --reuid 65534 --regid 65534 --clear-groups cat /etc/hsflowd.auto
+check "rev_start is there" test -n "$(auto rev_start)"
+equal "rev_end equals rev_start" "$(auto rev_end)" "$(auto rev_start)"
+equal "agentIP" "$(auto agentIP)" 192.0.2.10
+equal "collector" "$(auto collector)" "127.0.0.1 6343"
+
+# ---- reload
+before=$(pid); revision=$(auto rev_start); sequence=$(last '.[].sequence')
+conf 3
+check "reload" systemctl reload hsflowd
+within 10 "the new polling is in force" test "$(auto polling)" = 3 || sed 's/^/       /' /etc/hsflowd.auto
+within 10 "rev_start rises" eval "[ \"\$(sed -n 's/^rev_start=//p' /etc/hsflowd.auto)\" -gt $revision ]"
+echo 'sflow { polling = banana' > /etc/hsflowd.conf
+systemctl reload hsflowd
+within 10 "a bad file is reported as an error" eval 'journalctl -u hsflowd -p err -o cat | grep -q .'
+equal "with a place" "$(journalctl -u hsflowd -p err -o cat | grep -c 'hsflowd.conf:1')" "$(journalctl -u hsflowd -p err -o cat | grep -c .)"
+equal "still active" "$(systemctl is-active hsflowd)" active
+equal "the same process" "$(pid)" "$before"
+equal "the settings stay" "$(auto polling)" 3
+within 15 "datagrams go on" seen "last.sequence > ${sequence:-0} + 2"
+check "sequence numbers without a gap" seen '[.[] | [.subAgent, .sequence]] | group_by(.[0]) | all(.[]; [.[][1]] == [range(1; length + 1)])'
+conf 2; systemctl reload hsflowd
+
+# ---- the journal
+equal "start is information" "$(journalctl -u hsflowd _PID="$(pid)" -o json | jq -r .PRIORITY | sort -u | grep -cx 6)" 1
+refute "no priority prefix is left in a message" eval "journalctl -u hsflowd -o cat | grep '^<[0-7]>'"
+refute "no debug output" eval "journalctl -u hsflowd _PID=$(pid) -o json | jq -r .PRIORITY | grep -x 7"
+
+# ---- killed
+restarts=$(show NRestarts); : > $caught
+kill -9 "$(pid)"
+check "the settings file outlives the process" test -s /etc/hsflowd.auto
+within 20 "restarted after kill -9" eval "[ \"\$(systemctl show -P NRestarts hsflowd)\" -gt $restarts ] && systemctl is-active hsflowd"
+within 20 "datagrams again, numbered from 1" seen 'any(.[]; .sequence == 1)'
+
+# ---- the watchdog
+equal "watchdog" "$(show WatchdogUSec)" 2min
+mkdir -p /run/systemd/system/hsflowd.service.d
+printf '[Service]\nWatchdogSec=4\n' > /run/systemd/system/hsflowd.service.d/watchdog.conf
+systemctl daemon-reload; systemctl restart hsflowd
+before=$(show WatchdogTimestampMonotonic); restarts=$(show NRestarts)
+within 15 "the agent feeds the watchdog" eval "[ \"\$(systemctl show -P WatchdogTimestampMonotonic hsflowd)\" -gt $((before + 5000000)) ]"
+equal "and is not restarted" "$(show NRestarts)" "$restarts"
+kill -STOP "$(pid)"
+within 30 "a stalled agent is restarted" eval "[ \"\$(systemctl show -P NRestarts hsflowd)\" -gt $restarts ] && systemctl is-active hsflowd"
+rm -r /run/systemd/system/hsflowd.service.d; systemctl daemon-reload; systemctl restart hsflowd
+
+# ---- stop, and a configuration that can never work
+check "stop" systemctl stop hsflowd
+equal "its result" "$(show Result) $(show ExecMainCode) $(show ExecMainStatus)" "success 1 0"
+refute "no settings file is left to mislead sub-agents" cat /etc/hsflowd.auto
+echo 'sflow { collector { udpport = 6343 } }' > /etc/hsflowd.conf
+refute "a bad file does not start" systemctl start hsflowd
+within 10 "and is not tried again" test "$(show ActiveState)" = failed
+equal "its status" "$(show ExecMainStatus)" 78
+conf 2
+check "a good file starts" systemctl start hsflowd
+journalctl -u hsflowd -o short-monotonic -p warning --no-pager | tail -n 40 | sed 's/^/# /'
+finish

@@ -1,0 +1,87 @@
+"""sflow5.py PORT: receives sFlow v5 on 127.0.0.1 and prints each datagram as one line of JSON.
+
+Written from the specification for the machine tests, on purpose without any code of the programs under test. Knows
+counters samples and the records that the tests look at; other records are listed by their numbers."""
+import json, socket, struct, sys, uuid
+
+GENERIC = ('ifIndex', 'ifType', 'ifSpeed', 'ifDirection', 'ifStatus', 'inOctets', 'inUcast', 'inMulticast', 'inBroadcast',
+           'inDiscards', 'inErrors', 'inUnknown', 'outOctets', 'outUcast', 'outMulticast', 'outBroadcast', 'outDiscards',
+           'outErrors', 'promiscuous')
+FIELDS = {      # record -> names and struct format
+    1: (GENERIC, '>IIQIIQIIIIIIQIIIIII'),
+    2005: (('total', 'free', 'maxUsed', 'reads', 'bytesRead', 'readTime', 'writes', 'bytesWritten', 'writeTime'), '>QQIIQIIQI'),
+    2006: (('bytesIn', 'packetsIn', 'errorsIn', 'dropsIn', 'bytesOut', 'packetsOut', 'errorsOut', 'dropsOut'), '>QIIIQIII'),
+}
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, length):
+        if self.at + length > len(self.data):
+            raise ValueError('ends at %d of %d bytes' % (len(self.data), self.at + length))
+        self.at += length
+        return self.data[self.at - length:self.at]
+
+    def u32(self):
+        return struct.unpack('>I', self.take(4))[0]
+
+    def opaque(self):
+        length = self.u32()
+        data = self.take(length)
+        if any(self.take(-length % 4)):
+            raise ValueError('padding is not zero')
+        return data
+
+
+def record(number, body):
+    if number in FIELDS:
+        names, layout = FIELDS[number]
+        return dict(zip(names, struct.unpack(layout, body)))
+    r = Reader(body)
+    if number == 1005:
+        return r.opaque().decode()
+    if number == 7:     # LACP: the two system ids are padded to 8 bytes
+        return dict(actor=r.take(8)[:6].hex(':'), partner=r.take(8)[:6].hex(':'), aggregator=r.u32(), states=r.take(4).hex())
+    if number == 2000:
+        return dict(hostname=r.opaque().decode(), uuid=str(uuid.UUID(bytes=r.take(16))), machine=r.u32(), os=r.u32(),
+                    release=r.opaque().decode())
+    if number == 2001:
+        return [dict(ifIndex=r.u32(), macs=[r.take(8)[:6].hex(':') for _ in range(r.u32())]) for _ in range(r.u32())]
+    return None
+
+
+def sample(r):
+    tag, body = r.u32(), Reader(r.opaque())
+    if tag != 4:
+        return dict(tag=tag)
+    s = dict(sequence=body.u32(), source='%d:%d' % (body.u32(), body.u32()), records={})
+    for _ in range(body.u32()):
+        number = body.u32()
+        s['records'][str(number)] = record(number, body.opaque())
+    return s
+
+
+def datagram(data):
+    r = Reader(data)
+    if r.u32() != 5:
+        raise ValueError('not version 5')
+    family = socket.AF_INET if r.u32() == 1 else socket.AF_INET6
+    d = dict(agent=socket.inet_ntop(family, r.take(4 if family == socket.AF_INET else 16)), subAgent=r.u32(),
+             sequence=r.u32(), uptime=r.u32(), bytes=len(data))
+    d['samples'] = [sample(r) for _ in range(r.u32())]
+    if r.at != len(data):
+        raise ValueError('%d bytes after the last sample' % (len(data) - r.at))
+    return d
+
+
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('127.0.0.1', int(sys.argv[1])))
+print('listening', file=sys.stderr, flush=True)
+while True:
+    data = s.recv(65536)
+    try:
+        print(json.dumps(datagram(data)), flush=True)
+    except (ValueError, struct.error) as e:
+        print(json.dumps(dict(malformed=str(e), bytes=data.hex(), samples=[])), flush=True)

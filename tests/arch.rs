@@ -101,8 +101,7 @@ fn layers_use_only_what_the_table_permits() {
     for (layer, allowed) in MAY_USE {
         for path in sources(layer).iter().filter(|p| !is_test_file(p)) {
             for used in code(path).split("crate::").skip(1) {
-                let target: String =
-                    used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let target: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let known = MAY_USE.iter().any(|(n, _)| *n == target);
                 assert!(
                     !known || target == *layer || allowed.contains(&target.as_str()),

@@ -195,10 +195,7 @@ mod tests {
 
     #[test]
     fn bad_values_name_the_option() {
-        assert_eq!(
-            options("-u 12-34").unwrap_err().to_string(),
-            "-u 12-34: expected 32 hexadecimal digits"
-        );
+        assert_eq!(options("-u 12-34").unwrap_err().to_string(), "-u 12-34: expected 32 hexadecimal digits");
         assert_eq!(options("-M lots").unwrap_err().to_string(), "-M lots: expected a number of bytes");
         assert!(options("-x").is_err());
         assert!(options("-f").is_err());

@@ -161,7 +161,9 @@ impl Measures {
                 }
             }
         }
-        if due.host && let Some(sequence) = self.sources.get_mut(&DataSource::HOST) {
+        if due.host
+            && let Some(sequence) = self.sources.get_mut(&DataSource::HOST)
+        {
             self.host.poll(&mut self.sample);
             let table = self.interfaces.table();
             let adaptors = adaptors(table.iter(), |i| ports::is_switch_port(settings, table, i));

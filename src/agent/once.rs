@@ -1,9 +1,9 @@
 //! One poll of everything, handed to the caller instead of the collectors: `hsflowctl once`.
 
+use super::args::Options;
 use super::configuration::{self, LoadError};
 use super::identity;
 use super::measures::{Due, Measures};
-use super::args::Options;
 use crate::collect::host::HostCounters;
 use crate::collect::interfaces::{InterfaceError, Interfaces, RECEIVE_BUFFER};
 use crate::host::Host;

@@ -36,8 +36,7 @@ impl PidFile {
     /// Another agent has it, or it cannot be written.
     pub fn lock(path: &Path) -> Result<Self, PidFileError> {
         let error = |source| PidFileError::Io { path: path.to_owned(), source };
-        let file =
-            OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(error)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(error)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => Ok(Self { path: path.to_owned(), file }),
             Err((_, nix::Error::EWOULDBLOCK)) => Err(PidFileError::Taken(path.to_owned())),

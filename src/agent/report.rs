@@ -24,7 +24,8 @@ impl Agent {
     pub(super) fn report_host(&mut self) {
         for component in Component::ALL {
             let problems = &self.measures.sample.problems;
-            let errors: Vec<_> = problems.iter().filter(|p| p.component == component).map(|p| &p.error).collect();
+            let errors: Vec<_> =
+                problems.iter().filter(|p| p.component == component).map(|p| &p.error).collect();
             self.set(component.name(), State::from_problems(&errors));
         }
     }
@@ -112,7 +113,9 @@ impl Agent {
         let file = self.options.config.display().to_string();
         let inactive = s.origins.inactive.iter();
         SettingsInForce {
-            inactive: inactive.map(|i| format!("{file}:{}:{}: {}: {}", i.line, i.column, i.key, i.why)).collect(),
+            inactive: inactive
+                .map(|i| format!("{file}:{}:{}: {}: {}", i.line, i.column, i.key, i.why))
+                .collect(),
             file,
             revision: self.revision,
             polling_secs: s.polling_secs,

@@ -59,7 +59,13 @@ impl<'a, S: FnMut(&[u8])> SampleTo<'a, S> {
 
 impl<S: FnMut(&[u8])> SampleTo<'_, S> {
     /// The counters of the host.
-    pub fn host(&mut self, host: &HostSample, adaptors: &Adaptors, net: Option<&HostNetIo>, sequence: &mut u32) {
+    pub fn host(
+        &mut self,
+        host: &HostSample,
+        adaptors: &Adaptors,
+        net: Option<&HostNetIo>,
+        sequence: &mut u32,
+    ) {
         self.counters(DataSource::HOST, sequence, |sample| {
             sample.record(adaptors)?;
             optional(sample, host.udp.as_ref())?;

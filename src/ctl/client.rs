@@ -12,7 +12,7 @@ const LONGEST: u64 = 64 << 20;
 
 /// The agent could not be asked.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(super) enum ClientError {
     /// Nobody listens.
     #[error("no agent answers on {path}: {source}")]
     Unreachable {
@@ -41,7 +41,7 @@ pub enum ClientError {
 ///
 /// # Errors
 /// The agent is not there, does not answer, or answers something else.
-pub fn read_snapshot(path: &Path) -> Result<Snapshot, ClientError> {
+pub(super) fn read_snapshot(path: &Path) -> Result<Snapshot, ClientError> {
     let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
     let broken = |source| ClientError::Broken { path: path.to_owned(), source };
     let socket = UnixStream::connect(path).map_err(unreachable)?;
@@ -66,10 +66,7 @@ mod tests {
     #[test]
     fn an_answer_of_another_version_is_named_not_misread() {
         let error = parse_snapshot(br#"{"version": 9, "healthy": "yes"}"#).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the agent speaks version 9 of the control protocol, this program 1"
-        );
+        assert_eq!(error.to_string(), "the agent speaks version 9 of the control protocol, this program 1");
     }
 
     #[test]

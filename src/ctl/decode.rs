@@ -93,7 +93,10 @@ pub(super) fn print_datagram(bytes: &[u8], from: Option<&str>, json: bool) -> bo
         },
         Ok(datagram) => print(&text::render(&datagram, from)) == Exit::Yes,
         Err(e) => {
-            fail(&format!("{} bytes from {} are not sFlow: {e}", bytes.len(), from.unwrap_or("here")), Exit::No);
+            fail(
+                &format!("{} bytes from {} are not sFlow: {e}", bytes.len(), from.unwrap_or("here")),
+                Exit::No,
+            );
             false
         }
     }

@@ -4,7 +4,7 @@
 use crate::status::snapshot::Snapshot;
 
 /// Why the agent address is what it is.
-pub fn agent_address(snapshot: &Snapshot) -> String {
+pub(super) fn agent_address(snapshot: &Snapshot) -> String {
     let agent = &snapshot.agent;
     let file = &snapshot.settings.file;
     match &agent.address {

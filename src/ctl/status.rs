@@ -6,7 +6,7 @@ use crate::status::snapshot::{Collector, Interface, Snapshot};
 use std::fmt::Write;
 
 /// The whole page. `now_unix` dates the transitions.
-pub fn render(snapshot: &Snapshot, now_unix: u64) -> String {
+pub(super) fn render(snapshot: &Snapshot, now_unix: u64) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
     let _ = write_page(&mut page, snapshot, now_unix);
@@ -18,7 +18,9 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     let health = if s.healthy { "healthy" } else { "DEGRADED" };
     writeln!(page, "hsflowd {} {health}, pid {}, up {}", a.program, a.pid, duration(a.uptime_secs))?;
     match &a.address {
-        Some(address) => writeln!(page, "agent      {address}, sub-agent {} ({})", a.sub_agent_id, a.address_reason)?,
+        Some(address) => {
+            writeln!(page, "agent      {address}, sub-agent {} ({})", a.sub_agent_id, a.address_reason)?
+        }
         None => writeln!(page, "agent      NO ADDRESS, nothing is sent: {}", a.address_reason)?,
     }
     writeln!(page, "host       {}, uuid {} ({})", a.hostname, a.uuid, a.uuid_reason)?;
@@ -59,7 +61,13 @@ fn write_collector(page: &mut String, c: &Collector) -> std::fmt::Result {
     };
     write!(page, "collector  {}: {} datagrams, {} bytes, {last}", c.name, c.datagrams, c.bytes)?;
     if c.errors > 0 {
-        write!(page, ", {} lost, {} errors, last: {}", c.lost, c.errors, c.last_error.as_deref().unwrap_or("unknown"))?;
+        write!(
+            page,
+            ", {} lost, {} errors, last: {}",
+            c.lost,
+            c.errors,
+            c.last_error.as_deref().unwrap_or("unknown")
+        )?;
     }
     writeln!(page)
 }

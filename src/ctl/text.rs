@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// The whole datagram. `from` is the sender's address, where there is one.
-pub fn render(datagram: &Datagram, from: Option<&str>) -> String {
+pub(super) fn render(datagram: &Datagram, from: Option<&str>) -> String {
     let mut page = format!(
         "datagram from agent {} sub-agent {} sequence {} uptime {}.{:03} s",
         datagram.agent,
@@ -128,7 +128,8 @@ mod tests {
         let body = json!({"compact": false, "sequence": 3, "source": {"class": 2, "index": 1},
             "records": [{"adaptors": {"adaptors": [{"if_index": 2, "macs": ["02:00:00:00:00:01"]}]}}]});
         write_sample(&mut page, "counters", &body);
-        let lines: Vec<_> = page.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let lines: Vec<_> =
+            page.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             lines,
             [

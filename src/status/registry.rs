@@ -87,13 +87,18 @@ impl Registry {
     pub fn list(&self) -> Vec<Component> {
         self.components
             .iter()
-            .map(|(name, (state, since))| Component { name: name.clone(), state: state.clone(), since: *since })
+            .map(|(name, (state, since))| Component {
+                name: name.clone(),
+                state: state.clone(),
+                since: *since,
+            })
             .collect()
     }
 
     /// The names of those that are degraded.
     pub fn degraded(&self) -> impl Iterator<Item = &str> {
-        let degraded = self.components.iter().filter(|(_, (state, _))| matches!(state, State::Degraded { .. }));
+        let degraded =
+            self.components.iter().filter(|(_, (state, _))| matches!(state, State::Degraded { .. }));
         degraded.map(|(name, _)| name.as_str())
     }
 

@@ -51,16 +51,8 @@ equal "agent address" "$(last '.[].agent')" 192.0.2.1
 rested() { : > $caught; within 10 "two more polls" seen "$(samples bond0) | length > 1"; }
 rested
 check "all interfaces agree with ip -s link" python3 $here/interfaces.py $caught bond1 d1 d2
-python3 $here/interfaces.py $caught bond1 d1 d2
 check "bond0 has carried the packets" seen "$(samples bond0) | last.records[\"1\"].outOctets > 300000"
-v1=$(ip -n n1 -j link show v1 | jq '.[0].ifindex')
-equal "v1, in its namespace, is not the host's" "$(ip -j link | jq "[.[] | select(.ifindex == $v1)] | length") $(jq -s "[.[].samples[] | select(.source == \"0:$v1\")] | length" $caught)" "0 0"
-
-# ---- LACP
-for d in d1 d2; do
-  check "$d has the LACP record" seen "$(samples $d) | last.records[\"7\"].aggregator == $(cat /sys/class/net/bond1/ifindex)"
-done
-equal "with the bond's system id" "$(last "$(samples d1)[].records[\"7\"].actor")" "$(cat /sys/class/net/bond1/address)"
+refute "an interface in another namespace is not reported" seen 'any(.[].samples[].records; .["1005"] == "v1")'
 
 # ---- the host's network figures: what goes through a bond counts once
 ip link set bond1 down; ip link set v0 down; rested
@@ -71,6 +63,7 @@ traffic 192.0.2.9 500
 rested
 equal "bytes out through the bond" $(($(last "$host.records[\"2006\"].bytesOut") - before)) $(($(tx "$cards") - kernel))
 check "which are the packets' size" test $(($(tx "$cards") - kernel)) = $((500 * (1000 + 28 + 14)))
+ip link set v0 up
 
 # ---- changes while it runs
 ip link add fresh type dummy; ip link set fresh up
@@ -85,10 +78,9 @@ check "the rest still agrees" python3 $here/interfaces.py $caught bond1 d1 d2
 check "sequence numbers of each source rise by one" seen '[.[].samples[] | [.source, .sequence]] | group_by(.[0]) | all(.[]; [.[][1]] as $n | $n == [range($n[0]; $n[0] + ($n | length))])'
 
 # ---- the operator's tool
-ctl() { /bin-under-test/hsflowctl "$@"; }
-check "status names every interface" eval "[ \"\$(/bin-under-test/hsflowctl --socket /tmp/agent/socket status --json | jq -c '[.interfaces[].name] | sort')\" = \"\$(ip -j link | jq -c '[.[].ifname] | sort')\" ]"
+check "status names every interface" eval "[ \"\$(/bin-under-test/hsflowctl status --socket /tmp/agent/socket --json | jq -c '[.interfaces[].name] | sort')\" = \"\$(ip -j link | jq -c '[.[].ifname] | sort')\" ]"
 check "once prints a sample of every interface" eval "[ \"\$(/bin-under-test/hsflowctl once --json -f /tmp/agent/conf | grep -o '\"name\":\"[^\"]*\"' | sort -u | wc -l)\" -ge \$((\$(ip -j link | jq length) - 1)) ]"
-ctl explain agent-address -f /tmp/agent/conf > /tmp/explain; check "the agent address is explained" grep -q 192.0.2.1 /tmp/explain
+check "the agent address is explained" eval '/bin-under-test/hsflowctl explain agent-address --socket /tmp/agent/socket | grep 192.0.2.1'
 
 kill $agent; wait $agent
 equal "it ends cleanly" $? 0

@@ -93,6 +93,7 @@ refute "no debug output" eval "journalctl -u hsflowd _PID=$(pid) -o json | jq -r
 # ---- killed
 restarts=$(show NRestarts); : > $caught
 kill -9 "$(pid)"
+within 10 "killed, and not yet restarted" eval '[ "$(systemctl show -P SubState hsflowd)" = auto-restart ]'
 check "the settings file outlives the process" test -s /etc/hsflowd.auto
 within 20 "restarted after kill -9" eval "[ \"\$(systemctl show -P NRestarts hsflowd)\" -gt $restarts ] && systemctl is-active hsflowd"
 within 20 "datagrams again, numbered from 1" seen 'any(.[]; .sequence == 1)'

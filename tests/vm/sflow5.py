@@ -42,8 +42,6 @@ def record(number, body):
     r = Reader(body)
     if number == 1005:
         return r.opaque().decode()
-    if number == 7:     # LACP: the two system ids are padded to 8 bytes
-        return dict(actor=r.take(8)[:6].hex(':'), partner=r.take(8)[:6].hex(':'), aggregator=r.u32(), states=r.take(4).hex())
     if number == 2000:
         return dict(hostname=r.opaque().decode(), uuid=str(uuid.UUID(bytes=r.take(16))), machine=r.u32(), os=r.u32(),
                     release=r.opaque().decode())

@@ -8,7 +8,6 @@ use super::configuration::Loaded;
 use super::identity;
 use super::measures::{Due, Measures};
 use super::pace::Pace;
-use crate::collect::host::HostCounters;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::Settings;
@@ -67,8 +66,8 @@ impl Agent {
         let Loaded { settings, remarks } = loaded;
         let interfaces = Interfaces::open(RECEIVE_BUFFER, now)?;
         let uuid = identity::uuid(&host, &options, &settings);
-        let mut counters = HostCounters::new(&host);
-        counters.set_uuid(uuid.uuid);
+        let mut measures = Measures::new(interfaces, &host, settings.polling_secs);
+        measures.set_uuid(uuid.uuid);
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let limit = settings.datagram_bytes as usize;
         Ok(Self {
@@ -76,7 +75,7 @@ impl Agent {
             wish: Wish::default(),
             election: elect(&[], &Wish::default(), None),
             datagrams: Datagrams::new(nobody, settings.sub_agent(), limit),
-            measures: Measures::new(interfaces, counters, settings.polling_secs),
+            measures,
             collectors: Collectors::new(&options.root),
             auto: AutoFile::open(&options.auto_file),
             registry: Registry::default(),
@@ -157,7 +156,7 @@ impl Agent {
     fn follow(&mut self, read: Result<Changes, InterfaceError>) {
         let changes = match read {
             Ok(changes) => changes,
-            Err(e) => return self.set("interfaces", State::degraded(e)),
+            Err(e) => return self.set("interfaces", State::degraded(&e)),
         };
         self.set("interfaces", State::Running);
         if changes.is_empty() {
@@ -197,12 +196,13 @@ impl Agent {
             collectors.send(datagram, since_start);
         };
         self.datagrams.set_agent(choice.ip, self.due.uptime_ms, &mut send);
-        let (outcome, read) = self.measures.poll(&self.due, &self.settings, &mut self.datagrams, &mut send);
+        let polled = self.measures.poll(&self.due, &self.settings, &mut self.datagrams, &mut send);
         self.datagrams.flush(self.due.uptime_ms, &mut send);
-        self.telemetry.counter_samples += outcome.samples;
-        self.telemetry.counter_samples_suppressed += outcome.suppressed;
-        self.set("interfaces", read.map_or_else(State::degraded, |()| State::Running));
+        self.telemetry.counter_samples += polled.outcome.samples;
+        self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
+        self.set("interfaces", State::from_result(polled.interfaces));
         if self.due.host {
+            self.set("host-counters", State::from_result(polled.host));
             self.report_host();
         }
     }
@@ -217,7 +217,7 @@ impl Agent {
         self.election = election;
         let state = match &self.election.choice {
             Some(_) => State::Running,
-            None => State::degraded(format!("nothing is sent: {}", self.election.explanation)),
+            None => State::degraded(&format!("nothing is sent: {}", self.election.explanation)),
         };
         self.set("agent-address", state);
     }

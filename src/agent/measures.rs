@@ -2,6 +2,7 @@
 //! kernel, through `collect`. Out: counter samples into a datagram stream. Rule: work grows with what is due, and a
 //! source that cannot be read costs only itself.
 
+use super::guard::{Panicked, guarded};
 use super::ports;
 use super::samples::{Outcome, SampleTo};
 use crate::collect::host::{HostCounters, HostSample};
@@ -9,6 +10,7 @@ use crate::collect::interfaces::adaptors::adaptors;
 use crate::collect::interfaces::host_net::{HostNet, counted};
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, LinkStats};
 use crate::config::model::Settings;
+use crate::host::Host;
 use crate::sample::schedule::Schedule;
 use crate::sflow::datagram::Datagrams;
 use crate::sflow::ids::DataSource;
@@ -25,7 +27,9 @@ pub struct Measures {
     pub schedule: Schedule,
     /// Every source that is polled, and the number of its last sample.
     pub sources: HashMap<DataSource, u32>,
-    host: HostCounters,
+    host: Host,
+    uuid: [u8; 16],
+    counters: HostCounters,
     net: HostNet,
     /// The interfaces that net I/O sums.
     net_members: Vec<u32>,
@@ -44,6 +48,17 @@ pub struct Due {
     pub now: Instant,
     /// The datagrams' uptime.
     pub uptime_ms: u32,
+}
+
+/// What came of a poll.
+#[derive(Debug)]
+pub struct Polled {
+    /// Samples written.
+    pub outcome: Outcome,
+    /// Whether interface counters could be read.
+    pub interfaces: Result<(), InterfaceError>,
+    /// Whether the host counters' reader is sound; what it could not read is in the sample's problems.
+    pub host: Result<(), Panicked>,
 }
 
 impl Due {
@@ -79,10 +94,12 @@ impl Due {
 
 impl Measures {
     /// Nothing is due yet; [`Measures::choose_all`] fills the schedule.
-    pub fn new(interfaces: Interfaces, host: HostCounters, polling_secs: u32) -> Self {
+    pub fn new(interfaces: Interfaces, host: &Host, polling_secs: u32) -> Self {
         Self {
             interfaces,
-            host,
+            host: host.clone(),
+            uuid: [0; 16],
+            counters: HostCounters::new(host),
             sample: HostSample::default(),
             schedule: Schedule::new(polling_secs),
             sources: HashMap::new(),
@@ -95,7 +112,8 @@ impl Measures {
 
     /// The UUID that the host sample carries from now on.
     pub fn set_uuid(&mut self, uuid: [u8; 16]) {
-        self.host.set_uuid(uuid);
+        self.uuid = uuid;
+        self.counters.set_uuid(uuid);
     }
 
     /// Decides anew for every interface whether it sends counters; the host always does.
@@ -136,18 +154,19 @@ impl Measures {
         }
     }
 
-    /// Polls what is due and writes the samples. The error says that interface counters could not be read; the host
-    /// sample is sent all the same.
+    /// Polls what is due and writes the samples. Errors say which part could not be read; the other is sent all the
+    /// same.
     pub fn poll(
         &mut self,
         due: &Due,
         settings: &Settings,
         datagrams: &mut Datagrams,
         send: &mut impl FnMut(&[u8]),
-    ) -> (Outcome, Result<(), InterfaceError>) {
+    ) -> Polled {
         self.want(due);
         self.stats.clear();
-        let read = self.interfaces.read_counters(&self.wanted, &mut self.stats);
+        let interfaces = self.interfaces.read_counters(&self.wanted, &mut self.stats);
+        let mut host = Ok(());
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
         for (index, stats) in &self.stats {
             if due.host && self.net_members.binary_search(index).is_ok() {
@@ -164,13 +183,18 @@ impl Measures {
         if due.host
             && let Some(sequence) = self.sources.get_mut(&DataSource::HOST)
         {
-            self.host.poll(&mut self.sample);
+            host = guarded(|| self.counters.poll(&mut self.sample));
+            if host.is_err() {
+                self.counters = HostCounters::new(&self.host);
+                self.counters.set_uuid(self.uuid);
+                self.sample = HostSample::default();
+            }
             let table = self.interfaces.table();
             let adaptors = adaptors(table.iter(), |i| ports::is_switch_port(settings, table, i));
             let net = (!self.net_members.is_empty()).then(|| self.net.record());
             writer.host(&self.sample, &adaptors, net.as_ref(), sequence);
         }
-        (writer.outcome, read)
+        Polled { outcome: writer.outcome, interfaces, host }
     }
 
     /// The interfaces to ask about: those that are due, and for the host sample those that its net I/O sums.

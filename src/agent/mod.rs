@@ -7,6 +7,7 @@ pub mod configuration;
 pub mod control;
 pub mod daemon;
 pub mod exit;
+pub mod guard;
 pub mod identity;
 pub mod measures;
 pub mod once;

@@ -2,9 +2,9 @@
 
 use super::args::Options;
 use super::configuration::{self, LoadError};
+use super::guard::Panicked;
 use super::identity;
 use super::measures::{Due, Measures};
-use crate::collect::host::HostCounters;
 use crate::collect::interfaces::{InterfaceError, Interfaces, RECEIVE_BUFFER};
 use crate::host::Host;
 use crate::sample::address::elect;
@@ -20,6 +20,9 @@ pub enum OnceError {
     /// The kernel gives no interfaces.
     #[error(transparent)]
     Interfaces(#[from] InterfaceError),
+    /// A fault of the program.
+    #[error(transparent)]
+    Fault(#[from] Panicked),
     /// There is no address to put into the datagrams.
     #[error("nothing would be sent: {0}")]
     NoAddress(String),
@@ -32,9 +35,9 @@ pub enum OnceError {
 pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     let now = host.clock.now();
     let settings = configuration::load(config)?.settings;
-    let mut counters = HostCounters::new(host);
-    counters.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);
-    let mut measures = Measures::new(Interfaces::open(RECEIVE_BUFFER, now)?, counters, settings.polling_secs);
+    let interfaces = Interfaces::open(RECEIVE_BUFFER, now)?;
+    let mut measures = Measures::new(interfaces, host, settings.polling_secs);
+    measures.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);
     measures.choose_all(&settings);
     let candidates = identity::candidates(measures.interfaces.table());
     let election = elect(&candidates, &identity::wish(&settings), None);
@@ -44,9 +47,10 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     due.refill(measures.sources.keys().copied());
     let mut sent = Vec::new();
     let mut keep = |datagram: &[u8]| sent.push(datagram.to_vec());
-    let (_, read) = measures.poll(&due, &settings, &mut datagrams, &mut keep);
+    let polled = measures.poll(&due, &settings, &mut datagrams, &mut keep);
     datagrams.flush(0, &mut keep);
-    read?;
+    polled.interfaces?;
+    polled.host?;
     for problem in &measures.sample.problems {
         log::warn!(target: "once", "{problem}");
     }

@@ -27,7 +27,7 @@ impl Agent {
             log::error!(target: "configuration", "{line}");
         }
         let reason = format!("reload refused, the previous settings stay in force: {}", error.summary());
-        self.set("configuration", State::degraded(reason));
+        self.set("configuration", State::degraded(&reason));
     }
 
     fn put_in_force(&mut self, Loaded { settings, remarks }: Loaded) {

@@ -8,7 +8,7 @@ use crate::collect::host::Component;
 use crate::export::report::{CollectorStatus, State as CollectorState};
 use crate::sflow::ids::DataSource;
 use crate::status::registry::State;
-use crate::status::snapshot::{self, Cost, SettingsInForce, Snapshot, VERSION};
+use crate::status::snapshot::{self, Cost, Losses, SettingsInForce, Snapshot, VERSION};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use std::time::Instant;
@@ -75,8 +75,9 @@ impl Agent {
         peak > limit
     }
 
-    /// Everything `hsflowctl status` shows.
-    pub fn snapshot(&mut self) -> Snapshot {
+    /// Everything `hsflowctl status` shows. `control_clients` are those that the control socket dropped.
+    pub fn snapshot(&mut self, control_clients: u64) -> Snapshot {
+        let health = self.measures.interfaces.health();
         let now = self.host.clock.now();
         self.report_collectors(now);
         Snapshot {
@@ -88,6 +89,12 @@ impl Agent {
             components: self.registry.list(),
             interfaces: self.interfaces_in_force(),
             telemetry: self.telemetry,
+            losses: Losses {
+                interface_overruns: health.overruns,
+                interface_malformed: health.malformed + health.truncated,
+                interface_resyncs: health.resyncs,
+                control_clients,
+            },
             cost: cost(),
         }
     }

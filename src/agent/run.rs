@@ -63,7 +63,7 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exi
             () = agent.collectors.answered() => agent.on_lookup(),
             client = client(control) => {
                 let (control, client) = client;
-                control.answer(client, &agent.snapshot());
+                control.answer(client, &agent.snapshot(control.dropped()));
             }
             _ = signals.hangup.recv() => {
                 service.reloading();

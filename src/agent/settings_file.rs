@@ -12,8 +12,8 @@ impl Agent {
     pub(super) fn write_auto(&mut self) {
         let body = self.auto_body();
         let state = match self.auto.write(&body.text) {
-            Err(e) => State::degraded(e),
-            Ok(_) if body.collectors_left_out > 0 => State::degraded(format!(
+            Err(e) => State::degraded(&e),
+            Ok(_) if body.collectors_left_out > 0 => State::degraded(&format!(
                 "{}: sub-agents read 10 collectors at most, {} are left out",
                 self.auto.path().display(),
                 body.collectors_left_out

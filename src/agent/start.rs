@@ -11,8 +11,12 @@ use super::privileges::{self, PrivilegeError};
 use super::run;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
+use nix::unistd::User;
 use std::ffi::OsString;
 use std::os::linux::fs::MetadataExt;
+
+/// Where the control socket and the settings file are by default.
+const RUN_DIRECTORY: &str = "/run/hsflowd";
 
 /// The program: arguments without its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -132,12 +136,12 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
     })
 }
 
-/// The directory of the sockets and the settings file, where the service manager has not made it.
+/// The default directory of the control socket and the settings file, where no service manager has made it.
 fn make_run_directory(agent: &Agent) {
-    if let Some(directory) = agent.options.socket.parent()
-        && let Err(e) = std::fs::create_dir_all(directory)
+    if agent.options.socket.starts_with(RUN_DIRECTORY)
+        && let Err(e) = std::fs::create_dir_all(RUN_DIRECTORY)
     {
-        log::debug!(target: "agent", "{}: {e}", directory.display());
+        log::debug!(target: "agent", "{RUN_DIRECTORY}: {e}");
     }
 }
 
@@ -149,26 +153,33 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
             Some(control)
         }
         Err(e) => {
-            agent.set("control", State::degraded(e));
+            agent.set("control", State::degraded(&e));
             None
         }
     }
 }
 
-/// Root is left behind once all that needs it is open. The directory of the settings file goes to the new user first.
+/// Root is left behind once all that needs it is open. Our own run directory goes to the new user first.
 fn give_up_privileges(agent: &Agent) -> Result<(), PrivilegeError> {
     if agent.options.keep_privileges {
         return Ok(());
     }
     let Some(user) = privileges::unprivileged_user()? else { return Ok(()) };
-    for path in [agent.options.socket.parent(), Some(agent.options.socket.as_path())].into_iter().flatten() {
-        if let Err(e) = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())) {
-            log::debug!(target: "privileges", "{}: {e}", path.display());
-        }
+    if agent.options.socket.starts_with(RUN_DIRECTORY) {
+        give_run_directory(&user);
     }
     let needs = privileges::needed(&agent.settings);
     privileges::apply_drop(&user, &needs)?;
-    let kept: Vec<_> = needs.iter().map(|n| format!("{} for {}", n.capability, n.reason)).collect();
-    log::info!(target: "privileges", "running as {}, keeping {}", user.name, if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") });
+    log::info!(target: "privileges", "running as {} with {} capabilities", user.name, needs.len());
+    for need in needs {
+        log::info!(target: "privileges", "kept {} for {}", need.capability, need.reason);
+    }
     Ok(())
+}
+
+fn give_run_directory(user: &User) {
+    let owner = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
+    if let Err(e) = std::os::unix::fs::chown(RUN_DIRECTORY, owner.0, owner.1) {
+        log::warn!(target: "privileges", "{RUN_DIRECTORY}: {e}");
+    }
 }

@@ -47,6 +47,12 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
     let t = s.telemetry;
     writeln!(page, "sent       {} datagrams, {} counter samples", t.datagrams, t.counter_samples)?;
+    let l = s.losses;
+    writeln!(
+        page,
+        "lost       {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
+        l.interface_overruns, l.interface_malformed, l.control_clients, l.interface_resyncs
+    )?;
     writeln!(
         page,
         "cost       {} ms CPU, {} KiB peak resident, {} sleeps",
@@ -131,6 +137,7 @@ mod tests {
                 ..Interface::default()
             }],
             telemetry: Default::default(),
+            losses: Default::default(),
             cost: Default::default(),
         }
     }

@@ -26,8 +26,13 @@ pub enum State {
 
 impl State {
     /// A degraded state with this reason.
-    pub fn degraded(reason: impl ToString) -> Self {
+    pub fn degraded(reason: &(impl ToString + ?Sized)) -> Self {
         Self::Degraded { reason: reason.to_string() }
+    }
+
+    /// Running where it went well, degraded with the error where not.
+    pub fn from_result<T, E: ToString>(result: Result<T, E>) -> Self {
+        result.map_or_else(|e| Self::degraded(&e), |_| Self::Running)
     }
 
     /// Running where all went well, degraded with the problems (joined) where not.
@@ -35,7 +40,7 @@ impl State {
         if problems.is_empty() {
             return Self::Running;
         }
-        Self::degraded(problems.iter().map(T::to_string).collect::<Vec<_>>().join("; "))
+        Self::degraded(&problems.iter().map(T::to_string).collect::<Vec<_>>().join("; "))
     }
 }
 

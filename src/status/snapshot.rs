@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub interfaces: Vec<Interface>,
     /// The agent's own counters.
     pub telemetry: Telemetry,
+    /// What was lost on the way in, and made good where it could be.
+    pub losses: Losses,
     /// What the agent costs.
     pub cost: Cost,
 }
@@ -128,4 +130,17 @@ pub struct Cost {
     pub peak_rss_kib: u64,
     /// Times that the agent went to sleep of its own accord.
     pub sleeps: u64,
+}
+
+/// What was lost on the way in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Losses {
+    /// Times that the kernel threw interface notifications away; all interfaces were read again.
+    pub interface_overruns: u64,
+    /// Interface notifications that could not be read; likewise.
+    pub interface_malformed: u64,
+    /// Full readings of all interfaces, the first included.
+    pub interface_resyncs: u64,
+    /// Clients of the control socket that were turned away or did not read.
+    pub control_clients: u64,
 }

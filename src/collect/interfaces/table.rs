@@ -79,8 +79,13 @@ impl Table {
         };
         match &change {
             Change::Updated(parts) if parts.is_empty() => return,
-            Change::Updated(parts) if !(parts.admin || parts.oper) => {}
-            _ => _ = self.unmeasured.insert(index),
+            Change::Updated(parts) if !(parts.admin || parts.oper || parts.master) => {}
+            _ => {
+                self.unmeasured.insert(index);
+                // The speed of a bridge or bond is made of its ports', and it sends no message of its own.
+                let old_master = self.interfaces.get(&index).and_then(|old| old.master);
+                self.unmeasured.extend([old_master, new.master].into_iter().flatten());
+            }
         }
         if matches!(change, Change::Replaced(_)) {
             self.forget(index);
@@ -102,6 +107,7 @@ impl Table {
             // The other end of a pair may live on, with its peer in another namespace.
             let peer = old.link.filter(|peer| !old.link_elsewhere && self.interfaces.contains_key(peer));
             self.doubtful.extend(peer);
+            self.unmeasured.extend(old.master);
             changes.push(index, Change::Removed(Box::new(old)));
         }
     }

@@ -183,3 +183,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_bridge_is_measured_again_when_a_port_changes_comes_or_goes() {
+    let port = |oper: u8, master| Link { operstate: Some(oper), master, ..link(3, "p") };
+    let (mut table, mut changes) = table(&[of_kind(2, "br0", "bridge"), port(6, Some(2))]);
+    table.take_unmeasured();
+    table.apply_link(&port(2, Some(2)), &mut changes);
+    assert!(table.take_unmeasured().contains(&2), "its link went down");
+    table.apply_link(&port(2, None), &mut changes);
+    assert!(table.take_unmeasured().contains(&2), "it left the bridge");
+    table.apply_link(&port(2, Some(2)), &mut changes);
+    table.take_unmeasured();
+    table.remove(3, &mut changes);
+    assert!(table.take_unmeasured().contains(&2), "it was deleted");
+}

@@ -11,8 +11,8 @@ use super::pace::Pace;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::Settings;
-use crate::export::Collectors;
 use crate::export::auto::AutoFile;
+use crate::export::{Applied, Collectors};
 use crate::host::Host;
 use crate::sample::address::{Election, Wish, elect};
 use crate::sflow::datagram::Datagrams;
@@ -20,6 +20,10 @@ use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
+
+/// While the host boots, addresses come in any order: an IPv6 address by router announcement a second before the one by
+/// DHCP. Only after that is the elected one kept as long as it lives.
+const BOOTING: Duration = Duration::from_secs(120);
 
 /// The agent and everything it owns.
 pub struct Agent {
@@ -101,7 +105,7 @@ impl Agent {
     pub fn begin(&mut self) {
         let now = self.host.clock.now();
         self.set("configuration", State::Running);
-        self.collectors.apply(&self.settings.collectors, self.since_start(now));
+        self.apply_collectors(now);
         self.measures.choose_all(&self.settings);
         self.wish = identity::wish(&self.settings);
         self.elect();
@@ -112,6 +116,19 @@ impl Agent {
         }
         self.write_auto();
         self.report_collectors(now);
+    }
+
+    /// Makes the collectors those of the settings.
+    pub(super) fn apply_collectors(&mut self, now: Instant) -> Applied {
+        let applied = self.collectors.apply(&self.settings.collectors, self.since_start(now));
+        if applied.repeated > 0 {
+            log::info!(target: "collectors", "{} repeat an earlier one and count once", applied.repeated);
+        }
+        let none =
+            "nothing is sent: the configuration names no collector, and this version cannot discover any";
+        let state = if self.settings.collectors.is_empty() { State::degraded(none) } else { State::Running };
+        self.set("collectors", state);
+        applied
     }
 
     /// Polls what has become due, and does what else the time asks for.
@@ -210,7 +227,8 @@ impl Agent {
     /// Elects the agent address anew from the interfaces and wishes as they are.
     pub(super) fn elect(&mut self) {
         let candidates = identity::candidates(self.measures.interfaces.table());
-        let election = elect(&candidates, &self.wish, Some(&self.election));
+        let booting = self.pace.since_boot(self.host.clock.now()) < BOOTING;
+        let election = elect(&candidates, &self.wish, Some(&self.election).filter(|_| !booting));
         if election.choice != self.election.choice {
             log::info!(target: "agent-address", "{}", election.explanation);
         }

@@ -27,7 +27,7 @@ impl Pace {
 
     /// The second that `now` lies in.
     pub fn second(&self, now: Instant) -> u64 {
-        (self.reading + now.saturating_duration_since(self.start)).as_secs()
+        self.since_boot(now).as_secs()
     }
 
     /// When a second begins; the start for seconds before it.
@@ -39,6 +39,11 @@ impl Pace {
     #[allow(clippy::cast_possible_truncation)] // 32 bits on the wire, wrapping by definition
     pub fn uptime_ms(&self, now: Instant) -> u32 {
         now.saturating_duration_since(self.start).as_millis() as u32
+    }
+
+    /// Time since the host's boot.
+    pub fn since_boot(&self, now: Instant) -> Duration {
+        self.reading + now.saturating_duration_since(self.start)
     }
 
     /// Seconds since the start.

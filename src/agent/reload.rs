@@ -51,7 +51,7 @@ impl Agent {
         self.measures.choose_all(&self.settings);
         self.wish = identity::wish(&self.settings);
         self.elect();
-        let applied = self.collectors.apply(&self.settings.collectors, self.since_start(now));
+        let applied = self.apply_collectors(now);
         self.write_auto();
         self.report_collectors(now);
         log::info!(target: "configuration", "reloaded, revision {}: {}", self.revision, changes(&old, &self.settings, applied));

@@ -26,9 +26,13 @@ impl Agent {
     fn auto_body(&self) -> Body {
         let choice = self.election.choice.as_ref();
         let s = &self.settings;
+        let (mut hostname, mut release) = (String::new(), String::new());
+        if let Err(e) = self.host.read_names(&mut hostname, &mut release) {
+            log::debug!(target: "settings-file", "{e}");
+        }
         body(&AutoInfo {
             settings: Some(AutoSettings {
-                hostname: self.measures.sample.id.as_ref().map_or("", |id| &id.hostname),
+                hostname: &hostname,
                 sampling: s.sampling,
                 header_bytes: s.header_bytes,
                 datagram_bytes: s.datagram_bytes,

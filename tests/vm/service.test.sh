@@ -110,6 +110,23 @@ kill -STOP "$(pid)"
 within 30 "a stalled agent is restarted" eval "[ \"\$(systemctl show -P NRestarts hsflowd)\" -gt $restarts ] && systemctl is-active hsflowd"
 rm -r /run/systemd/system/hsflowd.service.d; systemctl daemon-reload; systemctl restart hsflowd
 
+# ---- a collector in a network namespace
+ip netns add far && ip -n far link set lo up
+echo 'sflow { polling = 2 collector { ip = 127.0.0.1 } collector { ip = 127.0.0.1 udpport = 6344 namespace = far } }' > /etc/hsflowd.conf
+: > $caught
+systemctl reload hsflowd
+within 15 "without the drop-in that collector is degraded, and the reason names the capability" \
+  eval 'hsflowctl status | grep -q "namespace far DEGRADED.*CAP_SYS_ADMIN"'
+refute "which makes the status say no" hsflowctl status
+within 15 "the other collector is served" seen 'length > 0'
+install -D -m 644 /src/systemd/collector-namespace.conf /etc/systemd/system/hsflowd.service.d/namespace.conf
+systemctl daemon-reload; systemctl restart hsflowd
+check "with it the datagrams arrive in the namespace" ip netns exec far hsflowctl decode --listen 127.0.0.1:6344 --count 2 --timeout 30
+check "and all is well" hsflowctl status
+equal "still not root" "$(stat -c %U "/proc/$(pid)")" hsflowd
+rm -r /etc/systemd/system/hsflowd.service.d; systemctl daemon-reload; systemctl stop hsflowd; ip netns del far
+conf 2; systemctl start hsflowd
+
 # ---- stop, and a configuration that can never work
 check "stop" systemctl stop hsflowd
 equal "its result" "$(show Result) $(show ExecMainCode) $(show ExecMainStatus)" "success 1 0"

@@ -96,7 +96,8 @@ fn become_daemon(options: &Options) -> Result<Option<PidFile>, Exit> {
         Exit::NoPermission
     };
     let mut pid_file = PidFile::lock(&options.pid_file).map_err(|e| fail(&e))?;
-    nix::unistd::daemon(false, false).map_err(|e| fail(&e))?;
+    // The directory stays: paths on the command line may be relative, and a reload reads them again.
+    nix::unistd::daemon(true, false).map_err(|e| fail(&e))?;
     if options.log_file.is_none() {
         // Without syslog there is nowhere left to say so.
         let _ = logging::start(&Destination::Syslog, options.verbosity);

@@ -11,7 +11,7 @@ step() { # name, command: runs it, notes its result and the lines that count
   echo "== $name"
   "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
   { printf '\n%s: %s, %d s\n\n' "$name" $result $((SECONDS - start))
-    grep -E '^(test result:|PASS|FAIL|     Running)' "$log" | sed 's/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
+    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ ports)' "$log" | sed 's/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
 }
 cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`
@@ -20,7 +20,8 @@ $(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || e
 HEAD
 step "lints" make --no-print-directory lint
 step "tests" cargo test --locked -- --include-ignored
-step "fuzzing, 10 minutes a target" tests/fuzz.sh 600
+step "fuzzing, 2 minutes a target" tests/fuzz.sh 120
+step "footprint, beside its floor" make --no-print-directory footprint
 step "benchmarks" make --no-print-directory bench-check
 step "machines" make --no-print-directory test-vm
 exit $failed

@@ -17,7 +17,8 @@ test: ## everything, at sizes for 30 minutes on 2 cores
 	tests/install.sh build test vm
 	$(MAKE) --no-print-directory lint check fuzz bench-check test-vm
 
-lint: ## format and clippy, where this toolchain has them
+lint: ## documentation; format and clippy, where this toolchain has them
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; else echo "lint: no rustfmt here, format not checked"; fi
 	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --all-targets --locked -- -D warnings; else echo "lint: no clippy here, lints not checked"; fi
 

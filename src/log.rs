@@ -3,7 +3,7 @@
 //! `component: clause`, no time stamp (journald and syslog add it).
 //!
 //! Rule: a line is written whole or not at all, and a log that cannot be written never stops the agent.
-//! Priorities: systemd `sd-daemon(3)`, "<N>" prefixes.
+//! Priorities: systemd `sd-daemon(3)`, `<N>` prefixes.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::fs::{File, OpenOptions};

@@ -32,7 +32,9 @@ bench: ## benchmarks, measured
 	cargo bench --locked --bench '*'
 
 bench-check: ## benchmarks, each run once
-	@if grep -q '^\[\[bench\]\]' Cargo.toml; then cargo test --locked --bench '*'; else echo "bench-check: there is no benchmark yet"; fi
+	cargo test --locked --bench '*'
+	cargo build --locked --bins
+	benches/footprint/footprint --quick --agent target/debug/hsflowd
 
 test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
 	tests/install.sh build vm

@@ -17,6 +17,9 @@ use crate::sflow::ids::DataSource;
 use std::collections::HashMap;
 use std::time::Instant;
 
+/// Interfaces asked about at once: as many as one batch of requests holds.
+const PORTION: usize = 128;
+
 /// Everything that is polled.
 pub struct Measures {
     /// The interfaces of this network namespace.
@@ -164,37 +167,55 @@ impl Measures {
         send: &mut impl FnMut(&[u8]),
     ) -> Polled {
         self.want(due);
-        self.stats.clear();
-        let interfaces = self.interfaces.read_counters(&self.wanted, &mut self.stats);
-        let mut host = Ok(());
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
-        for (index, stats) in &self.stats {
-            if due.host && self.net_members.binary_search(index).is_ok() {
-                self.net.update(*index, stats);
-            }
-            let Some(sequence) = self.sources.get_mut(&DataSource::interface(*index)) else { continue };
-            if due.interfaces.binary_search(index).is_ok() {
+        let interfaces = self.poll_interfaces(due, &mut writer);
+        let host = if due.host { self.poll_host(settings, &mut writer) } else { Ok(()) };
+        Polled { outcome: writer.outcome, interfaces, host }
+    }
+
+    /// In portions, so that memory does not grow with the number of interfaces that are due at once.
+    fn poll_interfaces<S: FnMut(&[u8])>(
+        &mut self,
+        due: &Due,
+        writer: &mut SampleTo<'_, S>,
+    ) -> Result<(), InterfaceError> {
+        for portion in self.wanted.chunks(PORTION) {
+            self.stats.clear();
+            self.interfaces.read_counters(portion, &mut self.stats)?;
+            for (index, stats) in &self.stats {
+                if due.host && self.net_members.binary_search(index).is_ok() {
+                    self.net.update(*index, stats);
+                }
+                let Some(sequence) = self.sources.get_mut(&DataSource::interface(*index)) else { continue };
+                if due.interfaces.binary_search(index).is_err() {
+                    continue;
+                }
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
                 if let Some(interface) = self.interfaces.table().get(*index) {
                     writer.interface(interface, stats, driver.as_ref(), sequence);
                 }
             }
         }
-        if due.host
-            && let Some(sequence) = self.sources.get_mut(&DataSource::HOST)
-        {
-            host = guarded(|| self.counters.poll(&mut self.sample));
-            if host.is_err() {
-                self.counters = HostCounters::new(&self.host);
-                self.counters.set_uuid(self.uuid);
-                self.sample = HostSample::default();
-            }
-            let table = self.interfaces.table();
-            let adaptors = adaptors(table.iter(), |i| ports::is_switch_port(settings, table, i));
-            let net = (!self.net_members.is_empty()).then(|| self.net.record());
-            writer.host(&self.sample, &adaptors, net.as_ref(), sequence);
+        Ok(())
+    }
+
+    fn poll_host<S: FnMut(&[u8])>(
+        &mut self,
+        settings: &Settings,
+        writer: &mut SampleTo<'_, S>,
+    ) -> Result<(), Panicked> {
+        let Some(sequence) = self.sources.get_mut(&DataSource::HOST) else { return Ok(()) };
+        let sound = guarded(|| self.counters.poll(&mut self.sample));
+        if sound.is_err() {
+            self.counters = HostCounters::new(&self.host);
+            self.counters.set_uuid(self.uuid);
+            self.sample = HostSample::default();
         }
-        Polled { outcome: writer.outcome, interfaces, host }
+        let table = self.interfaces.table();
+        let adaptors = adaptors(table.iter(), |i| ports::is_switch_port(settings, table, i));
+        let net = (!self.net_members.is_empty()).then(|| self.net.record());
+        writer.host(&self.sample, &adaptors, net.as_ref(), sequence);
+        sound
     }
 
     /// The interfaces to ask about: those that are due, and for the host sample those that its net I/O sums.

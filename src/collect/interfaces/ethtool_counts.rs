@@ -116,7 +116,8 @@ fn name_text(name: &[u8; NAME_LEN]) -> &[u8] {
 /// What is known of each interface's driver statistics.
 #[derive(Debug, Default)]
 pub(super) struct EthtoolReader {
-    known: HashMap<u32, Option<Reading>>,
+    /// Boxed: most interfaces have none.
+    known: HashMap<u32, Option<Box<Reading>>>,
     values: Vec<u64>,
 }
 
@@ -136,7 +137,7 @@ impl EthtoolReader {
         let name = &interface.name;
         let reading = self.known.entry(interface.index).or_insert_with(|| {
             let names = driver.stats_names(name).unwrap_or_default();
-            Columns::find(&names).map(|columns| Reading { columns, last: None })
+            Columns::find(&names).map(|columns| Box::new(Reading { columns, last: None }))
         });
         let reading = reading.as_mut()?;
         if let Some((at, counts)) = reading.last

@@ -9,7 +9,7 @@ const HEAD: &str = "\
 # hsflowd.conf: what hsflowd, the host sFlow agent, measures, and where it sends it. See hsflowd.conf(5).
 #
 # Every key is here. Take away the # before a setting to change it. The value shown is the default, or an example
-# where the text says what holds without it. `hsflowctl config check` finds mistakes.
+# where the text says what holds without it. `hsflowctl check` finds mistakes.
 
 sflow {
 ";

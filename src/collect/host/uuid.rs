@@ -103,9 +103,9 @@ fn is_set(id: &[u8; 16]) -> bool {
     *id != [0; 16] && *id != [0xff; 16]
 }
 
-/// 32 hexadecimal digits in either case, hyphens anywhere between them, white space around them.
+/// 32 hexadecimal digits in either case; `-`, `:` and `.` anywhere between them, white space around them.
 pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    let mut digits = text.trim().chars().filter(|&c| c != '-').map(|c| c.to_digit(16));
+    let mut digits = text.trim().chars().filter(|c| !matches!(c, '-' | ':' | '.')).map(|c| c.to_digit(16));
     let mut id = [0; 16];
     for byte in &mut id {
         let (high, low) = (digits.next()??, digits.next()??);

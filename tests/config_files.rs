@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // a panic is how a test fails
 
 use hsflow::config::{self, keys::OBJECTS};
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 fn root(path: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -135,21 +135,5 @@ fn every_example_in_the_manual_is_valid() {
         let parsed = config::parse("example", &text);
         let bad = parsed.problems.iter().filter(|problem| problem.severity > config::Severity::Note);
         assert_eq!(bad.count(), 0, "{text}\n{:?}", parsed.problems);
-    }
-}
-
-#[test]
-fn the_manual_renders_without_warnings() {
-    let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hsflowd.conf.5");
-    fs::write(&page, config::man_page()).unwrap();
-    let checks: [(&str, &[&str]); 2] =
-        [("mandoc", &["-Tlint", "-Wwarning"]), ("groff", &["-ww", "-mandoc", "-Tutf8", "-z"])];
-    for (program, arguments) in checks {
-        let Ok(output) = Command::new(program).args(arguments).arg(&page).output() else {
-            println!("SKIP the_manual_renders_without_warnings: no {program}");
-            continue;
-        };
-        let said = [output.stdout, output.stderr].concat();
-        assert_eq!(String::from_utf8_lossy(&said), "", "{program}");
     }
 }

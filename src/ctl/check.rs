@@ -5,21 +5,21 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 /// Reports every problem of `file`; yes where the agent would run with it.
-pub(super) fn check(file: &Path) -> Exit {
+pub(super) fn check(file: &Path) -> Result<(), Exit> {
     let text = match std::fs::read(file) {
         Ok(text) => text,
-        Err(e) => return fail(&format!("{}: {e}", file.display()), Exit::Usage),
+        Err(e) => return Err(fail(&format!("{}: {e}", file.display()), Exit::Usage)),
     };
     let name = file.display().to_string();
     let (parsed, text) = crate::config::parse_bytes(&name, &text);
     for problem in &parsed.problems {
-        print(&(problem.render(&name, &text, io::stdout().is_terminal()) + "\n"));
+        print(&(problem.render(&name, &text, io::stdout().is_terminal()) + "\n"))?;
     }
     match parsed.settings {
         Some(_) => print(&format!("{name}: accepted\n")),
         None => {
-            print(&format!("{name}: refused\n"));
-            Exit::No
+            print(&format!("{name}: refused\n"))?;
+            Err(Exit::No)
         }
     }
 }

@@ -44,7 +44,7 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// Prints what comes.
-pub(super) fn decode(source: &Source) -> Exit {
+pub(super) fn decode(source: &Source) -> Result<(), Exit> {
     match &source.file {
         Some(file) => decode_capture(file, source),
         None => {
@@ -52,13 +52,13 @@ pub(super) fn decode(source: &Source) -> Exit {
             let address = source.listen.unwrap_or(any);
             match UdpSocket::bind(address) {
                 Ok(socket) => decode_live(&socket, source),
-                Err(e) => fail(&format!("listen on {address}: {e}"), Exit::Usage),
+                Err(e) => Err(fail(&format!("listen on {address}: {e}"), Exit::Usage)),
             }
         }
     }
 }
 
-fn decode_live(socket: &UdpSocket, source: &Source) -> Exit {
+fn decode_live(socket: &UdpSocket, source: &Source) -> Result<(), Exit> {
     let clock = Clock::system();
     let deadline = source.timeout.map(|secs| clock.now() + Duration::from_secs(secs));
     let mut buffer = vec![0; 65_536];
@@ -66,43 +66,44 @@ fn decode_live(socket: &UdpSocket, source: &Source) -> Exit {
     while source.count.is_none_or(|count| printed < count) {
         let left = deadline.map(|at| at.saturating_duration_since(clock.now()));
         if left == Some(Duration::ZERO) {
-            return if source.count.is_some() { Exit::No } else { Exit::Yes };
+            return if source.count.is_some() { Err(Exit::No) } else { Ok(()) };
         }
         if let Err(e) = socket.set_read_timeout(left) {
-            return fail(&e, Exit::Usage);
+            return Err(fail(&e, Exit::Usage));
         }
         match socket.recv_from(&mut buffer) {
             Ok((length, from)) => {
                 let bytes = buffer.get(..length).unwrap_or_default();
-                printed += u64::from(print_datagram(bytes, Some(&from.to_string()), source.json));
+                printed += u64::from(print_datagram(bytes, Some(&from.to_string()), source.json)?);
             }
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return fail(&e, Exit::Usage),
+            Err(e) => return Err(fail(&e, Exit::Usage)),
         }
     }
-    Exit::Yes
+    Ok(())
 }
 
-/// Prints one datagram, or on stderr why it cannot be read. True where it was printed.
-pub(super) fn print_datagram(bytes: &[u8], from: Option<&str>, json: bool) -> bool {
-    match sflow::decode::decode(bytes) {
-        Ok(datagram) if json => match serde_json::to_string(&datagram) {
-            Ok(line) => print(&(line + "\n")) == Exit::Yes,
-            Err(e) => fail(&e, Exit::Usage) == Exit::Yes,
-        },
-        Ok(datagram) => print(&text::render(&datagram, from)) == Exit::Yes,
+/// Prints one datagram, or on stderr why it cannot be read. True where it was printed; the error is the status to
+/// end with.
+pub(super) fn print_datagram(bytes: &[u8], from: Option<&str>, json: bool) -> Result<bool, Exit> {
+    let datagram = match sflow::decode::decode(bytes) {
+        Ok(datagram) => datagram,
         Err(e) => {
-            fail(
-                &format!("{} bytes from {} are not sFlow: {e}", bytes.len(), from.unwrap_or("here")),
-                Exit::No,
-            );
-            false
+            let from = from.unwrap_or("here");
+            fail(&format!("{} bytes from {from} are not sFlow: {e}", bytes.len()), Exit::No);
+            return Ok(false);
         }
-    }
+    };
+    let page = if json {
+        serde_json::to_string(&datagram).map_err(|e| fail(&e, Exit::Usage))? + "\n"
+    } else {
+        text::render(&datagram, from)
+    };
+    print(&page).map(|()| true)
 }
 
-fn decode_capture(file: &Path, source: &Source) -> Exit {
+fn decode_capture(file: &Path, source: &Source) -> Result<(), Exit> {
     let bytes = if file.as_os_str() == "-" {
         let mut bytes = Vec::new();
         io::stdin().read_to_end(&mut bytes).map(|_| bytes)
@@ -111,33 +112,33 @@ fn decode_capture(file: &Path, source: &Source) -> Exit {
     };
     match bytes {
         Ok(bytes) => print_capture(&bytes, file, source),
-        Err(e) => fail(&format!("{}: {e}", file.display()), Exit::Usage),
+        Err(e) => Err(fail(&format!("{}: {e}", file.display()), Exit::Usage)),
     }
 }
 
-fn print_capture(bytes: &[u8], file: &Path, source: &Source) -> Exit {
+fn print_capture(bytes: &[u8], file: &Path, source: &Source) -> Result<(), Exit> {
     let packets = match pcap::packets(bytes) {
         Ok(packets) => packets,
-        Err(e) => return fail(&format!("{}: {e}", file.display()), Exit::Usage),
+        Err(e) => return Err(fail(&format!("{}: {e}", file.display()), Exit::Usage)),
     };
     let mut printed = 0;
     for packet in packets {
         if source.count.is_some_and(|count| printed >= count) {
-            return Exit::Yes;
+            return Ok(());
         }
         let packet = match packet {
             Ok(packet) => packet,
-            Err(e) => return fail(&format!("{}: {e}", file.display()), Exit::Usage),
+            Err(e) => return Err(fail(&format!("{}: {e}", file.display()), Exit::Usage)),
         };
         match udp::parse(packet.link_type, packet.bytes) {
             Ok(datagram) => {
                 let from = datagram.source.to_string();
-                printed += u64::from(print_datagram(datagram.payload, Some(&from), source.json));
+                printed += u64::from(print_datagram(datagram.payload, Some(&from), source.json)?);
             }
             Err(e) => log::debug!(target: "decode", "skipped a packet: {e}"),
         }
     }
-    if source.count.is_some_and(|count| printed < count) { Exit::No } else { Exit::Yes }
+    if source.count.is_some_and(|count| printed < count) { Err(Exit::No) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ pub(super) fn demo(count: Option<u64>) -> Exit {
 async fn watch(count: Option<u64>) -> io::Result<Exit> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let mut demonstration = Demonstration::start(socket.local_addr()?.port())?;
     let mut buffer = vec![0; 65_536];
@@ -83,10 +84,14 @@ async fn watch(count: Option<u64>) -> io::Result<Exit> {
             received = socket.recv_from(&mut buffer) => {
                 let (length, from) = received?;
                 let bytes = buffer.get(..length).unwrap_or_default();
-                printed += u64::from(decode::print_datagram(bytes, Some(&from.to_string()), false));
+                match decode::print_datagram(bytes, Some(&from.to_string()), false) {
+                    Ok(done) => printed += u64::from(done),
+                    Err(exit) => return Ok(exit),
+                }
             }
             _ = interrupt.recv() => return Ok(Exit::Yes),
             _ = terminate.recv() => return Ok(Exit::Yes),
+            _ = hangup.recv() => return Ok(Exit::Yes),
             // An agent that ends says why on the same terminal.
             () = tokio::time::sleep(Duration::from_secs(1)) => {
                 if demonstration.agent.try_wait()?.is_some() {

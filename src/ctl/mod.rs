@@ -30,6 +30,12 @@ pub enum Exit {
     Unreachable = 3,
 }
 
+impl From<Result<(), Self>> for Exit {
+    fn from(outcome: Result<(), Self>) -> Self {
+        outcome.err().unwrap_or(Self::Yes)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -130,14 +136,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn run(command: Command) -> Exit {
     match command {
-        Command::Check { file } => check::check(&file),
-        Command::Config { which: ConfigText::Default } => print(&crate::config::default_file()),
-        Command::Decode(source) => decode::decode(&source),
+        Command::Check { file } => check::check(&file).into(),
+        Command::Config { which: ConfigText::Default } => print(&crate::config::default_file()).into(),
+        Command::Decode(source) => decode::decode(&source).into(),
         Command::Demo { count } => demo::demo(count),
         Command::Explain { what: Explanation::AgentAddress, agent } => {
             ask(&agent, |snapshot| (explain::agent_address(snapshot), Exit::Yes))
         }
-        Command::Once { config, json, root } => once::once(&root, &config, json),
+        Command::Once { config, json, root } => once::once(&root, &config, json).into(),
         Command::Status { json, agent } => ask(&agent, |snapshot| {
             let exit = if snapshot.healthy { Exit::Yes } else { Exit::No };
             let page = if json {
@@ -154,19 +160,19 @@ fn ask(agent: &AgentSocket, page: impl Fn(&crate::status::snapshot::Snapshot) ->
     match client::read_snapshot(&agent.socket) {
         Ok(snapshot) => {
             let (text, exit) = page(&snapshot);
-            print(&text);
-            exit
+            print(&text).err().unwrap_or(exit)
         }
         Err(e) => fail(&e, Exit::Unreachable),
     }
 }
 
-/// Prints to stdout; a reader that has gone (`| head`) is no error.
-fn print(text: &str) -> Exit {
+/// Prints to stdout. The error is the status to end with: a reader that has gone (`| head`) wants no more, which is
+/// no failure.
+fn print(text: &str) -> Result<(), Exit> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Ok(()) => Exit::Yes,
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Yes,
-        Err(e) => fail(&e, Exit::Usage),
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Yes),
+        Err(e) => Err(fail(&e, Exit::Usage)),
     }
 }
 

@@ -7,17 +7,20 @@ use crate::host::Host;
 use std::path::Path;
 
 /// Prints one poll of everything with this configuration.
-pub(super) fn once(root: &Path, config: &Path, json: bool) -> Exit {
+pub(super) fn once(root: &Path, config: &Path, json: bool) -> Result<(), Exit> {
     match agent::once(&Host::at(root), config) {
         Ok(datagrams) => {
             for datagram in &datagrams {
-                decode::print_datagram(datagram, None, json);
+                decode::print_datagram(datagram, None, json)?;
             }
             if datagrams.is_empty() {
-                return fail(&"nothing would be sent: see hsflowctl check and the messages above", Exit::No);
+                return Err(fail(
+                    &"nothing would be sent: see hsflowctl check and the messages above",
+                    Exit::No,
+                ));
             }
-            Exit::Yes
+            Ok(())
         }
-        Err(e) => fail(&e, Exit::No),
+        Err(e) => Err(fail(&e, Exit::No)),
     }
 }

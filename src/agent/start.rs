@@ -117,8 +117,9 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
                 return Exit::Unavailable;
             }
         };
+        let made_directory = make_run_directory(&agent.options);
         let control = open_control(&mut agent);
-        if let Err(e) = give_up_privileges(&agent) {
+        if let Err(e) = give_up_privileges(&agent, control.is_some(), made_directory) {
             log::error!(target: "privileges", "{e}");
             return Exit::NoPermission;
         }
@@ -132,17 +133,19 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
     })
 }
 
-/// The directory of the sockets and the settings file, where the service manager has not made it.
-fn make_run_directory(agent: &Agent) {
-    if let Some(directory) = agent.options.socket.parent()
-        && let Err(e) = std::fs::create_dir_all(directory)
-    {
+/// Makes the directory of the socket and the settings file where nobody has; true if it did.
+fn make_run_directory(options: &Options) -> bool {
+    let Some(directory) = options.socket.parent().filter(|directory| !directory.exists()) else {
+        return false;
+    };
+    let made = std::fs::create_dir_all(directory);
+    if let Err(e) = &made {
         log::debug!(target: "agent", "{}: {e}", directory.display());
     }
+    made.is_ok()
 }
 
 fn open_control(agent: &mut Agent) -> Option<Control> {
-    make_run_directory(agent);
     match Control::open(&agent.options.socket) {
         Ok(control) => {
             agent.set("control", State::Running);
@@ -155,13 +158,16 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
     }
 }
 
-/// Root is left behind once all that needs it is open. The directory of the settings file goes to the new user first.
-fn give_up_privileges(agent: &Agent) -> Result<(), PrivilegeError> {
+/// Root is left behind once all that needs it is open. What the agent has made goes to the new user first, and
+/// nothing else: the socket may be in a directory of everybody's.
+fn give_up_privileges(agent: &Agent, made_socket: bool, made_directory: bool) -> Result<(), PrivilegeError> {
     if agent.options.keep_privileges {
         return Ok(());
     }
     let Some(user) = privileges::unprivileged_user()? else { return Ok(()) };
-    for path in [agent.options.socket.parent(), Some(agent.options.socket.as_path())].into_iter().flatten() {
+    let socket = &agent.options.socket;
+    let made = [socket.parent().filter(|_| made_directory), Some(socket.as_path()).filter(|_| made_socket)];
+    for path in made.into_iter().flatten() {
         if let Err(e) = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())) {
             log::debug!(target: "privileges", "{}: {e}", path.display());
         }

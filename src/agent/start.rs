@@ -33,7 +33,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-fn start(options: Options) -> Exit {
+fn start(mut options: Options) -> Exit {
+    if !options.foreground {
+        options.make_absolute();
+    }
     let verbosity = options.verbosity;
     let destination = destination(&options);
     if let Err(e) = logging::start(&destination, verbosity) {

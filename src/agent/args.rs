@@ -60,6 +60,20 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Makes relative paths absolute: a daemon leaves the directory that it was started in.
+    pub fn make_absolute(&mut self) {
+        let own =
+            [&mut self.config, &mut self.auto_file, &mut self.pid_file, &mut self.socket, &mut self.root];
+        for path in own.into_iter().chain(&mut self.log_file) {
+            // Fails for an empty path only, and where that directory is gone; then opening it says so.
+            if let Ok(absolute) = std::path::absolute(&path) {
+                *path = absolute;
+            }
+        }
+    }
+}
+
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {

@@ -4,7 +4,7 @@
 
 use crate::status::snapshot::Snapshot;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,9 +42,9 @@ impl Control {
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(error(io::Error::from(io::ErrorKind::AddrInUse)));
         }
-        match std::fs::remove_file(path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
-            _ => {}
+        // Any other file that stands there is somebody's, and makes `bind` fail.
+        if std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
+            std::fs::remove_file(path).map_err(error)?;
         }
         let listener = UnixListener::bind(path).map_err(error)?;
         // Counters of the host are world-readable in /proc; so is this.

@@ -11,12 +11,8 @@ use super::privileges::{self, PrivilegeError};
 use super::run;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
-use nix::unistd::User;
 use std::ffi::OsString;
 use std::os::linux::fs::MetadataExt;
-
-/// Where the control socket and the settings file are by default.
-const RUN_DIRECTORY: &str = "/run/hsflowd";
 
 /// The program: arguments without its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -37,7 +33,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
-fn start(options: Options) -> Exit {
+fn start(mut options: Options) -> Exit {
+    if !options.foreground {
+        options.make_absolute();
+    }
     let verbosity = options.verbosity;
     let destination = destination(&options);
     if let Err(e) = logging::start(&destination, verbosity) {
@@ -96,8 +95,7 @@ fn become_daemon(options: &Options) -> Result<Option<PidFile>, Exit> {
         Exit::NoPermission
     };
     let mut pid_file = PidFile::lock(&options.pid_file).map_err(|e| fail(&e))?;
-    // The directory stays: paths on the command line may be relative, and a reload reads them again.
-    nix::unistd::daemon(true, false).map_err(|e| fail(&e))?;
+    nix::unistd::daemon(false, false).map_err(|e| fail(&e))?;
     if options.log_file.is_none() {
         // Without syslog there is nowhere left to say so.
         let _ = logging::start(&Destination::Syslog, options.verbosity);
@@ -122,8 +120,9 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
                 return Exit::Unavailable;
             }
         };
+        let made_directory = make_run_directory(&agent.options);
         let control = open_control(&mut agent);
-        if let Err(e) = give_up_privileges(&agent) {
+        if let Err(e) = give_up_privileges(&agent, control.is_some(), made_directory) {
             log::error!(target: "privileges", "{e}");
             return Exit::NoPermission;
         }
@@ -137,17 +136,19 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
     })
 }
 
-/// The default directory of the control socket and the settings file, where no service manager has made it.
-fn make_run_directory(agent: &Agent) {
-    if agent.options.socket.starts_with(RUN_DIRECTORY)
-        && let Err(e) = std::fs::create_dir_all(RUN_DIRECTORY)
-    {
-        log::debug!(target: "agent", "{RUN_DIRECTORY}: {e}");
+/// Makes the directory of the socket and the settings file where nobody has; true if it did.
+fn make_run_directory(options: &Options) -> bool {
+    let Some(directory) = options.socket.parent().filter(|directory| !directory.exists()) else {
+        return false;
+    };
+    let made = std::fs::create_dir_all(directory);
+    if let Err(e) = &made {
+        log::debug!(target: "agent", "{}: {e}", directory.display());
     }
+    made.is_ok()
 }
 
 fn open_control(agent: &mut Agent) -> Option<Control> {
-    make_run_directory(agent);
     match Control::open(&agent.options.socket) {
         Ok(control) => {
             agent.set("control", State::Running);
@@ -160,14 +161,19 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
     }
 }
 
-/// Root is left behind once all that needs it is open. Our own run directory goes to the new user first.
-fn give_up_privileges(agent: &Agent) -> Result<(), PrivilegeError> {
+/// Root is left behind once all that needs it is open. What the agent has made goes to the new user first, and
+/// nothing else: the socket may be in a directory of everybody's.
+fn give_up_privileges(agent: &Agent, made_socket: bool, made_directory: bool) -> Result<(), PrivilegeError> {
     if agent.options.keep_privileges {
         return Ok(());
     }
     let Some(user) = privileges::unprivileged_user()? else { return Ok(()) };
-    if agent.options.socket.starts_with(RUN_DIRECTORY) {
-        give_run_directory(&user);
+    let socket = &agent.options.socket;
+    let made = [socket.parent().filter(|_| made_directory), Some(socket.as_path()).filter(|_| made_socket)];
+    for path in made.into_iter().flatten() {
+        if let Err(e) = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())) {
+            log::debug!(target: "privileges", "{}: {e}", path.display());
+        }
     }
     let needs = privileges::needed(&agent.settings);
     privileges::apply_drop(&user, &needs)?;
@@ -176,11 +182,4 @@ fn give_up_privileges(agent: &Agent) -> Result<(), PrivilegeError> {
         log::info!(target: "privileges", "kept {} for {}", need.capability, need.reason);
     }
     Ok(())
-}
-
-fn give_run_directory(user: &User) {
-    let owner = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
-    if let Err(e) = std::os::unix::fs::chown(RUN_DIRECTORY, owner.0, owner.1) {
-        log::warn!(target: "privileges", "{RUN_DIRECTORY}: {e}");
-    }
 }

@@ -8,7 +8,14 @@ use super::service::Service;
 use super::timer::Timer;
 use crate::sys::readable::readable;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// After news of interfaces, further news gathers for so long and is taken in at once: a container engine that starts a
+/// hundred guests costs a few readings, not a thousand.
+const GATHERING: Duration = Duration::from_millis(50);
 
 /// The signals that mean something.
 struct Signals {
@@ -38,13 +45,18 @@ impl Signals {
 pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exit> {
     let mut signals = Signals::catch()?;
     let mut timer = Timer::new()?;
-    let news = readable(&agent.measures.interfaces)?;
     let mut service = Service::new(agent.host.clock.now());
+    let (mut news, mut gathered_at) = (None, agent.host.clock.now());
     agent.begin();
     service.ready(&agent.status_line());
     loop {
         let now = agent.host.clock.now();
-        let wake = agent.next_wake();
+        let mut wake = agent.next_wake();
+        if now < gathered_at {
+            wake = wake.min(gathered_at);
+        } else if news.is_none() {
+            news = Some(readable(&agent.measures.interfaces)?);
+        }
         service.beat(now, wake);
         service.status(&agent.status_line());
         if agent.exceeds_memory_limit() {
@@ -56,9 +68,12 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exi
                 expired?;
                 agent.on_time();
             }
-            ready = news.readable() => {
+            ready = has_news(news.as_ref()) => {
+                ready?;
                 agent.on_interfaces();
-                ready?.clear_ready();
+                // Not waited for at all while it gathers, or every message would wake the agent up.
+                news = None;
+                gathered_at = agent.host.clock.now() + GATHERING;
             }
             () = agent.collectors.answered() => agent.on_lookup(),
             client = client(control) => {
@@ -78,6 +93,14 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exi
     }
     service.stopping();
     Ok(Exit::Ok)
+}
+
+/// Waits for news of interfaces; for ever while they gather.
+async fn has_news(news: Option<&AsyncFd<OwnedFd>>) -> io::Result<()> {
+    match news {
+        Some(news) => news.readable().await.map(drop),
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for a client; for ever where there is no socket.

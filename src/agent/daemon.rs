@@ -204,6 +204,8 @@ impl Agent {
         self.set("interfaces", read.map_or_else(State::degraded, |()| State::Running));
         if self.due.host {
             self.report_host();
+            // The host may have another name now, and a full disk may have room again.
+            self.write_auto();
         }
     }
 

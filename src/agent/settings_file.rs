@@ -1,7 +1,9 @@
 //! Keeping the settings file for sub-agents up to date. In: the running agent. Out: `hsflowd.auto`, and the state of
-//! the component `settings-file`. Rule: it is written when something that it tells changed, and at no other time.
+//! the component `settings-file`. Rule: it is written when something that it tells changed, and at no other time; a
+//! failed write is tried again with each host sample.
 
 use super::daemon::Agent;
+use super::identity;
 use crate::config::model::CollectorSettings;
 use crate::export::auto::{AutoCollector, AutoInfo, AutoSettings, Body, body};
 use crate::status::registry::State;
@@ -26,9 +28,10 @@ impl Agent {
     fn auto_body(&self) -> Body {
         let choice = self.election.choice.as_ref();
         let s = &self.settings;
+        let hostname = identity::hostname(&self.host);
         body(&AutoInfo {
             settings: Some(AutoSettings {
-                hostname: self.measures.sample.id.as_ref().map_or("", |id| &id.hostname),
+                hostname: &hostname,
                 sampling: s.sampling,
                 header_bytes: s.header_bytes,
                 datagram_bytes: s.datagram_bytes,

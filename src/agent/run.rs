@@ -11,7 +11,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that mean something.
-struct Signals {
+pub struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
@@ -20,7 +20,11 @@ struct Signals {
 }
 
 impl Signals {
-    fn catch() -> io::Result<Self> {
+    /// Catches them from now on; one that comes before the loop waits for it.
+    ///
+    /// # Errors
+    /// The runtime has no more file descriptors.
+    pub fn catch() -> io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -35,8 +39,7 @@ impl Signals {
 ///
 /// # Errors
 /// The runtime cannot wait for something it must wait for.
-pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exit> {
-    let mut signals = Signals::catch()?;
+pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Signals) -> io::Result<Exit> {
     let mut timer = Timer::new()?;
     let news = readable(&agent.measures.interfaces)?;
     let mut service = Service::new(agent.host.clock.now());

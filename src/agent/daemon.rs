@@ -221,6 +221,8 @@ impl Agent {
         if self.due.host {
             self.set("host-counters", State::from_result(polled.host));
             self.report_host();
+            // The host may have another name now, and a full disk may have room again.
+            self.write_auto();
         }
     }
 

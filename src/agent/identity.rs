@@ -26,6 +26,14 @@ pub fn uuid(host: &Host, options: &Options, settings: &Settings) -> HostUuid {
     choose_uuid(&sources)
 }
 
+/// The host's name now; empty where it cannot be told.
+pub fn hostname(host: &Host) -> String {
+    let (mut hostname, mut release) = (String::new(), String::new());
+    // Said by the component of the host's identity.
+    let _ = host.read_names(&mut hostname, &mut release);
+    hostname
+}
+
 /// What the settings wish for. A name in `agentIP` that cannot be resolved is said and left out.
 pub fn wish(settings: &Settings) -> Wish {
     let resolve = |name: &String| match resolve_within(name, RESOLVING) {

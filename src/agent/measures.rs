@@ -130,19 +130,24 @@ impl Measures {
         self.net_members = counted(self.interfaces.table().iter());
     }
 
-    /// Decides anew for the interfaces that changed, and for the masters of those.
+    /// Decides anew for the interfaces that changed, and for all bonds: one may have gained or lost a switch port.
     pub fn choose_changed(&mut self, settings: &Settings, changes: &Changes) {
         for (index, change) in changes.iter() {
             if let Change::Removed(_) | Change::Replaced(_) = change {
                 self.choose(DataSource::interface(index), false);
                 self.net.forget(index);
             }
-            let master = self.interfaces.table().get(index).and_then(|i| i.master);
-            for index in [Some(index), master].into_iter().flatten() {
-                let table = self.interfaces.table();
-                let send = table.get(index).is_some_and(|i| ports::decide(settings, table, i).0);
-                self.choose(DataSource::interface(index), send);
-            }
+        }
+        let table = self.interfaces.table();
+        let bonds = table.iter().filter(|i| i.is_bond_master).map(|i| i.index);
+        let decisions: Vec<_> = changes
+            .iter()
+            .map(|(index, _)| index)
+            .chain(bonds)
+            .map(|index| (index, table.get(index).is_some_and(|i| ports::decide(settings, table, i).0)))
+            .collect();
+        for (index, send) in decisions {
+            self.choose(DataSource::interface(index), send);
         }
         self.net_members = counted(self.interfaces.table().iter());
     }

@@ -3,7 +3,7 @@
 //! from what is known; nothing is read for it but the process's own cost.
 
 use super::daemon::Agent;
-use super::ports;
+use super::{identity, ports};
 use crate::collect::host::Component;
 use crate::export::report::{CollectorStatus, State as CollectorState};
 use crate::sflow::ids::DataSource;
@@ -111,7 +111,7 @@ impl Agent {
             sub_agent_id: self.settings.sub_agent(),
             uuid: hyphenated(self.uuid.uuid),
             uuid_reason: self.uuid.origin.to_string(),
-            hostname: self.measures.sample.id.as_ref().map(|id| id.hostname.clone()).unwrap_or_default(),
+            hostname: identity::hostname(&self.host),
         }
     }
 

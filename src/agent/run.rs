@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const GATHERING: Duration = Duration::from_millis(50);
 
 /// The signals that mean something.
-struct Signals {
+pub struct Signals {
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
@@ -27,7 +27,11 @@ struct Signals {
 }
 
 impl Signals {
-    fn catch() -> io::Result<Self> {
+    /// Catches them from now on; one that comes before the loop waits for it.
+    ///
+    /// # Errors
+    /// The runtime has no more file descriptors.
+    pub fn catch() -> io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -42,8 +46,7 @@ impl Signals {
 ///
 /// # Errors
 /// The runtime cannot wait for something it must wait for.
-pub async fn run(agent: &mut Agent, control: Option<&Control>) -> io::Result<Exit> {
-    let mut signals = Signals::catch()?;
+pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Signals) -> io::Result<Exit> {
     let mut timer = Timer::new()?;
     let mut service = Service::new(agent.host.clock.now());
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());

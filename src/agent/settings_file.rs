@@ -1,7 +1,9 @@
 //! Keeping the settings file for sub-agents up to date. In: the running agent. Out: `hsflowd.auto`, and the state of
-//! the component `settings-file`. Rule: it is written when something that it tells changed, and at no other time.
+//! the component `settings-file`. Rule: it is written when something that it tells changed, and at no other time; a
+//! failed write is tried again with each host sample.
 
 use super::daemon::Agent;
+use super::identity;
 use crate::config::model::CollectorSettings;
 use crate::export::auto::{AutoCollector, AutoInfo, AutoSettings, Body, body};
 use crate::status::registry::State;
@@ -26,10 +28,7 @@ impl Agent {
     fn auto_body(&self) -> Body {
         let choice = self.election.choice.as_ref();
         let s = &self.settings;
-        let (mut hostname, mut release) = (String::new(), String::new());
-        if let Err(e) = self.host.read_names(&mut hostname, &mut release) {
-            log::debug!(target: "settings-file", "{e}");
-        }
+        let hostname = identity::hostname(&self.host);
         body(&AutoInfo {
             settings: Some(AutoSettings {
                 hostname: &hostname,

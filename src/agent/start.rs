@@ -8,7 +8,7 @@ use super::daemon::Agent;
 use super::exit::Exit;
 use super::pid_file::PidFile;
 use super::privileges::{self, PrivilegeError};
-use super::run;
+use super::run::{self, Signals};
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
 use std::ffi::OsString;
@@ -113,6 +113,13 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
         }
     };
     runtime.block_on(async {
+        let signals = match Signals::catch() {
+            Ok(signals) => signals,
+            Err(e) => {
+                log::error!(target: "agent", "signals cannot be caught: {e}");
+                return Exit::Unavailable;
+            }
+        };
         let mut agent = match Agent::new(options, loaded) {
             Ok(agent) => agent,
             Err(e) => {
@@ -126,7 +133,7 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
             log::error!(target: "privileges", "{e}");
             return Exit::NoPermission;
         }
-        match run::run(&mut agent, control.as_ref()).await {
+        match run::run(&mut agent, control.as_ref(), signals).await {
             Ok(exit) => exit,
             Err(e) => {
                 log::error!(target: "agent", "the event loop failed: {e}");

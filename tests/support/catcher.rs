@@ -32,6 +32,8 @@ impl UdpCatcher {
     /// Listens on an address, such as `[::1]:0`.
     pub fn on(address: &str) -> Self {
         let socket = UdpSocket::bind(address).unwrap_or_else(|e| panic!("bind UDP {address}: {e}"));
+        // room for a burst while the machine is busy; a kernel that grants less is no fault
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
         let address = socket.local_addr().expect("a bound socket has an address");
         // how long the thread outlives the catcher at most
         socket.set_read_timeout(Some(Duration::from_millis(100))).expect("not zero");

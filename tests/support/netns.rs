@@ -12,11 +12,17 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+const INSIDE: &str = "HSFLOW_TEST_INSIDE_NETNS";
+
+/// True in the user namespace of an ordinary user, where that user is the only one.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
 /// Runs `body` in a new network namespace with `lo` up. `name` is the test's own name. Prints `SKIP` and returns
 /// where no namespace can be made.
 pub(crate) fn isolated(name: &str, body: impl FnOnce()) {
-    const INSIDE: &str = "HSFLOW_TEST_INSIDE_NETNS";
-    if std::env::var_os(INSIDE).is_none() && unshare(CloneFlags::CLONE_NEWNET).is_err() {
+    if !is_inside() && unshare(CloneFlags::CLONE_NEWNET).is_err() {
         let this = std::env::current_exe().unwrap();
         let again = Command::new("unshare")
             .arg("-rn")

@@ -1,0 +1,28 @@
+//! The agent as a whole: the real programs on the real kernel, seen from outside, by what they send, write, log, answer
+//! and cost. One file a topic.
+//!
+//! Each test makes its own network namespace, so they run side by side; where none can be made they say `SKIP`. Time
+//! is the agent's own: tests wait for what it does, at a polling interval of a second. `long_` tests are for
+//! `tests/long.sh`.
+#![allow(clippy::unwrap_used)] // a test ends where it fails
+
+mod address;
+mod bad_input;
+mod collectors;
+mod control;
+mod daemon;
+mod ends;
+mod interfaces;
+mod privileges;
+mod reload;
+mod rig;
+mod settings_file;
+mod soak;
+mod start;
+mod values;
+mod which;
+
+#[path = "../support/netns.rs"]
+mod netns;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,286 @@
+//! An agent under test: its folder, its configuration, a collector on loopback, and what can be asked of it.
+//!
+//! It runs as it would for an operator who starts it as root: it gives up its privileges. Only inside the user
+//! namespace of an ordinary user, where no other user exists to become, it is started with `-P`.
+
+use crate::netns;
+use crate::support::catcher::UdpCatcher;
+use crate::support::process::Process;
+use crate::support::{TempDir, wait_until};
+use hsflow::sflow::counters::CounterRecord;
+use hsflow::sflow::decode::{Datagram, Framed, Sample, decode};
+use hsflow::sflow::ids::DataSource;
+use hsflow::sflow::sample::CountersHeader;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long anything may take on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// A counters sample as received.
+pub(crate) type Counters = Framed<CountersHeader, CounterRecord>;
+
+/// Runs `body` in a network namespace of its own, with `lo` up.
+pub(crate) fn isolated(body: impl FnOnce()) {
+    let thread = std::thread::current();
+    netns::isolated(thread.name().expect("a test has a name"), body);
+}
+
+/// `ip` with these words.
+pub(crate) fn ip(words: &str) {
+    netns::run(&format!("ip {words}"));
+}
+
+/// The kernel's number of a device.
+pub(crate) fn if_index(device: &str) -> u32 {
+    netns::json(&format!("ip -j link show dev {device}"))[0]["ifindex"].as_u64().unwrap().try_into().unwrap()
+}
+
+/// The data source that is a device.
+pub(crate) fn source(device: &str) -> DataSource {
+    DataSource::interface(if_index(device))
+}
+
+/// One agent and its surroundings.
+pub(crate) struct Rig {
+    pub(crate) dir: TempDir,
+    pub(crate) catcher: UdpCatcher,
+    agent: Option<Process>,
+}
+
+impl Rig {
+    /// Nothing runs yet.
+    pub(crate) fn new() -> Self {
+        Self { dir: TempDir::new(), catcher: UdpCatcher::new(), agent: None }
+    }
+
+    /// An agent with `body` in its configuration and the catcher as its collector, running.
+    pub(crate) fn running(body: &str) -> Self {
+        let mut rig = Self::new();
+        rig.configure(body);
+        rig.start();
+        rig
+    }
+
+    /// Writes the configuration: the catcher as collector, and `body`.
+    pub(crate) fn configure(&self, body: &str) {
+        let port = self.catcher.port();
+        self.configure_all(&format!(
+            "sflow {{\n  collector {{ ip = 127.0.0.1 udpport = {port} }}\n{body}\n}}\n"
+        ));
+    }
+
+    /// Writes the whole configuration.
+    pub(crate) fn configure_all(&self, text: &str) {
+        self.dir.write("hsflowd.conf", text);
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The path as an argument.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    /// The arguments that put everything into the folder. The agent makes `run` itself, so that it owns it.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let options = [("-f", "hsflowd.conf"), ("-o", "run/hsflowd.auto"), ("--socket", "run/control.sock")];
+        let mut arguments: Vec<_> =
+            options.iter().flat_map(|(option, name)| [(*option).to_owned(), self.text(name)]).collect();
+        if netns::is_inside() {
+            arguments.push("-P".to_owned());
+        }
+        arguments
+    }
+
+    /// Starts the agent in the foreground.
+    pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the agent in the foreground with further arguments.
+    pub(crate) fn start_with(&mut self, more: &[&str]) {
+        let mut arguments = vec!["-d".to_owned()];
+        arguments.extend(self.arguments());
+        arguments.extend(more.iter().map(|&word| word.to_owned()));
+        self.agent = Some(Process::hsflowd(&arguments));
+    }
+
+    /// The running agent.
+    pub(crate) fn agent(&mut self) -> &mut Process {
+        self.agent.as_mut().expect("started")
+    }
+
+    /// The running agent, to look at.
+    pub(crate) fn process(&self) -> &Process {
+        self.agent.as_ref().expect("started")
+    }
+
+    /// Everything received so far.
+    pub(crate) fn datagrams(&self) -> Vec<Datagram> {
+        decoded(&self.catcher.datagrams())
+    }
+
+    /// Waits until what was received satisfies `enough`.
+    #[track_caller]
+    pub(crate) fn wait(&self, what: &str, mut enough: impl FnMut(&[Datagram]) -> bool) -> Vec<Datagram> {
+        decoded(&self.catcher.wait_for(what, LIMIT, |datagrams| enough(&decoded(datagrams))))
+    }
+
+    /// Waits for a sample of `source` that comes after now, and returns it.
+    #[track_caller]
+    pub(crate) fn next_sample(&self, source: DataSource) -> Counters {
+        let before = samples(&self.datagrams(), source).len();
+        let all = self.wait(&format!("a new sample of {source}"), |d| samples(d, source).len() > before);
+        samples(&all, source)[before].clone()
+    }
+
+    /// Waits until every source that is polled every second has had its turn, twice.
+    #[track_caller]
+    pub(crate) fn two_cycles(&self) {
+        (0..3).for_each(|_| _ = self.next_sample(DataSource::HOST));
+    }
+
+    /// The agent's answer on its control socket; null while there is none.
+    pub(crate) fn try_snapshot(&self) -> Value {
+        let mut text = String::new();
+        let read =
+            UnixStream::connect(self.path("run/control.sock")).and_then(|mut s| s.read_to_string(&mut text));
+        read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
+    }
+
+    /// The agent's answer on its control socket.
+    #[track_caller]
+    pub(crate) fn snapshot(&self) -> Value {
+        wait_until("an answer on the control socket", LIMIT, || {
+            Some(self.try_snapshot()).filter(|answer| !answer.is_null())
+        })
+    }
+
+    /// Asks this agent with `hsflowctl`: exit status, and what it printed on standard output.
+    #[track_caller]
+    pub(crate) fn ctl(&self, words: &[&str]) -> (i32, String) {
+        let socket = self.text("run/control.sock");
+        let arguments: Vec<&str> = words.iter().copied().chain(["--socket", &socket]).collect();
+        let mut ctl = Process::hsflowctl(&arguments);
+        let status = ctl.wait_exit(LIMIT).code().expect("an exit status");
+        (status, ctl.stdout())
+    }
+
+    /// State of a component, with the reason if there is one; empty for a component that is not there.
+    pub(crate) fn component(&self, name: &str) -> String {
+        let snapshot = self.try_snapshot();
+        let list = snapshot["components"].as_array().cloned().unwrap_or_default();
+        let Some(found) = list.into_iter().find(|c| c["name"] == name) else { return String::new() };
+        let reason = found["reason"].as_str().unwrap_or_default();
+        format!("{} {reason}", found["state"].as_str().unwrap()).trim().to_owned()
+    }
+
+    /// Waits until the state of a component contains `part`, and returns it.
+    #[track_caller]
+    pub(crate) fn wait_component(&self, name: &str, part: &str) -> String {
+        let mut last = String::new();
+        wait_until(&format!("{name}: {part}"), LIMIT, || {
+            last = self.component(name);
+            last.contains(part).then(|| last.clone())
+        })
+    }
+
+    /// How many log lines contain `part`.
+    pub(crate) fn log_count(&self, part: &str) -> usize {
+        self.process().stderr().lines().filter(|line| line.contains(part)).count()
+    }
+
+    /// Sends SIGHUP and waits for the log line that tells what came of it.
+    #[track_caller]
+    pub(crate) fn hang_up(&self, outcome: &str) {
+        let before = self.log_count(outcome);
+        self.process().signal(Signal::SIGHUP);
+        self.process().wait_for(outcome, LIMIT, |said| {
+            (said.stderr.iter().filter(|line| line.contains(outcome)).count() > before).then_some(())
+        });
+    }
+
+    /// Puts a new configuration in force.
+    #[track_caller]
+    pub(crate) fn reload(&self, body: &str) {
+        self.configure(body);
+        self.hang_up("configuration: reloaded, revision");
+    }
+
+    /// A line of `/proc/PID/status`, without its name.
+    pub(crate) fn proc_status(&self, field: &str) -> String {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.process().pid())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {field}")).trim().to_owned()
+    }
+
+    /// Resident memory, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        self.proc_status("VmRSS").split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// Open file descriptors.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process().pid())).unwrap().count()
+    }
+}
+
+/// Decodes; a datagram that cannot be decoded, or has anything unknown in it, fails the test.
+fn decoded(datagrams: &[Vec<u8>]) -> Vec<Datagram> {
+    datagrams.iter().map(|bytes| decode(bytes).unwrap()).collect()
+}
+
+/// All counters samples, oldest first.
+pub(crate) fn all_samples(datagrams: &[Datagram]) -> impl Iterator<Item = &Counters> {
+    datagrams.iter().flat_map(|d| &d.samples).map(|sample| match sample {
+        Sample::Counters(counters) => counters,
+        other => panic!("an agent without packet sources sent {other:?}"),
+    })
+}
+
+/// The samples of one source, oldest first.
+pub(crate) fn samples(datagrams: &[Datagram], source: DataSource) -> Vec<&Counters> {
+    all_samples(datagrams).filter(|s| s.header.source == source).collect()
+}
+
+/// The interfaces that have sent, by rising ifIndex.
+pub(crate) fn senders(datagrams: &[Datagram]) -> Vec<u32> {
+    let of_interfaces = all_samples(datagrams).map(|s| s.header.source).filter(|s| s.class == 0);
+    of_interfaces.map(|s| s.index).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
+/// No datagram of a stream and no sample of a source is missing, and all begin with 1. Nothing is foreign to the decoder.
+#[track_caller]
+pub(crate) fn assert_whole(datagrams: &[Datagram]) {
+    let mut streams = HashMap::new();
+    let mut sources = HashMap::new();
+    for d in datagrams {
+        let last = streams.insert((d.agent, d.sub_agent_id), d.sequence).unwrap_or(0);
+        assert_eq!(d.sequence, last + 1, "datagrams of {} sub-agent {}", d.agent, d.sub_agent_id);
+        assert_eq!((d.dirty_padding, d.trailing.len()), (0, 0));
+    }
+    for sample in all_samples(datagrams) {
+        let last = sources.insert(sample.header.source, sample.header.sequence).unwrap_or(0);
+        assert_eq!(sample.header.sequence, last + 1, "samples of {}", sample.header.source);
+        assert!(!sample.records.iter().any(|r| matches!(r, CounterRecord::Raw(_))), "{sample:?}");
+    }
+}
+
+/// The record of one kind in a sample.
+macro_rules! record {
+    ($sample:expr, $kind:ident) => {
+        $sample.records.iter().find_map(|r| {
+            if let hsflow::sflow::counters::CounterRecord::$kind(found) = r { Some(found) } else { None }
+        })
+    };
+}
+pub(crate) use record;

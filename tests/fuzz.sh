@@ -1,23 +1,28 @@
 #!/bin/bash
-# fuzz.sh SECONDS: builds the fuzz targets on the stable toolchain and runs each for so long, from its corpus.
-# The flags are what cargo-fuzz sets, less the address sanitizer, which stable lacks: the code is safe Rust, and what
-# is looked for are panics and broken laws. A finding is kept in tests/fuzz/artifacts and makes this fail.
+# fuzz.sh SECONDS [TARGET ...]: builds the fuzzer once, on the stable toolchain, and runs each target of
+# fuzz/targets.rs for so long, from its corpus. The flags are what cargo-fuzz sets, less the address sanitizer, which
+# stable lacks: the code is safe Rust, and what is looked for are panics and broken laws. New inputs are kept in
+# fuzz/target/corpus, findings in fuzz/artifacts; what is worth keeping goes to fuzz/corpus/TARGET.
 set -eu
-cd "$(dirname "$0")/fuzz" 2>/dev/null || { echo "fuzz.sh: there is no fuzz target yet"; exit 0; }
-seconds=${1:-10}
-target=$(rustc -vV | sed -n 's/^host: //p')
-export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+cd "$(dirname "$0")/fuzz"
+seconds=${1:-10}; shift || true
+[ $# -gt 0 ] || set -- corpus/*   # a folder for each target; tests/fuzz_corpus.rs holds that
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-  -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions -Coverflow-checks -Ccodegen-units=1"
-cargo build --release --locked --target "$target"
-mkdir -p artifacts
-work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
-for name in $(cargo metadata --format-version 1 --no-deps --locked | jq -r '.packages[].targets[] | select(.kind[] == "bin").name'); do
-  mkdir -p "$work/$name"   # new inputs stay out of the repository
-  corpus=(); [ ! -d "corpus/$name" ] || corpus=("corpus/$name")
-  if ! "target/$target/release/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="artifacts/$name-" \
-      "$work/$name" "${corpus[@]}" >"$work/log" 2>&1; then
-    tail -n 60 "$work/log"; echo "FAIL fuzz $name"; exit 1
+  -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions -Coverflow-checks -Ccodegen-units=1" \
+  cargo build --release --locked --target "$host"
+log=target/log
+failed=0
+for target; do
+  name=${target#corpus/}
+  [ -d "corpus/$name" ] || { echo "fuzz.sh: no target $name; there are: $(ls corpus | xargs)" >&2; exit 2; }
+  mkdir -p artifacts "target/corpus/$name"
+  if FUZZ_TARGET=$name "target/$host/release/hsflow-fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix="artifacts/$name-" "target/corpus/$name" "corpus/$name" >$log 2>&1; then
+    echo "PASS fuzz $name ($(sed -n 's/^Done \([0-9]* runs\).*/\1/p' $log) in $seconds s)"
+  else
+    tail -n 60 $log; echo "FAIL fuzz $name"; failed=1
   fi
-  echo "PASS fuzz $name ($(sed -n 's/^Done \([0-9]* runs\).*/\1/p' "$work/log") in ${seconds} s)"
 done
+exit $failed

@@ -19,6 +19,10 @@ const MAX_BATCH: usize = 128;
 // `size_of` is no u32, and this structure is part of the kernel's contract.
 const SENDER_LEN: libc::socklen_t = 12;
 
+type Senders = [libc::sockaddr_nl; MAX_BATCH];
+type Blocks = [libc::iovec; MAX_BATCH];
+type Headers = [libc::mmsghdr; MAX_BATCH];
+
 /// Which part of the kernel a socket talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -149,17 +153,23 @@ impl Netlink {
     /// Fills `lengths`; returns how many datagrams were cut, or `None` where nothing was waiting.
     fn receive_now(&mut self, slot: usize) -> Result<Option<usize>, SysError> {
         self.lengths.clear();
-        let mut batch = Batch::new(&mut self.arena, slot);
-        let count = loop {
-            match batch.receive(self.socket.as_raw_fd()) {
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(errno) => return Err(SysError::new("recvmmsg", self.protocol.name(), errno)),
-                Ok(count) => break count,
-            }
-        };
+        // SAFETY: these are arrays of structs of integers and pointers, for which all zero is a value.
+        let (mut senders, mut blocks, mut headers): (Senders, Blocks, Headers) =
+            unsafe { std::mem::zeroed() };
+        let slots = self.arena.chunks_exact_mut(slot.max(1));
+        for (((slot, block), sender), header) in slots.zip(&mut blocks).zip(&mut senders).zip(&mut headers) {
+            *block = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+            header.msg_hdr.msg_iov = block;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = std::ptr::from_mut(sender).cast();
+            header.msg_hdr.msg_namelen = SENDER_LEN;
+        }
+        let used = headers.iter().take_while(|header| header.msg_hdr.msg_iovlen > 0).count();
+        // SAFETY: the headers point into `blocks` and `senders`, those into the arena, and all outlive the call.
+        let received = unsafe { self.recvmmsg(headers.get_mut(..used).unwrap_or_default()) }?;
+        let Some(count) = received else { return Ok(None) };
         let mut truncated = 0;
-        for (header, sender) in batch.headers.iter().zip(&batch.senders).take(count) {
+        for (header, sender) in headers.iter().zip(&senders).take(count) {
             let cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             truncated += usize::from(cut);
             let wanted = !cut && sender.nl_pid == 0;
@@ -167,51 +177,29 @@ impl Netlink {
         }
         Ok(Some(truncated))
     }
+
+    /// How many datagrams were received, `None` where nothing was waiting.
+    ///
+    /// # Safety
+    /// What the headers point to is valid for writing, for as long as they say, and nobody else reads it meanwhile.
+    unsafe fn recvmmsg(&self, headers: &mut [libc::mmsghdr]) -> Result<Option<usize>, SysError> {
+        let (count, flags) = (libc::c_uint::try_from(headers.len()).unwrap_or(0), libc::MSG_DONTWAIT);
+        let (fd, nobody) = (self.socket.as_raw_fd(), std::ptr::null_mut());
+        loop {
+            // SAFETY: `count` is how many headers there are; the caller vouches for what they point to.
+            let received = unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), count, flags as _, nobody) };
+            match Errno::result(received) {
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(errno) => return Err(SysError::new("recvmmsg", self.protocol.name(), errno)),
+                Ok(count) => return Ok(Some(usize::try_from(count).unwrap_or(0))),
+            }
+        }
+    }
 }
 
 impl AsFd for Netlink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-/// What recvmmsg(2) wants to know about where to put datagrams. Made for one call, so that no address of it can
-/// outlive the memory it points to.
-struct Batch<'a> {
-    headers: Vec<libc::mmsghdr>,
-    senders: Vec<libc::sockaddr_nl>,
-    // The kernel reaches these two through `headers`.
-    _blocks: Vec<libc::iovec>,
-    _arena: std::marker::PhantomData<&'a mut [u8]>,
-}
-
-impl<'a> Batch<'a> {
-    fn new(arena: &'a mut [u8], slot: usize) -> Self {
-        let slots = arena.chunks_exact_mut(slot.max(1)).take(MAX_BATCH);
-        let block = |slot: &mut [u8]| libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
-        let mut blocks: Vec<libc::iovec> = slots.map(block).collect();
-        // SAFETY: `sockaddr_nl` is plain integers, for which all zero is a value.
-        let nobody: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
-        let mut senders = vec![nobody; blocks.len()];
-        let header = |(block, sender): (&mut libc::iovec, &mut libc::sockaddr_nl)| {
-            // SAFETY: `mmsghdr` is integers and pointers, for which all zero is a value.
-            let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
-            header.msg_hdr.msg_iov = block;
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_name = std::ptr::from_mut(sender).cast();
-            header.msg_hdr.msg_namelen = SENDER_LEN;
-            header
-        };
-        let headers = blocks.iter_mut().zip(&mut senders).map(header).collect();
-        Self { headers, senders, _blocks: blocks, _arena: std::marker::PhantomData }
-    }
-
-    fn receive(&mut self, socket: i32) -> Result<usize, Errno> {
-        let (count, flags) = (libc::c_uint::try_from(self.headers.len()).unwrap_or(0), libc::MSG_DONTWAIT);
-        // SAFETY: the headers point into the iovecs, addresses and arena that this value owns or borrows.
-        let received = unsafe {
-            libc::recvmmsg(socket, self.headers.as_mut_ptr(), count, flags as _, std::ptr::null_mut())
-        };
-        Errno::result(received).map(|count| usize::try_from(count).unwrap_or(0))
     }
 }

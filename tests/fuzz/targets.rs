@@ -1,35 +1,69 @@
 //! What is fuzzed: a name and a law that must hold for any bytes. A law that does not hold panics.
 //!
 //! To add a target: write its function, add it to `TARGETS`, and put a few small inputs into `corpus/NAME/`. The
-//! fuzzer (`run.sh NAME SECONDS`) and the replay in `tests/fuzz_corpus.rs` then know it.
+//! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
+use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
+use hsflow::config;
 use hsflow::sflow::decode::{Datagram, decode};
 use hsflow::sflow::xdr::Writer;
+use hsflow::wire::netlink::attribute::Attributes;
+use hsflow::wire::netlink::header::messages;
+use hsflow::wire::netlink::request::Request;
+use hsflow::wire::netlink::{address, ethtool, generic, link, stats};
 use hsflow::wire::{pcap, udp};
 
 type Law = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its corpus folder.
-pub(crate) const TARGETS: &[(&str, Law)] = &[("pcap", pcap), ("sflow", sflow)];
+pub(crate) const TARGETS: &[(&str, Law)] =
+    &[("config", configuration), ("netlink", netlink), ("pcap", pcap), ("procfs", procfs), ("sflow", sflow)];
 
-/// What was decoded is encoded to bytes that decode to the same and encode to the same again.
-fn sflow(data: &[u8]) {
-    let Ok(first) = decode(data) else { return };
-    // An absent end of a record is written out, so the bytes may grow a little.
-    let once = encoded(&first, data.len() * 2);
-    let second = decode(&once).expect("our own encoding is readable");
-    assert_eq!((second.dirty_padding, second.trailing.len()), (0, 0));
-    assert_eq!(once, encoded(&second, once.len()));
-    // As text, because a NaN is not equal to itself.
-    assert_eq!(format!("{:?}", first.samples), format!("{:?}", second.samples));
-    serde_json::to_string(&first).expect("every datagram can be printed");
+/// A configuration is refused exactly when an error is told, and every problem lies inside the text.
+fn configuration(data: &[u8]) {
+    let (parsed, text) = config::parse_bytes("file", data);
+    for problem in &parsed.problems {
+        assert!(text.get(problem.span.clone()).is_some());
+        assert!(!problem.line("file").contains('\n'));
+        assert!(!problem.render("file", &text, false).is_empty());
+    }
+    let refused = parsed.problems.iter().any(|problem| problem.severity == config::Severity::Error);
+    assert_eq!(parsed.settings.is_none(), refused);
 }
 
-fn encoded(datagram: &Datagram, room: usize) -> Vec<u8> {
-    let mut buffer = vec![0xA5; room];
-    let mut out = Writer::new(&mut buffer);
-    datagram.encode(&mut out).expect("the room is enough");
-    out.written().to_vec()
+/// No attribute reaches outside its message, and attributes that are written again are read as the same.
+fn netlink(data: &[u8]) {
+    for message in messages(data).flatten() {
+        let _ = message.outcome();
+        assert!(inside(message.payload, data));
+        parse_as_all(message.payload);
+        write_again(message.payload);
+    }
+    parse_as_all(data);
+}
+
+fn parse_as_all(payload: &[u8]) {
+    let _ = link::Link::parse(payload);
+    let _ = address::Address::parse(payload);
+    let _ = stats::parse(payload);
+    let _ = generic::Family::parse(payload);
+    let _ = ethtool::parse_link_change(payload);
+}
+
+fn write_again(payload: &[u8]) {
+    let Ok(attributes) = Attributes::after(payload, 0, "payload") else { return };
+    let read: Vec<_> = attributes.flatten().collect();
+    let mut buffer = Vec::new();
+    let mut request = Request::get(&mut buffer, 0, 0, &[]);
+    for attribute in &read {
+        assert!(attribute.offset + attribute.value.len() <= payload.len());
+        request = request.attribute(attribute.kind, attribute.value);
+    }
+    let _ = request;
+    let message = messages(&buffer).next().expect("one request").expect("well formed");
+    let again =
+        Attributes::after(message.payload, 0, "payload").expect("no header").map(|a| a.expect("whole"));
+    assert!(again.map(|a| (a.kind, a.value)).eq(read.iter().map(|a| (a.kind, a.value))));
 }
 
 /// Packets lie inside the file, payloads inside their packet, and an error is the last thing.
@@ -52,4 +86,49 @@ fn pcap(data: &[u8]) {
 fn inside(part: &[u8], whole: &[u8]) -> bool {
     let (part, whole) = (part.as_ptr_range(), whole.as_ptr_range());
     whole.start <= part.start && part.end <= whole.end
+}
+
+/// Any bytes as any kernel file: no more comes out than lines went in, and no more than eight faults.
+fn procfs(data: &[u8]) {
+    let mut faults = Faults::default();
+    let table = mounts::parse_mountinfo(data, &mut faults);
+    let (asked, hidden) = mounts::select(&table);
+    assert!(asked.len() + hidden.len() <= table.len());
+    assert!(mounts::unescape(data).as_os_str().len() <= data.len());
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = cpu::parse_stat(text, &mut faults);
+    let _ = cpu::parse_loadavg(text, &mut faults);
+    let _ = cpu::parse_uptime(text, &mut faults);
+    let _ = (cpu::parse_cpu_mhz(text), cpu::parse_cpufreq(text));
+    let _ = memory::parse_meminfo(text, &mut faults);
+    let _ = memory::parse_vmstat(text, &mut faults);
+    let _ = mib2::parse_snmp(text, &mut faults);
+    let _ = uuid::parse_uuid(text);
+    let mut devices = 0;
+    disk_io::parse_diskstats(text, &mut faults, |name, _| {
+        assert!(!name.is_empty());
+        devices += 1;
+    });
+    assert!(devices <= text.lines().count());
+    assert!(faults.drain().count() <= 8);
+}
+
+/// What was decoded is encoded to bytes that decode to the same and encode to the same again.
+fn sflow(data: &[u8]) {
+    let Ok(first) = decode(data) else { return };
+    // An absent end of a record is written out, so the bytes may grow a little.
+    let once = encoded(&first, data.len() * 2);
+    let second = decode(&once).expect("our own encoding is readable");
+    assert_eq!((second.dirty_padding, second.trailing.len()), (0, 0));
+    assert_eq!(once, encoded(&second, once.len()));
+    // As text, because a NaN is not equal to itself.
+    assert_eq!(format!("{:?}", first.samples), format!("{:?}", second.samples));
+    serde_json::to_string(&first).expect("every datagram can be printed");
+}
+
+fn encoded(datagram: &Datagram, room: usize) -> Vec<u8> {
+    let mut buffer = vec![0xA5; room];
+    let mut out = Writer::new(&mut buffer);
+    datagram.encode(&mut out).expect("the room is enough");
+    out.written().to_vec()
 }

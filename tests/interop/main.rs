@@ -7,14 +7,19 @@
 #![allow(clippy::unwrap_used)] // an unwrap that fails is a test that fails
 
 mod agent;
+#[path = "../support/netns.rs"]
+mod netns;
+mod outsider;
 mod port;
 mod sfacctd;
 mod sfcapd;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod traffic;
 mod tshark;
 
+use netns::isolated;
 use std::process::Command;
 use stream::Stream;
 
@@ -57,14 +62,16 @@ fn wireshark_calls_a_damaged_stream_malformed() {
 }
 
 #[test]
-fn all_three_read_the_agents_own_stream_as_we_decode_it() {
-    let stream = agent::stream();
-    let counted = sfcapd::count(stream.datagrams());
-    let packets = stream.flows().iter().map(|flow| u64::from(flow.sampling_rate)).sum();
-    let flows = u64::try_from(stream.flows().len()).unwrap();
-    assert_eq!(counted, sfcapd::Counted { flows, packets, failures: 0, bad: 0 });
-    assert_eq!(sfacctd::interfaces(&stream), stream.interfaces());
-    let standard = stream.standard();
-    assert_eq!(tshark::interfaces(&standard), stream.interfaces());
-    assert_eq!(tshark::flows(&standard), stream.flows());
+fn all_read_the_agents_own_stream_as_we_decode_it() {
+    isolated("all_read_the_agents_own_stream_as_we_decode_it", || {
+        let _peer = traffic::send();
+        let stream = agent::stream();
+        traffic::check(&stream.interfaces());
+        let counted = sfcapd::count(stream.datagrams());
+        assert_eq!(counted, sfcapd::Counted { flows: 0, packets: 0, failures: 0, bad: 0 });
+        assert_eq!(sfacctd::interfaces(&stream), stream.interfaces());
+        let records = outsider::compare(&stream);
+        assert!(records > 20, "{records}");
+        assert_eq!(tshark::interfaces(&stream.standard()), stream.interfaces());
+    });
 }

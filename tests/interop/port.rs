@@ -1,4 +1,5 @@
-//! UDP ports of programs that cannot be given a socket, seen through /proc/net/udp.
+//! UDP ports of programs that cannot be given a socket, seen through the kernel's table of the network
+//! namespace that the test's thread is in.
 
 use crate::support::wait_until;
 use std::net::UdpSocket;
@@ -27,7 +28,7 @@ pub(crate) fn send(port: u16, datagrams: &[Vec<u8>]) {
 
 /// Bytes that wait in the receiver's socket; none where nobody listens.
 fn queue(port: u16) -> Option<u64> {
-    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let table = std::fs::read_to_string("/proc/thread-self/net/udp").unwrap();
     let local = format!("0100007F:{port:04X}");
     let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let line = lines.find(|line| line.get(1) == Some(&local.as_str()))?;

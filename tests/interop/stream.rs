@@ -89,7 +89,8 @@ impl Stream {
         samples.filter_map(flow).collect()
     }
 
-    fn decoded(&self) -> Vec<Datagram> {
+    /// As our decoder reads them.
+    pub(crate) fn decoded(&self) -> Vec<Datagram> {
         self.0.iter().map(|bytes| decode(bytes).unwrap()).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The fuzzer: libFuzzer calls the target that the variable FUZZ_TARGET names. `tests/fuzz/run.sh` builds and runs it.
+//! The fuzzer: libFuzzer calls the target that the variable FUZZ_TARGET names. `tests/fuzz.sh` builds and runs it.
 
 #![no_main]
 

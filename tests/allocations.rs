@@ -1,0 +1,190 @@
+//! A poll in the steady state allocates nothing: the memory allocator itself counts. In: the live kernel and a
+//! recorded host. Out: how often the thread under test asked for memory.
+
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
+#![allow(unsafe_code)] // a global allocator cannot be written without; nothing of this is in the agent
+
+use hsflow::collect::host::{HostCounters, HostSample};
+use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
+use hsflow::config::model::CollectorSettings;
+use hsflow::export::Collectors;
+use hsflow::host::{Clock, Host};
+use hsflow::sflow::counters::host::{Adaptor, Adaptors, HostNetIo};
+use hsflow::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
+use hsflow::sflow::datagram::Datagrams;
+use hsflow::sflow::ids::DataSource;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+thread_local! {
+    static ASKED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, and a count of this thread's calls for memory.
+struct Counting;
+
+fn count() {
+    // Not there any more while a thread ends.
+    let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+}
+
+// SAFETY: every call goes to `System` unchanged, which keeps the contract; counting touches only a `Cell` of this
+// thread without a destructor, and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise about `layout` is the one that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: `block` came from `System` with this layout, since every other method here hands on its blocks.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as for `dealloc`; the promise about `size` is the caller's.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `work` asks for memory, on this thread.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ASKED.get();
+    work();
+    ASKED.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    let mut list = Vec::new();
+    assert_eq!(allocations(|| list.push(1_u8)), 1);
+    assert_eq!(allocations(|| list.reserve(1000)), 1);
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+    assert_eq!(allocations(|| list.clear()), 0);
+}
+
+/// A host sample as large as a real one.
+fn host_sample() -> HostSample {
+    let mut sample = HostSample::default();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/root/server-2socket");
+    HostCounters::new(&Host::at(root)).poll(&mut sample);
+    sample
+}
+
+#[test]
+fn encoding_a_host_and_a_hundred_interfaces_allocates_nothing() {
+    let host = host_sample();
+    let (id, cpu, memory) = (host.id.unwrap(), host.cpu.unwrap(), host.memory.unwrap());
+    let (disk, ip, icmp) = (host.disk.unwrap(), host.ip.unwrap(), host.icmp.unwrap());
+    let (tcp, udp, net) = (host.tcp.unwrap(), host.udp.unwrap(), HostNetIo::default());
+    let adaptors = Adaptors { adaptors: vec![Adaptor { if_index: 4, macs: vec![[2, 0, 0, 0, 0, 1]] }; 32] };
+    let (name, ethernet) = (PortName { name: "enp129s0f1np1".to_owned() }, Ethernet::default());
+    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 100_000, 1400);
+    let (mut sent, mut bytes) = (0, 0);
+    let mut send = |datagram: &[u8]| {
+        sent += 1;
+        bytes += datagram.len();
+    };
+    let asked = allocations(|| {
+        for index in 1..=100 {
+            let generic = GenericInterface { if_index: index, ..GenericInterface::default() };
+            let source = DataSource::interface(index);
+            let written = datagrams.add_counters(
+                1,
+                source,
+                1,
+                |s| {
+                    s.record(&name)?;
+                    s.record(&ethernet)?;
+                    s.record(&generic)
+                },
+                &mut send,
+            );
+            assert!(written.is_ok());
+        }
+        let written = datagrams.add_counters(
+            1,
+            DataSource::HOST,
+            1,
+            |s| {
+                s.record(&adaptors)?;
+                s.record(&udp)?;
+                s.record(&tcp)?;
+                s.record(&icmp)?;
+                s.record(&ip)?;
+                s.record(&disk)?;
+                s.record(&memory)?;
+                s.record(&cpu)?;
+                s.record(&net)?;
+                s.record(&id)
+            },
+            &mut send,
+        );
+        assert!(written.is_ok());
+        datagrams.flush(1, &mut send);
+    });
+    assert_eq!(asked, 0);
+    assert!(sent > 10 && bytes > 100 * 200, "{sent} datagrams, {bytes} bytes");
+}
+
+#[test]
+fn a_poll_of_the_host_allocates_nothing_once_its_buffers_have_grown() {
+    let mut counters = HostCounters::new(&Host::default());
+    let mut sample = HostSample::default();
+    (0..3).for_each(|_| counters.poll(&mut sample));
+    assert!(sample.cpu.is_some() && sample.memory.is_some() && sample.tcp.is_some());
+    assert_eq!(allocations(|| counters.poll(&mut sample)), 0, "{:?}", sample.problems);
+}
+
+#[test]
+fn reading_interface_counters_allocates_nothing_once_its_buffers_have_grown() {
+    let now = Clock::system().now();
+    let mut interfaces = Interfaces::open(RECEIVE_BUFFER, now).unwrap();
+    let indexes: Vec<u32> = interfaces.table().iter().map(|interface| interface.index).collect();
+    // As many questions as on a host with some hundred interfaces.
+    let asked: Vec<u32> = indexes.iter().copied().cycle().take(300).collect();
+    let mut stats: Vec<(u32, LinkStats)> = Vec::new();
+    for _ in 0..2 {
+        stats.clear();
+        interfaces.read_counters(&asked, &mut stats).unwrap();
+    }
+    assert_eq!(stats.len(), 300);
+    stats.clear();
+    assert_eq!(allocations(|| interfaces.read_counters(&asked, &mut stats).unwrap()), 0);
+    for index in &indexes {
+        interfaces.read_ethtool_counts(*index, now);
+    }
+    let later = now + Duration::from_secs(60);
+    for index in indexes {
+        let driver = allocations(|| _ = interfaces.read_ethtool_counts(index, later));
+        assert_eq!(driver, 0, "driver statistics of {index}");
+    }
+}
+
+#[test]
+fn sending_to_collectors_that_listen_allocates_nothing() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut collectors = Collectors::new("/");
+    let settings = CollectorSettings {
+        host: "127.0.0.1".to_owned(),
+        port: receiver.local_addr().unwrap().port(),
+        device: None,
+        namespace: None,
+    };
+    collectors.apply(&[settings], Duration::ZERO);
+    collectors.send(b"first", Duration::ZERO);
+    let asked = allocations(|| (0..10).for_each(|_| collectors.send(b"datagram", Duration::from_secs(1))));
+    assert_eq!(asked, 0);
+    let mut buffer = [0; 16];
+    for wanted in [&b"first"[..], b"datagram"] {
+        let length = receiver.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], wanted);
+    }
+}

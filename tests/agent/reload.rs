@@ -145,7 +145,7 @@ fn two_hundred_reloads_leave_no_trace() {
         (0..40).for_each(round);
         let (descriptors, resident) = (rig.descriptors(), rig.resident_kib());
         (0..200).for_each(round);
-        assert_eq!(rig.descriptors(), descriptors);
+        assert!(rig.descriptors().abs_diff(descriptors) <= 1, "one comes and goes with news of interfaces");
         let grown = rig.resident_kib().saturating_sub(resident);
         assert!(grown <= 256, "{grown} KiB more after 200 reloads");
         rig.two_cycles();

@@ -3,7 +3,7 @@
 use crate::support::process::Process;
 use crate::{closed_pipe, objects, port, repository, run};
 use hsflow::wire::{pcap, udp};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,16 +23,21 @@ fn listen(more: &[&str]) -> (Process, u16) {
     (tool, port)
 }
 
+fn send_last(port: u16, datagram: &[u8]) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(datagram, ("127.0.0.1", port)).unwrap();
+    socket.local_addr().unwrap()
+}
+
 #[test]
 fn garbage_among_good_datagrams_is_named_and_not_counted() {
     let (mut tool, port) = listen(&["--json", "--count", "3"]);
     let good = datagrams(3);
     let cut = good[0][..good[0].len() - 4].to_vec();
-    let sent = [vec![], good[0].clone(), vec![0; 4], good[1].clone(), cut, vec![0xff; 9000], good[2].clone()];
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for datagram in sent {
-        socket.send_to(&datagram, ("127.0.0.1", port)).unwrap();
-    }
+    let before = [vec![], good[0].clone(), vec![0; 4], good[1].clone(), cut, vec![0xff; 9000]];
+    port::send(port, &before);
+    // The last one ends it, so nobody can wait until it has been read.
+    send_last(port, &good[2]);
     assert_eq!(tool.wait_exit(LIMIT).code(), Some(0));
     let read: Vec<_> = objects(&tool.stdout()).iter().map(|datagram| datagram["sequence"].clone()).collect();
     assert_eq!(read, [1, 2, 3]);
@@ -44,10 +49,8 @@ fn garbage_among_good_datagrams_is_named_and_not_counted() {
 #[test]
 fn text_names_the_sender() {
     let (mut tool, port) = listen(&["--count", "1"]);
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.send_to(&datagrams(1)[0], ("127.0.0.1", port)).unwrap();
+    let sender = format!("received from {}", send_last(port, &datagrams(1)[0]));
     assert_eq!(tool.wait_exit(LIMIT).code(), Some(0));
-    let sender = format!("received from {}", socket.local_addr().unwrap());
     assert!(tool.stdout().starts_with("datagram from agent ") && tool.stdout().contains(&sender));
 }
 
@@ -74,8 +77,7 @@ fn a_reader_that_goes_away_ends_it() {
     let address = format!("127.0.0.1:{port}");
     let mut tool = command.args(["decode", "--listen", &address]).stdout(closed_pipe()).spawn().unwrap();
     port::wait_bound(port);
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.send_to(&datagrams(1)[0], ("127.0.0.1", port)).unwrap();
+    send_last(port, &datagrams(1)[0]);
     let status = crate::support::wait_until("its end", LIMIT, || tool.try_wait().unwrap());
     assert_eq!(status.code(), Some(0));
 }

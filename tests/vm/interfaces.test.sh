@@ -50,7 +50,8 @@ equal "agent address" "$(last '.[].agent')" 192.0.2.1
 # bond1 and what belongs to it never rest: LACP
 rested() { : > $caught; within 10 "two more polls" seen "$(samples bond0) | length > 1"; }
 rested
-check "all interfaces agree with ip -s link" python3 $here/interfaces.py $caught bond1 d1 d2
+# a stray packet may fall between a sample and the look at the kernel: the next samples must agree then
+within 20 "all interfaces agree with ip -s link" python3 $here/interfaces.py $caught bond1 d1 d2
 check "bond0 has carried the packets" seen "$(samples bond0) | last.records[\"1\"].outOctets > 300000"
 refute "an interface in another namespace is not reported" seen 'any(.[].samples[].records; .["1005"] == "v1")'
 
@@ -74,7 +75,7 @@ within 10 "its new name too" seen "$(samples renamed) | last.records[\"1005\"] =
 ip link del renamed
 rested; rested
 equal "a removed one no longer" "$(jq -s "[.[].samples[] | select(.source == \"0:$index\")] | length" $caught)" 0
-check "the rest still agrees" python3 $here/interfaces.py $caught bond1 d1 d2
+within 20 "the rest still agrees" python3 $here/interfaces.py $caught bond1 d1 d2
 check "sequence numbers of each source rise by one" seen '[.[].samples[] | [.source, .sequence]] | group_by(.[0]) | all(.[]; [.[][1]] as $n | $n == [range($n[0]; $n[0] + ($n | length))])'
 
 # ---- the operator's tool

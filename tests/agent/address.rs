@@ -85,8 +85,8 @@ fn without_any_address_the_reason_is_told_and_the_first_one_starts_the_sending()
         let sent = wait_agent(&rig, "127.0.0.1");
         assert_eq!((sent[0].sequence, samples(&sent, DataSource::HOST)[0].header.sequence), (1, 1));
         rig.wait_component("agent-address", "running");
-        assert_eq!(rig.log_count("agent-address degraded"), 1);
-        assert_eq!(rig.log_count("agent-address recovered"), 1);
+        rig.assert_logged("agent-address degraded", 1);
+        rig.assert_logged("agent-address recovered", 1);
     });
 }
 

@@ -37,8 +37,8 @@ fn one_that_refuses_is_named_and_served_again_when_it_listens() {
         late.wait_count(1, LIMIT);
         rig.wait_component(&name, "running");
         assert_eq!(rig.ctl(&["status"]).0, 0);
-        assert_eq!(rig.log_count(&format!("{name} degraded")), 1);
-        assert_eq!(rig.log_count(&format!("{name} recovered")), 1);
+        rig.assert_logged(&format!("{name} degraded"), 1);
+        rig.assert_logged(&format!("{name} recovered"), 1);
     });
 }
 

@@ -62,7 +62,7 @@ fn usr2_says_more_from_then_on() {
         let rig = Rig::running("polling = 1");
         rig.next_sample(DataSource::HOST);
         rig.reload("polling = 1\ncollector { ip = 127.0.0.1 udpport = 9 }");
-        assert_eq!(rig.log_count("debug "), 0);
+        rig.assert_logged("debug ", 0);
         rig.process().signal(Signal::SIGUSR2);
         // The signal has been taken when a later event has been.
         rig.snapshot();
@@ -121,7 +121,7 @@ fn more_memory_than_permitted_ends_it_with_status_seventy() {
         rig.configure("");
         rig.start_with(&["-M", "100000"]);
         assert_eq!(rig.agent().wait_exit(LIMIT).code(), Some(70));
-        assert_eq!(rig.log_count("more than -M 100000 permits"), 1);
+        rig.assert_logged("more than -M 100000 permits", 1);
         rig.start_with(&["-M", "1000000000"]);
         rig.wait("a datagram", |d| !d.is_empty());
     });

@@ -43,7 +43,7 @@ fn root_is_left_behind_by_every_thread_and_all_goes_on_working() {
         assert_eq!(snapshot["healthy"], true, "{snapshot}");
         assert!(fs::read_to_string(rig.path("run/hsflowd.auto")).unwrap().contains("sampling=7\n"));
         assert_eq!(fs::metadata(rig.path("run/hsflowd.auto")).unwrap().uid(), user.uid.as_raw());
-        assert_eq!(rig.log_count(&format!("privileges: running as {} with 0 capabilities", user.name)), 1);
+        rig.assert_logged(&format!("privileges: running as {} with 0 capabilities", user.name), 1);
     });
 }
 

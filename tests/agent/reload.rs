@@ -39,7 +39,7 @@ fn a_new_interval_holds_from_now_on() {
         rig.wait("the first sample", |d| !d.is_empty());
         rig.reload("polling = 1");
         rig.two_cycles();
-        assert_eq!(rig.log_count("reloaded, revision 2: polling 300 to 1"), 1);
+        rig.assert_logged("reloaded, revision 2: polling 300 to 1", 1);
         rig.reload("polling = 0");
         let count = rig.datagrams().len();
         assert_eq!(rig.snapshot()["settings"]["polling_secs"], 0);
@@ -61,9 +61,9 @@ fn a_file_with_errors_is_refused_with_all_of_them_and_a_mended_one_is_taken() {
         rig.configure("polling = often\nsubAgentId = 7\nagent.cidr = 10.0.0.0/99\nsamplng = 5");
         rig.hang_up("status: configuration degraded");
         for place in ["3:11", "5:14", "6:1"] {
-            assert_eq!(rig.log_count(&format!("error configuration: {file}:{place}: ")), 1, "{place}");
+            rig.assert_logged(&format!("error configuration: {file}:{place}: "), 1);
         }
-        assert_eq!(rig.log_count("error configuration: "), 3);
+        rig.assert_logged("error configuration: ", 3);
         let state = rig.component("configuration");
         assert!(
             state.starts_with("degraded reload refused, the previous settings stay in force: "),
@@ -78,7 +78,7 @@ fn a_file_with_errors_is_refused_with_all_of_them_and_a_mended_one_is_taken() {
         );
         rig.reload("polling = 1\nsubAgentId = 7");
         assert_eq!(rig.component("configuration"), "running");
-        assert_eq!(rig.log_count("status: configuration recovered"), 1);
+        rig.assert_logged("status: configuration recovered", 1);
     });
 }
 
@@ -145,7 +145,9 @@ fn two_hundred_reloads_leave_no_trace() {
         (0..40).for_each(round);
         let (descriptors, resident) = (rig.descriptors(), rig.resident_kib());
         (0..200).for_each(round);
-        assert!(rig.descriptors().abs_diff(descriptors) <= 1, "one comes and goes with news of interfaces");
+        let now = rig.descriptors();
+        // One comes and goes: while news of interfaces gathers, their socket is not waited for.
+        assert!(now.len() <= descriptors.len() + 1, "{now:?}, before {descriptors:?}");
         let grown = rig.resident_kib().saturating_sub(resident);
         assert!(grown <= 256, "{grown} KiB more after 200 reloads");
         rig.two_cycles();

@@ -194,7 +194,16 @@ impl Rig {
         })
     }
 
-    /// How many log lines contain `part`.
+    /// So many log lines contain `part`: no fewer after a while, and no more.
+    #[track_caller]
+    pub(crate) fn assert_logged(&self, part: &str, times: usize) {
+        self.process().wait_for(&format!("{times} lines with {part:?}"), LIMIT, |said| {
+            (said.stderr.iter().filter(|line| line.contains(part)).count() >= times).then_some(())
+        });
+        assert_eq!(self.log_count(part), times, "lines with {part:?} in:\n{}", self.process().stderr());
+    }
+
+    /// How many log lines contain `part` so far.
     pub(crate) fn log_count(&self, part: &str) -> usize {
         self.process().stderr().lines().filter(|line| line.contains(part)).count()
     }
@@ -228,9 +237,10 @@ impl Rig {
         self.proc_status("VmRSS").split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Open file descriptors.
-    pub(crate) fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.process().pid())).unwrap().count()
+    /// What its open file descriptors are.
+    pub(crate) fn descriptors(&self) -> Vec<PathBuf> {
+        let all = std::fs::read_dir(format!("/proc/{}/fd", self.process().pid())).unwrap();
+        all.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok()).collect()
     }
 }
 

@@ -93,8 +93,8 @@ fn where_it_cannot_be_written_the_agent_says_so_and_goes_on() {
         rig.wait_component("settings-file", "running");
         rig.reload("polling = 1\nsampling = 7");
         assert_eq!(values(&fs::read_to_string(&auto).unwrap(), "sampling"), ["7"]);
-        assert_eq!(rig.log_count("settings-file degraded"), 1);
-        assert_eq!(rig.log_count("settings-file recovered"), 1);
+        rig.assert_logged("settings-file degraded", 1);
+        rig.assert_logged("settings-file recovered", 1);
     });
 }
 

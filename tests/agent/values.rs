@@ -1,7 +1,8 @@
 //! The numbers in samples, against what other programs read from the same kernel before and after.
 
 use crate::netns::{Elsewhere, json, run};
-use crate::rig::{Rig, ip, isolated, record, samples, source};
+use crate::rig::{LIMIT, Rig, ip, isolated, record, samples, source};
+use crate::support::wait_until;
 use hsflow::sflow::counters::interface::GenericInterface;
 use hsflow::sflow::decode::Datagram;
 use hsflow::sflow::ids::DataSource;
@@ -15,6 +16,13 @@ fn kernel(device: &str) -> [u64; 8] {
     let [a, b, c, d] = words.map(|what| stats("rx", what));
     let [e, f, g, h] = words.map(|what| stats("tx", what));
     [a, b, c, d, e, f, g, h]
+}
+
+/// Without a carrier frames are dropped.
+fn wait_up(device: &str) {
+    wait_until("a carrier", LIMIT, || {
+        (json(&format!("ip -j link show dev {device}"))[0]["operstate"] == "UP").then_some(())
+    });
 }
 
 /// Frames out of the device with this address, to everybody.
@@ -39,6 +47,7 @@ fn interface_counters_are_the_kernels() {
         ip("link set a0 up");
         ip("link set a1 up");
         let rig = Rig::running("polling = 1\ninterfaceCounters = all");
+        wait_up("a0");
         for device in ["a0", "a1"] {
             traffic("192.0.2.1", "192.0.2.255", 50);
             let before = kernel(device);
@@ -81,6 +90,7 @@ fn host_network_io_is_the_sum_of_what_leaves_the_host() {
         ip("link set a0 up");
         ip("link set a1 up");
         let rig = Rig::running("polling = 1");
+        ["a0", "out1", "out2"].iter().for_each(|device| wait_up(device));
         traffic("198.51.100.1", "198.51.100.255", 200);
         traffic("192.0.1.1", "192.0.1.255", 60);
         traffic("192.0.2.1", "192.0.2.255", 70);

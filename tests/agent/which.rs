@@ -3,11 +3,13 @@
 use crate::rig::{Rig, if_index, ip, isolated, senders};
 use std::collections::BTreeSet;
 
-/// The interfaces that send under this configuration, after each had its turn.
-fn sending(body: &str) -> Vec<u32> {
-    let rig = Rig::running(&format!("polling = 1\n{body}"));
-    rig.two_cycles();
-    senders(&rig.datagrams())
+/// The interfaces that send under each of these configurations, after each had its turn. The agents run side by side.
+fn sending<const N: usize>(bodies: [&str; N]) -> [Vec<u32>; N] {
+    let rigs = bodies.map(|body| Rig::running(&format!("polling = 1\n{body}")));
+    rigs.each_ref().map(|rig| {
+        rig.two_cycles();
+        senders(&rig.datagrams())
+    })
 }
 
 #[test]
@@ -15,10 +17,16 @@ fn only_switch_ports_and_tapped_devices_send_unless_more_is_asked_for() {
     isolated(|| {
         ip("link add swp1 type veth peer name swp2");
         ip("link add eth7 type veth peer name eth8");
-        assert_eq!(sending(""), [0; 0]);
-        assert_eq!(sending("cumulus { switchport = ^swp }"), [if_index("swp2"), if_index("swp1")]);
-        assert_eq!(sending("pcap { dev = eth8 }"), [if_index("eth8")]);
-        assert_eq!(sending("interfaceCounters = physical"), [0; 0], "a veth is not physical");
+        let [plain, switch, tapped, physical] = sending([
+            "",
+            "cumulus { switchport = ^swp }",
+            "pcap { dev = eth8 }",
+            "interfaceCounters = physical",
+        ]);
+        assert_eq!(plain, [0; 0]);
+        assert_eq!(switch, [if_index("swp2"), if_index("swp1")]);
+        assert_eq!(tapped, [if_index("eth8")]);
+        assert_eq!(physical, [0; 0], "a veth is not physical");
     });
 }
 
@@ -33,7 +41,8 @@ fn physical_means_devices_with_hardware_behind_them() {
     if expected.is_empty() {
         println!("SKIP physical_means_devices_with_hardware_behind_them: this machine has none here");
     }
-    assert_eq!(sending("interfaceCounters = physical"), expected.into_iter().collect::<Vec<_>>());
+    let [sent] = sending(["interfaceCounters = physical"]);
+    assert_eq!(sent, expected.into_iter().collect::<Vec<_>>());
 }
 
 #[test]

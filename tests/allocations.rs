@@ -85,7 +85,7 @@ fn encoding_a_host_and_a_hundred_interfaces_allocates_nothing() {
     let (disk, ip, icmp) = (host.disk.unwrap(), host.ip.unwrap(), host.icmp.unwrap());
     let (tcp, udp, net) = (host.tcp.unwrap(), host.udp.unwrap(), HostNetIo::default());
     let adaptors = Adaptors { adaptors: vec![Adaptor { if_index: 4, macs: vec![[2, 0, 0, 0, 0, 1]] }; 32] };
-    let (name, ethernet) = (PortName { name: "enp129s0f1np1".to_owned() }, Ethernet::default());
+    let (name, ethernet) = (PortName { name: "enp129s0f1np1".into() }, Ethernet::default());
     let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 100_000, 1400);
     let (mut sent, mut bytes) = (0, 0);
     let mut send = |datagram: &[u8]| {

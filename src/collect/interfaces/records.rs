@@ -10,6 +10,7 @@ use super::model::{Duplex, Interface, Kind};
 use crate::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
 use crate::sflow::unknown::{counter32, gauge64};
 use crate::wire::netlink::stats::LinkStats;
+use std::borrow::Cow;
 
 const IANA_ETHERNET: u32 = 6;
 const IANA_PPP: u32 = 23;
@@ -76,8 +77,8 @@ pub fn ethernet(interface: &Interface, stats: &LinkStats) -> Option<Ethernet> {
 }
 
 /// `0:1005`.
-pub fn port_name(interface: &Interface) -> PortName {
-    PortName { name: interface.name.clone() }
+pub fn port_name(interface: &Interface) -> PortName<'_> {
+    PortName { name: Cow::Borrowed(&interface.name) }
 }
 
 /// Dropped packets as /proc/net/dev shows them: by the host, and for want of a buffer.

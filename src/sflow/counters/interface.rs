@@ -1,6 +1,7 @@
 //! Counter records of interfaces: sFlow v5 section 5.4 (`if_counters`, `ethernet_counters`) and sFlow Port Name.
 
 use crate::sflow::xdr::xdr_structs;
+use std::borrow::Cow;
 
 xdr_structs! {
     /// `0:1` generic interface counters, 88 bytes.
@@ -50,8 +51,8 @@ xdr_structs! {
 
     /// `0:1005` port name: the interface's name, at most 255 bytes.
     #[derive(Default, Eq)]
-    pub struct PortName {
+    pub struct PortName<'a> {
         /// As `ip link` prints it.
-        pub name: String,
+        pub name: Cow<'a, str>,
     }
 }

@@ -37,7 +37,7 @@ record_table! {
         Processor = 0:1001,
         RadioUtilization = 0:1002,
         OpenflowPort = 0:1004,
-        PortName = 0:1005,
+        PortName<'_> = 0:1005,
         HostId = 0:2000,
         Adaptors = 0:2001,
         HostParent = 0:2002,

@@ -162,7 +162,7 @@ fn a_sample_that_does_not_fit_is_dropped_whole_and_the_stream_goes_on() {
 #[test]
 fn a_record_that_does_not_fit_leaves_the_ones_before_it() {
     let mut bench = Bench::new(V4, 1400);
-    let long = PortName { name: "x".repeat(MAX_SAMPLE) };
+    let long = PortName { name: "x".repeat(MAX_SAMPLE).into() };
     let write = |sample: &mut SampleWriter<'_, '_>| {
         sample.record(&PortName { name: "v0".into() })?;
         assert_eq!(sample.record(&long), Err(Full));

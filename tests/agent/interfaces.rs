@@ -17,7 +17,7 @@ fn a_new_interface_is_sent_within_an_interval_a_deleted_one_no_more() {
         rig.next_sample(DataSource::HOST);
         ip("link add a0 type veth peer name a1");
         let (a0, a1) = (source("a0"), source("a1"));
-        let first = rig.next_sample(a0);
+        let first = rig.first_sample(a0);
         assert_eq!((first.header.sequence, name(&first)), (1, "a0"));
         ip("link del a0");
         // One poll may have begun before.
@@ -34,7 +34,7 @@ fn a_renamed_interface_goes_on_and_a_new_one_under_an_old_name_begins_anew() {
     isolated(|| {
         ip("link add a0 type veth peer name a1");
         let rig = Rig::running("polling = 1\ninterfaceCounters = all");
-        let first = rig.next_sample(source("a0"));
+        let first = rig.first_sample(source("a0"));
         let (index, source_a0) = (if_index("a0"), source("a0"));
         ip("link set a0 name z0");
         rig.wait("the new name", |d| samples(d, source_a0).last().is_some_and(|s| name(s) == "z0"));
@@ -42,7 +42,7 @@ fn a_renamed_interface_goes_on_and_a_new_one_under_an_old_name_begins_anew() {
         ip("link add z0 type veth peer name z1");
         let again = if_index("z0");
         assert_ne!(again, index);
-        let sample = rig.next_sample(source("z0"));
+        let sample = rig.first_sample(source("z0"));
         assert_eq!((sample.header.sequence, name(&sample)), (1, "z0"));
         assert_eq!(record!(sample, GenericInterface).unwrap().if_index, again);
         assert_eq!(first.header.sequence, 1);
@@ -90,7 +90,7 @@ fn a_port_of_another_name_is_no_switch_port_any_more() {
         rig.next_sample(swp1);
         ip("link set swp1 name y1");
         ip("link set x1 name swp9");
-        let first = rig.next_sample(x1);
+        let first = rig.first_sample(x1);
         assert_eq!((first.header.sequence, name(&first)), (1, "swp9"));
         let count = samples(&rig.datagrams(), swp1).len();
         rig.two_cycles();

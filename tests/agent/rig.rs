@@ -143,6 +143,13 @@ impl Rig {
         samples(&all, source)[before].clone()
     }
 
+    /// The first sample that ever came of `source`, waited for if there is none yet.
+    #[track_caller]
+    pub(crate) fn first_sample(&self, source: DataSource) -> Counters {
+        let all = self.wait(&format!("a sample of {source}"), |d| !samples(d, source).is_empty());
+        samples(&all, source)[0].clone()
+    }
+
     /// Waits until every source that is polled every second has had its turn, twice.
     #[track_caller]
     pub(crate) fn two_cycles(&self) {

@@ -1,20 +1,23 @@
 //! The control socket: `hsflowctl status` connects, gets one line of JSON (a [`Snapshot`]), and is done. Nothing is
-//! read from a client. Rules: the snapshot is a value made when somebody connects, so nobody holds the agent's
-//! state; a client that does not read is dropped after a deadline; so are all beyond the limit, and both are counted.
+//! read from a client. Rules: the snapshot is a value made when somebody connects, and at most ten times a second, so
+//! nobody holds the agent's state or its time; a client that does not read is dropped after a deadline; so are all
+//! beyond the limit, and both are counted.
 
 use crate::status::snapshot::Snapshot;
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 const MOST_CLIENTS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_millis(100);
 
 /// The listening socket.
 pub struct Control {
@@ -22,6 +25,14 @@ pub struct Control {
     path: PathBuf,
     places: Arc<Semaphore>,
     dropped: Arc<AtomicU64>,
+    last: RefCell<Option<Answer>>,
+}
+
+/// One line, and what it tells of.
+struct Answer {
+    made: Instant,
+    transitions: u64,
+    line: Arc<[u8]>,
 }
 
 /// The socket cannot be made.
@@ -54,6 +65,7 @@ impl Control {
             path: path.to_owned(),
             places: Arc::new(Semaphore::new(MOST_CLIENTS)),
             dropped: Arc::default(),
+            last: RefCell::default(),
         })
     }
 
@@ -71,14 +83,19 @@ impl Control {
         }
     }
 
-    /// Hands a snapshot to a client, in the background.
-    pub fn answer(&self, mut client: UnixStream, snapshot: &Snapshot) {
+    /// Hands a snapshot to a client, in the background. `transitions` counts those of the components.
+    pub fn answer(
+        &self,
+        mut client: UnixStream,
+        now: Instant,
+        transitions: u64,
+        snapshot: impl FnOnce() -> Snapshot,
+    ) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let Ok(mut line) = serde_json::to_vec(snapshot) else { return };
-        line.push(b'\n');
+        let line = self.line(now, transitions, snapshot);
         let dropped = Arc::clone(&self.dropped);
         tokio::spawn(async move {
             let written = tokio::time::timeout(PATIENCE, client.write_all(&line)).await;
@@ -87,6 +104,21 @@ impl Control {
             }
             drop(place);
         });
+    }
+
+    /// The answer as one line: the last one while it is fresh and no component has changed.
+    fn line(&self, now: Instant, transitions: u64, snapshot: impl FnOnce() -> Snapshot) -> Arc<[u8]> {
+        let mut last = self.last.borrow_mut();
+        let fresh =
+            |a: &&Answer| a.transitions == transitions && now.saturating_duration_since(a.made) < FRESH;
+        if let Some(answer) = last.as_ref().filter(fresh) {
+            return Arc::clone(&answer.line);
+        }
+        let mut line = serde_json::to_vec(&snapshot()).unwrap_or_default();
+        line.push(b'\n');
+        let line: Arc<[u8]> = line.into();
+        *last = Some(Answer { made: now, transitions, line: Arc::clone(&line) });
+        line
     }
 
     /// Clients that were turned away or did not read.

@@ -81,7 +81,9 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
             () = agent.collectors.answered() => agent.on_lookup(),
             client = client(control) => {
                 let (control, client) = client;
-                control.answer(client, &agent.snapshot(control.dropped()));
+                let now = agent.host.clock.now();
+                let transitions = agent.registry.transitions();
+                control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
             }
             _ = signals.hangup.recv() => {
                 service.reloading();

@@ -60,6 +60,7 @@ pub struct Component {
 #[derive(Debug, Default)]
 pub struct Registry {
     components: BTreeMap<String, (State, u64)>,
+    transitions: u64,
 }
 
 impl Registry {
@@ -70,12 +71,19 @@ impl Registry {
             Some(entry) => {
                 log_transition(name, &state, true);
                 *entry = (state, now_unix);
+                self.transitions += 1;
             }
             None => {
                 log_transition(name, &state, false);
                 self.components.insert(name.to_owned(), (state, now_unix));
+                self.transitions += 1;
             }
         }
+    }
+
+    /// How many transitions there were: a snapshot is out of date when there are more.
+    pub fn transitions(&self) -> u64 {
+        self.transitions
     }
 
     /// Forgets a component, such as a collector that the configuration no longer names.

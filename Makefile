@@ -23,7 +23,7 @@ lint: ## documentation; format and clippy, where this toolchain has them
 	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --all-targets --locked -- -D warnings; else echo "lint: no clippy here, lints not checked"; fi
 
 check: ## cargo's own tests
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 
 fuzz: ## every fuzz target for FUZZ_SECS, from the stored corpus
 	tests/fuzz.sh $(FUZZ_SECS)

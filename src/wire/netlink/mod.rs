@@ -11,12 +11,15 @@
 
 pub mod address;
 pub mod attribute;
+pub mod drop_monitor;
 pub mod error;
 pub mod ethtool;
 pub mod generic;
 pub mod header;
 pub mod link;
 pub mod linkinfo;
+pub mod nflog;
+pub mod psample;
 pub mod request;
 pub mod stats;
 

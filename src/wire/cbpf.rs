@@ -2,9 +2,9 @@
 //!
 //! In: N, how many bytes to keep, which direction. Out: instructions as data (`struct sock_filter`), for
 //! `SO_ATTACH_FILTER`. The usual `random % N == 0` takes a packet with probability ceil(2³²/N)/2³²: exact for powers
-//! of two, within 0.00003 % at N = 1000 but 0.12 % too often at N = 10,000,000. Here a draw below T = ceil(2³²/N)
-//! comes first, and only what passes is drawn for again, against U = 2³²·(2³²/N)/T, so that the rate is exact to 2⁻³¹ at any N; the
-//! packets that are not chosen cost one comparison instead of a division. Nothing is drawn at N = 1.
+//! of two, within 0.00002 % at N = 1000, but 0.12 % too often at N = 10,000,000. Here a draw below T = ceil(2³²/N)
+//! comes first, and only what passes is drawn for again, against U = 2³²·(2³²/N)/T: the rate is exact to 2⁻³¹ at
+//! any N, and a packet that is not chosen costs a comparison instead of a division. Nothing is drawn at N = 1.
 //!
 //! Spec: Documentation/networking/filter.rst; `SKF_AD_RANDOM` (kernel 3.19) and `SKF_AD_PKTTYPE` of `linux/filter.h`.
 

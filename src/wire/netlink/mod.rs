@@ -16,6 +16,7 @@ pub mod error;
 pub mod ethtool;
 pub mod generic;
 pub mod header;
+pub mod inet_diag;
 pub mod link;
 pub mod linkinfo;
 pub mod nflog;

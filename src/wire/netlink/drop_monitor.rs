@@ -7,6 +7,7 @@
 //!
 //! Spec: `linux/net_dropmon.h`; packets instead of counts since kernel 5.4, `REASON` since 5.18.
 
+pub mod codes;
 pub mod discard;
 
 use super::attribute::{Attribute, Attributes};
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 
 /// Name of the family.
 pub const FAMILY: &str = "NET_DM";
-/// Name of its group of alerts. Joining it needs `CAP_SYS_ADMIN` since kernel 6.7.
+/// Name of its group of alerts. Joining it needs `CAP_SYS_ADMIN` since kernel 6.7 and in later releases of older ones.
 pub const GROUP: &str = "events";
 
 const CMD_ALERT: u8 = 1;

@@ -3,10 +3,11 @@
 //! ```text
 //! family u8 │ version u8 │ group u16 │ NFULA_ attributes
 //! ```
-//! In: the payload of an `NFULNL_MSG_PACKET`. Out: [`Packet`]. The other way, [`bind`] and [`unbind`], which need no
-//! binding to a protocol family since kernel 3.8. Numbers here are in network byte order, other than in the rest of
-//! netlink; the readers give them in the host's. Rules: as [`super`] has them. A batch of several packets ends with an
-//! `NLMSG_DONE` that carries no error code but the group's header: [`is_packet`] tells packets from it.
+//! In: the payload of an `NFULNL_MSG_PACKET`. Out: [`Packet`]. The other way, [`bind`] and [`unbind`], for all protocol
+//! families at once: binding to a family is only for rules that log to no group. Numbers here are in network byte
+//! order, other than in the rest of netlink; the readers give them in the host's. Rules: as [`super`] has them. A batch
+//! of several packets ends with an `NLMSG_DONE` that carries no error code but the group's header: [`is_packet`] tells
+//! packets from it.
 //!
 //! Spec: `linux/netfilter/nfnetlink_log.h`, `nfnetlink.h`.
 
@@ -33,7 +34,7 @@ const CFG_F_SEQ: u16 = 1;
 pub struct Settings {
     /// Bytes of each packet to copy, from the IP header on.
     pub copy: u32,
-    /// Bytes of the kernel's buffer for one batch; it takes no more than 128 KiB.
+    /// Bytes of the kernel's buffer for one batch, from one page to 128 KiB: another number is ignored in silence.
     pub batch_bytes: u32,
     /// Hundredths of a second after which a batch is sent though it is not full.
     pub flush_after: u32,
@@ -76,7 +77,8 @@ pub struct Packet<'a> {
     pub family: u8,
     /// The group it was sent to.
     pub group: u16,
-    /// Where in the kernel: 0 pre-routing or ingress, 1 input, 2 forward, 3 output, 4 post-routing.
+    /// Where in the kernel: 0 pre-routing, 1 input, 2 forward, 3 output, 4 post-routing; of netdev rules 0 ingress,
+    /// 1 egress.
     pub hook: Option<u8>,
     /// `EtherType` of the payload; 0 where the kernel did not know it.
     pub protocol: Option<u16>,

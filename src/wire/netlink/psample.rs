@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 /// Name of the family.
 pub const FAMILY: &str = "psample";
-/// Name of its group of samples. Joining it needs `CAP_NET_ADMIN` since kernel 6.7.
+/// Name of its group of samples. Joining it needs `CAP_NET_ADMIN` since kernel 6.7 and in later releases of older ones.
 pub const GROUP: &str = "packets";
 
 const CMD_SAMPLE: u8 = 0;

@@ -33,7 +33,7 @@ fn drop_of_a_chip_is_read_with_its_trap() {
     assert_eq!(alert.trap_group.as_deref(), Some("l3_drops"));
     assert_eq!((alert.trap.as_deref(), alert.cookie), (Some("blackhole_route"), Some(&[1, 2, 3, 4][..])));
     let all = discard::Tables { reasons: true, traps: true, symbols: true };
-    assert_eq!(discard::classify(&alert, all).and_then(discard::name), Some("blackhole_route"));
+    assert_eq!(discard::classify(&alert, all).and_then(codes::name), Some("blackhole_route"));
 }
 
 #[test]
@@ -126,7 +126,7 @@ proptest! {
             prop_assert!(alert.payload.is_none_or(|part| part.len() < payload.len()));
             let all = discard::Tables { reasons: true, traps: true, symbols: true };
             if let Some(code) = discard::classify(&alert, all) {
-                prop_assert!(discard::name(code).is_some());
+                prop_assert!(codes::name(code).is_some());
             }
         }
         let _ = (trap_counts(&payload), lost(&payload));

@@ -1,53 +1,11 @@
 //! The tables against the lists of sFlow and of the reference's behaviour, and the order in which they are asked.
 
+use super::super::codes::name;
 use super::*;
 use std::borrow::Cow;
 
 fn report(name: &str) -> Verdict {
     Verdict::Report(code(name).unwrap())
-}
-
-#[test]
-fn codes_are_in_order_without_repetition_and_found_both_ways() {
-    assert!(NAMES.is_sorted_by(|(a, _), (b, _)| a < b));
-    for (number, text) in NAMES {
-        assert_eq!((code(text), name(*number)), (Some(*number), Some(*text)));
-    }
-    assert_eq!((code("nothing"), name(16), name(255), name(373)), (None, None, None, None));
-}
-
-/// The numbers that the sFlow text gives by counting.
-#[test]
-fn codes_are_those_of_the_sflow_text() {
-    for (number, text) in [
-        (0, "net_unreachable"),
-        (15, "precedence_cutoff"),
-        (256, "unknown"),
-        (258, "acl"),
-        (260, "red"),
-        (269, "blackhole_route"),
-        (279, "unresolved_neigh"),
-        (289, "unknown_l4"),
-        (300, "overlay_smac_is_dmac"),
-        (306, "blackhole_nexthop"),
-        (316, "udp_parsing"),
-        (323, "unknown_parsing"),
-        (331, "dev_ready"),
-        (333, "dup_frag"),
-        (349, "tcp_close"),
-        (356, "tcp_minttl"),
-        (365, "tc_ingress"),
-        (372, "bgp_flowspec"),
-    ] {
-        assert_eq!(name(number), Some(text));
-    }
-}
-
-#[test]
-fn misspelt_names_and_numbers_are_understood_and_not_written() {
-    assert_eq!(code("dst_host_tos_unreacheable"), code("dst_host_tos_unreachable"));
-    assert_eq!((name(33), code("dev_hdr")), (Some("dev_hdr"), Some(332)));
-    assert_eq!((name(36), code("tc_egress")), (Some("tc_egress"), Some(366)));
 }
 
 #[test]

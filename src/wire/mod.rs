@@ -1,5 +1,11 @@
 //! Foreign formats: bytes to types and back. Pure: no I/O, no clock, no allocation policy of its own.
 
+pub mod cbpf;
+pub mod ethernet;
+pub mod frame;
+pub mod ip;
 pub mod netlink;
 pub mod pcap;
+pub mod transport;
+pub mod tunnel;
 pub mod udp;

@@ -7,6 +7,7 @@ use super::attribute::align;
 use super::header::HEADER_LEN;
 
 const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_ACK: u16 = 0x4;
 const NLM_F_DUMP: u16 = 0x300;
 
 /// A request that is being written at the end of a buffer. Finished when dropped out of use: lengths are kept
@@ -26,6 +27,11 @@ impl<'a> Request<'a> {
     /// Asks for all objects.
     pub fn dump(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
         Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_DUMP, sequence, fixed)
+    }
+
+    /// Asks for something to be done; the answer is an acknowledgement or an error.
+    pub fn change(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_ACK, sequence, fixed)
     }
 
     fn start(buffer: &'a mut Vec<u8>, kind: u16, flags: u16, sequence: u32, fixed: &[u8]) -> Self {

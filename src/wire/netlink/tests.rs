@@ -132,7 +132,7 @@ fn requests_are_byte_for_byte_those_that_the_kernel_answered() {
 type Parse = fn(&[u8]) -> Result<(), ParseError>;
 
 /// Lengths at which a message may end without being damaged: after its header and after each attribute.
-fn whole_lengths(payload: &[u8], header: usize) -> Vec<usize> {
+pub(crate) fn whole_lengths(payload: &[u8], header: usize) -> Vec<usize> {
     let mut lengths = Vec::new();
     let mut at = header;
     while at < payload.len() {

@@ -14,6 +14,7 @@ pub mod host;
 pub mod log;
 pub mod sample;
 pub mod sflow;
+pub mod source;
 pub mod status;
 #[allow(unsafe_code)] // the one place for system calls without a safe wrapper
 pub mod sys;

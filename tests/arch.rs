@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("host", &["sys"]),
     // Shells: kernel in, sockets and files out.
     ("collect", &["sys", "host", "wire", "sflow", "config", "sample", "status"]),
+    ("source", &["sys", "host", "wire", "sflow", "config", "sample", "status"]),
     ("export", &["sys", "host", "sflow", "config", "sample", "status"]),
     // Wiring may use everything; nobody uses it but the programs, and `ctl once`, which runs one poll of it.
     ("agent", &["sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "export", "log"]),

@@ -8,6 +8,7 @@
 mod error;
 pub mod ethtool;
 pub mod netlink;
+pub mod packet;
 pub mod readable;
 pub mod ready;
 

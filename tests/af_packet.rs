@@ -1,0 +1,372 @@
+//! The AF_PACKET source against the kernel, on veth pairs in a namespace of each test's own. The witnesses are what
+//! was sent, frame by frame, and what `ip` says.
+#![allow(clippy::unwrap_used)] // the helpers are part of the tests
+
+#[path = "support/netns.rs"]
+mod netns;
+
+use hsflow::host::Clock;
+use hsflow::source::af_packet::{Finding, Source, Tap, probe};
+use hsflow::source::{Direction, Drops, Frame, LinkType, Obstacle, Vlan};
+use hsflow::sys::packet::{PacketSocket, Protocol};
+use netns::{isolated, json, run};
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::num::NonZeroU32;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+/// IEEE's EtherType for experiments: nothing else on these links has it.
+const OURS: u16 = 0x88B5;
+const STEP: Duration = Duration::from_millis(20);
+const NEAR_MAC: &str = "02:00:00:00:00:01";
+const FAR_MAC: &str = "02:00:00:00:00:02";
+
+/// A veth pair, and a sender into its near end.
+struct Link {
+    near: u32,
+    far: u32,
+    sender: PacketSocket,
+}
+
+impl Link {
+    fn new() -> Self {
+        std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
+        run(&format!("ip link add near address {NEAR_MAC} type veth peer name far address {FAR_MAC}"));
+        run("ip link set near up");
+        run("ip link set far up");
+        let near = index("near");
+        let sender = PacketSocket::open().unwrap();
+        sender.bind(near, Protocol::Nothing).unwrap();
+        Self { near, far: index("far"), sender }
+    }
+
+    /// The ifIndexes in order; kernels differ in which end comes first.
+    fn both(&self) -> [u32; 2] {
+        [self.near.min(self.far), self.near.max(self.far)]
+    }
+
+    fn send(&self, frame: &[u8]) {
+        send(self.sender_fd(), frame, MsgFlags::empty()).unwrap();
+    }
+
+    fn send_many(&self, count: usize) {
+        let frame = frame_of(64, [2, 0, 0, 0, 0, 2]);
+        (0..count).for_each(|_| self.send(&frame));
+    }
+
+    fn sender_fd(&self) -> i32 {
+        use std::os::fd::AsFd;
+        self.sender.as_fd().as_raw_fd()
+    }
+}
+
+fn index(name: &str) -> u32 {
+    u32::try_from(json(&format!("ip -j link show {name}"))[0]["ifindex"].as_u64().unwrap()).unwrap()
+}
+
+/// An Ethernet frame of `length` bytes whose payload counts up.
+fn frame_of(length: usize, to: [u8; 6]) -> Vec<u8> {
+    let mut frame = [&to[..], &[2, 0, 0, 0, 0, 1], &OURS.to_be_bytes()].concat();
+    frame.extend((14..length).map(|at| at.to_le_bytes()[0]));
+    frame
+}
+
+fn tap(if_index: u32, one_in: u32) -> Tap {
+    Tap { if_index, one_in: NonZeroU32::new(one_in).unwrap(), snap: 128, promiscuous: false }
+}
+
+fn source(taps: &[Tap]) -> Source {
+    let mut source = Source::new().unwrap();
+    taps.iter().for_each(|tap| source.add(*tap).unwrap());
+    source
+}
+
+/// Polls until nothing has come for a tenth of a second.
+fn drain(source: &mut Source, mut each: impl FnMut(Frame<'_>)) {
+    let mut quiet = 0;
+    while quiet < 5 {
+        let found = source.poll(STEP, &mut each).unwrap();
+        quiet = if found == 0 { quiet + 1 } else { 0 };
+    }
+}
+
+fn ours<'a>(frame: &Frame<'a>) -> Option<Frame<'a>> {
+    (frame.protocol == OURS).then_some(*frame)
+}
+
+fn drops(source: &mut Source) -> usize {
+    let mut total = 0;
+    source.check(|finding| match finding {
+        Finding::Drops(Drops { added, .. }) => total += added as usize,
+        Finding::Gone(if_index) => panic!("ifIndex {if_index} is gone"),
+    });
+    total
+}
+
+#[test]
+fn every_frame_comes_once_at_one_to_one() {
+    isolated("every_frame_comes_once_at_one_to_one", || {
+        let link = Link::new();
+        let mut source = source(&[tap(link.far, 1)]);
+        let mut frames = 0;
+        for _ in 0..20 {
+            link.send_many(2500);
+            source.poll(STEP, &mut |frame| frames += usize::from(ours(&frame).is_some())).unwrap();
+        }
+        drain(&mut source, |frame| frames += usize::from(ours(&frame).is_some()));
+        assert_eq!((frames, drops(&mut source)), (50_000, 0));
+        let sent = json("ip -s -j link show near")[0]["stats64"]["tx"]["packets"].as_u64();
+        assert_eq!(sent, Some(50_000));
+    });
+}
+
+#[test]
+fn direction_interface_and_time_are_those_of_the_frame() {
+    isolated("direction_interface_and_time_are_those_of_the_frame", || {
+        let link = Link::new();
+        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
+        let to = [[2, 0, 0, 0, 0, 2], [0xFF; 6], [1, 0, 0x5E, 0, 0, 1], [2, 0, 0, 0, 0, 99]];
+        to.iter().for_each(|to| link.send(&frame_of(64, *to)));
+        let now = Clock::system().unix_secs();
+        let mut seen: BTreeMap<u32, Vec<Direction>> = BTreeMap::new();
+        drain(&mut source, |frame| {
+            let Some(frame) = ours(&frame) else { return };
+            seen.entry(frame.if_index).or_default().push(frame.direction);
+            assert!(now.abs_diff(frame.time.unwrap() / 1_000_000_000) <= 5);
+            assert_eq!((frame.link, frame.one_in, frame.vlan), (LinkType::Ethernet, 1, None));
+        });
+        let expected = [
+            (link.near, vec![Direction::Out; 4]),
+            (link.far, vec![Direction::In, Direction::In, Direction::In, Direction::Other]),
+        ];
+        assert_eq!(seen, BTreeMap::from(expected));
+    });
+}
+
+#[test]
+fn loopback_shows_a_frame_once() {
+    isolated("loopback_shows_a_frame_once", || {
+        let mut source = source(&[tap(index("lo"), 1)]);
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.send_to(b"once", socket.local_addr().unwrap()).unwrap();
+        let mut seen = Vec::new();
+        drain(&mut source, |frame| seen.push((frame.direction, frame.link, frame.wire_len)));
+        assert_eq!(seen, [(Direction::In, LinkType::Ethernet, 14 + 20 + 8 + 4)]);
+    });
+}
+
+#[test]
+fn the_frame_is_cut_and_its_length_is_not() {
+    isolated("the_frame_is_cut_and_its_length_is_not", || {
+        let link = Link::new();
+        run("ip link set near mtu 9000");
+        run("ip link set far mtu 9000");
+        let mut source = source(&[Tap { snap: 65, ..tap(link.far, 1) }]);
+        let sent: Vec<_> =
+            [15, 60, 65, 66, 1514, 9014].map(|length| frame_of(length, [2, 0, 0, 0, 0, 2])).into();
+        sent.iter().for_each(|frame| link.send(frame));
+        let mut seen = Vec::new();
+        drain(&mut source, |frame| {
+            seen.extend(ours(&frame).map(|frame| (frame.bytes.to_vec(), frame.wire_len as usize)));
+        });
+        let expected: Vec<_> =
+            sent.iter().map(|frame| (frame[..frame.len().min(65)].to_vec(), frame.len())).collect();
+        assert_eq!(seen, expected);
+    });
+}
+
+#[test]
+fn a_frame_that_the_card_will_cut_has_its_whole_length() {
+    isolated("a_frame_that_the_card_will_cut_has_its_whole_length", || {
+        let link = Link::new();
+        run("ip address add 10.9.0.1/24 dev near");
+        run(&format!("ip neighbour add 10.9.0.2 lladdr {FAR_MAC} dev near"));
+        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
+        let socket = UdpSocket::bind("10.9.0.1:0").unwrap();
+        setsockopt(&socket, sockopt::UdpGsoSegment, &1000).unwrap();
+        socket.send_to(&[0x5A; 20_000], "10.9.0.2:9").unwrap();
+        let mut seen = Vec::new();
+        drain(&mut source, |frame| {
+            if frame.protocol == 0x0800 {
+                seen.push((frame.if_index, frame.bytes.len(), frame.wire_len));
+            }
+        });
+        seen.sort_unstable();
+        let whole = 14 + 20 + 8 + 20_000;
+        assert_eq!(seen, link.both().map(|if_index| (if_index, 128, whole)));
+    });
+}
+
+#[test]
+fn a_tag_that_was_taken_out_of_the_frame_is_told() {
+    isolated("a_tag_that_was_taken_out_of_the_frame_is_told", || {
+        let link = Link::new();
+        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
+        for tpid in [0x8100u16, 0x88A8] {
+            let mut tagged = frame_of(100, [2, 0, 0, 0, 0, 2]);
+            tagged.splice(12..12, [tpid.to_be_bytes(), 0xA064u16.to_be_bytes()].concat());
+            link.send(&tagged);
+            let mut seen = BTreeMap::new();
+            drain(&mut source, |frame| {
+                seen.insert(frame.if_index, (frame.wire_len, frame.vlan, frame.bytes.to_vec()));
+            });
+            // Sent by a raw socket, the tag is still in the frame; the receiving side takes it out.
+            assert_eq!(seen[&link.near], (104, None, tagged));
+            let vlan = Some(Vlan { tpid, tci: 0xA064 });
+            assert_eq!(seen[&link.far], (104, vlan, frame_of(100, [2, 0, 0, 0, 0, 2])));
+        }
+    });
+}
+
+#[test]
+fn runts_are_frames_or_nothing() {
+    isolated("runts_are_frames_or_nothing", || {
+        let link = Link::new();
+        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
+        let whole = frame_of(16, [2, 0, 0, 0, 0, 2]);
+        for length in 0..=whole.len() {
+            // The kernel refuses most that are shorter than a header, depending on the privileges.
+            let _ = send(link.sender_fd(), &whole[..length], MsgFlags::empty());
+        }
+        let mut longest = 0;
+        drain(&mut source, |frame| {
+            assert_eq!(frame.bytes.len(), frame.wire_len as usize);
+            longest = longest.max(frame.wire_len);
+        });
+        assert_eq!(longest, 16);
+    });
+}
+
+#[test]
+fn the_kernel_takes_one_in_n_at_random() {
+    isolated("the_kernel_takes_one_in_n_at_random", || {
+        let link = Link::new();
+        for (one_in, sent) in [(10, 200_000), (100, 200_000)] {
+            let mut source = source(&[tap(link.far, one_in)]);
+            let mut frames = 0;
+            let count = |frame: Frame<'_>| usize::from(frame.one_in == one_in && frame.protocol == OURS);
+            for _ in 0..40 {
+                link.send_many(sent / 40);
+                source.poll(STEP, &mut |frame| frames += count(frame)).unwrap();
+            }
+            drain(&mut source, |frame| frames += count(frame));
+            frames += drops(&mut source);
+            let (n, p) = (f64::from(u32::try_from(sent).unwrap()), 1.0 / f64::from(one_in));
+            let z = (f64::from(u32::try_from(frames).unwrap()) - n * p) / (n * p * (1.0 - p)).sqrt();
+            assert!(z.abs() <= 4.5, "1:{one_in}: {frames} of {sent}, z = {z}");
+        }
+    });
+}
+
+#[test]
+fn a_rate_changed_while_frames_wait_applies_to_later_frames_only() {
+    isolated("a_rate_changed_while_frames_wait_applies_to_later_frames_only", || {
+        let link = Link::new();
+        let mut source = source(&[tap(link.far, 1)]);
+        let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
+        let mut count = |frame: Frame<'_>| *seen.entry(frame.one_in).or_default() += 1;
+        let rate = |one_in| NonZeroU32::new(one_in).unwrap();
+        link.send_many(3000);
+        // These wait in the ring; the next rate has a smaller one.
+        assert!(source.set_rate(link.far, rate(1000), &mut count).unwrap());
+        link.send_many(20_000);
+        assert!(source.set_rate(link.far, rate(2), &mut count).unwrap());
+        link.send_many(5000);
+        assert!(source.set_rate(link.far, rate(1), &mut count).unwrap());
+        link.send_many(700);
+        drain(&mut source, &mut count);
+        assert!(!source.set_rate(99, rate(1), &mut count).unwrap());
+        assert_eq!(seen[&1], 3700);
+        assert!((2300..2700).contains(&seen[&2]), "{seen:?}");
+        assert!((1..60).contains(&seen[&1000]), "{seen:?}");
+        assert_eq!(drops(&mut source), 0);
+    });
+}
+
+#[test]
+fn what_had_no_room_is_counted_and_told_once() {
+    isolated("what_had_no_room_is_counted_and_told_once", || {
+        let link = Link::new();
+        let mut source = source(&[tap(link.far, 1)]);
+        for _ in 0..2 {
+            link.send_many(30_000);
+            let mut frames = 0;
+            drain(&mut source, |_| frames += 1);
+            let dropped = drops(&mut source);
+            assert_eq!(frames + dropped, 30_000);
+            assert!(dropped > 5000 && frames > 15_000, "{frames} frames, {dropped} dropped");
+            assert_eq!(drops(&mut source), 0);
+        }
+    });
+}
+
+#[test]
+fn promiscuous_mode_lasts_as_long_as_its_tap() {
+    isolated("promiscuous_mode_lasts_as_long_as_its_tap", || {
+        let link = Link::new();
+        let promiscuity = || json("ip -d -j link show far")[0]["promiscuity"].as_u64();
+        let mut source = source(&[tap(link.far, 400)]);
+        assert_eq!(promiscuity(), Some(0));
+        source.add(Tap { promiscuous: true, ..tap(link.far, 400) }).unwrap();
+        assert_eq!((promiscuity(), source.taps().count()), (Some(1), 1));
+        assert!(source.remove(link.far) && !source.remove(link.far));
+        assert_eq!(promiscuity(), Some(0));
+    });
+}
+
+#[test]
+fn a_tap_outlives_down_and_ends_with_its_interface() {
+    isolated("a_tap_outlives_down_and_ends_with_its_interface", || {
+        let link = Link::new();
+        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
+        run("ip link set near down");
+        drain(&mut source, |_| {});
+        assert_eq!(drops(&mut source), 0);
+        run("ip link set near up");
+        link.send_many(10);
+        let mut frames = 0;
+        drain(&mut source, |frame| frames += usize::from(ours(&frame).is_some()));
+        assert_eq!(frames, 20);
+
+        run("ip link del near");
+        drain(&mut source, |_| {});
+        let mut gone = Vec::new();
+        source.check(|finding| gone.push(finding));
+        assert_eq!(gone, link.both().map(Finding::Gone));
+        assert_eq!(source.taps().count(), 0);
+        assert!(matches!(source.add(tap(link.near, 1)), Err(Obstacle::NoInterface(_))));
+    });
+}
+
+#[test]
+fn an_interface_that_is_down_can_be_tapped_and_may_vanish_before_it_is_up() {
+    isolated("an_interface_that_is_down_can_be_tapped_and_may_vanish_before_it_is_up", || {
+        let link = Link::new();
+        run("ip link set near down");
+        let mut source = source(&[tap(link.near, 1)]);
+        source.poll(STEP, &mut |_| {}).unwrap();
+        run("ip link del near");
+        let mut gone = Vec::new();
+        source.check(|finding| gone.push(finding));
+        assert_eq!(gone, [Finding::Gone(link.near)]);
+    });
+}
+
+#[test]
+fn probe_says_what_is_missing() {
+    isolated("probe_says_what_is_missing", || {
+        let link = Link::new();
+        assert_eq!(probe(None), Ok(()));
+        assert_eq!(probe(Some(link.near)), Ok(()));
+        for index in [0, 4711, u32::MAX] {
+            assert!(matches!(probe(Some(index)), Err(Obstacle::NoInterface(_))), "{index}");
+        }
+        // The kernel counts capabilities by thread, and this thread is the test's own.
+        caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_NET_RAW).unwrap();
+        let denied = probe(Some(link.near)).unwrap_err();
+        assert!(matches!(denied, Obstacle::Denied { capability: "CAP_NET_RAW", .. }));
+        assert!(denied.to_string().starts_with("CAP_NET_RAW is missing (socket AF_PACKET: "), "{denied}");
+    });
+}

@@ -20,7 +20,7 @@ $(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || e
 HEAD
 step "lints" make --no-print-directory lint
 step "tests" cargo test --locked -- --include-ignored
-step "fuzzing, 2 minutes a target" tests/fuzz.sh 120
+step "fuzzing, 1 minute a target" tests/fuzz.sh 60
 step "footprint, beside its floor" make --no-print-directory footprint
 step "benchmarks" make --no-print-directory bench-check
 step "machines" make --no-print-directory test-vm

@@ -7,17 +7,26 @@ use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::config;
 use hsflow::sflow::decode::{Datagram, decode};
 use hsflow::sflow::xdr::Writer;
+use hsflow::wire::frame::{self, Start};
 use hsflow::wire::netlink::attribute::Attributes;
 use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
-use hsflow::wire::netlink::{address, ethtool, generic, link, stats};
-use hsflow::wire::{pcap, udp};
+use hsflow::wire::netlink::{
+    address, drop_monitor, ethtool, generic, inet_diag, link, nflog, psample, stats,
+};
+use hsflow::wire::{pcap, tunnel, udp};
 
 type Law = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its corpus folder.
-pub(crate) const TARGETS: &[(&str, Law)] =
-    &[("config", configuration), ("netlink", netlink), ("pcap", pcap), ("procfs", procfs), ("sflow", sflow)];
+pub(crate) const TARGETS: &[(&str, Law)] = &[
+    ("config", configuration),
+    ("headers", headers),
+    ("netlink", netlink),
+    ("pcap", pcap),
+    ("procfs", procfs),
+    ("sflow", sflow),
+];
 
 /// A configuration is refused exactly when an error is told, and every problem lies inside the text.
 fn configuration(data: &[u8]) {
@@ -29,6 +38,21 @@ fn configuration(data: &[u8]) {
     }
     let refused = parsed.problems.iter().any(|problem| problem.severity == config::Severity::Error);
     assert_eq!(parsed.settings.is_none(), refused);
+}
+
+/// The headers of a sample lie inside it, those of its tunnels one behind the other.
+fn headers(data: &[u8]) {
+    for start in [Start::Ethernet, Start::Ip] {
+        let outer = frame::parse(start, data);
+        assert!(inside(outer.bytes, data));
+        assert!(outer.transport_at().is_none_or(|at| at <= outer.bytes.len()));
+        let mut behind = 0;
+        for tunnel in tunnel::nested(&outer) {
+            assert!(behind < tunnel.inner_at && tunnel.inner_at <= data.len());
+            assert!(inside(tunnel.inner.bytes, data));
+            behind = tunnel.inner_at;
+        }
+    }
 }
 
 /// No attribute reaches outside its message, and attributes that are written again are read as the same.
@@ -48,6 +72,10 @@ fn parse_as_all(payload: &[u8]) {
     let _ = stats::parse(payload);
     let _ = generic::Family::parse(payload);
     let _ = ethtool::parse_link_change(payload);
+    let _ = nflog::Packet::parse(payload);
+    let _ = psample::Sample::parse(payload);
+    let _ = drop_monitor::Alert::parse(payload);
+    let _ = inet_diag::Socket::parse(payload);
 }
 
 fn write_again(payload: &[u8]) {

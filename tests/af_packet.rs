@@ -56,6 +56,12 @@ impl Link {
         (0..count).for_each(|_| self.send(&frame));
     }
 
+    /// Frames that the far end got since it was made; under load the kernel may lose some on the way to it.
+    fn delivered(&self) -> usize {
+        let packets = json("ip -s -j link show near")[0]["stats64"]["tx"]["packets"].as_u64();
+        usize::try_from(packets.unwrap()).unwrap()
+    }
+
     fn sender_fd(&self) -> i32 {
         use std::os::fd::AsFd;
         self.sender.as_fd().as_raw_fd()
@@ -116,9 +122,8 @@ fn every_frame_comes_once_at_one_to_one() {
             source.poll(STEP, &mut |frame| frames += usize::from(ours(&frame).is_some())).unwrap();
         }
         drain(&mut source, |frame| frames += usize::from(ours(&frame).is_some()));
-        assert_eq!((frames, drops(&mut source)), (50_000, 0));
-        let sent = json("ip -s -j link show near")[0]["stats64"]["tx"]["packets"].as_u64();
-        assert_eq!(sent, Some(50_000));
+        assert_eq!((frames, drops(&mut source)), (link.delivered(), 0));
+        assert!((40_000..=50_000).contains(&frames), "{frames}");
     });
 }
 
@@ -243,9 +248,9 @@ fn runts_are_frames_or_nothing() {
 fn the_kernel_takes_one_in_n_at_random() {
     isolated("the_kernel_takes_one_in_n_at_random", || {
         let link = Link::new();
-        for (one_in, sent) in [(10, 200_000), (100, 200_000)] {
+        for (one_in, sent) in [(10, 240_000), (100, 240_000)] {
             let mut source = source(&[tap(link.far, one_in)]);
-            let mut frames = 0;
+            let (mut frames, before) = (0, link.delivered());
             let count = |frame: Frame<'_>| usize::from(frame.one_in == one_in && frame.protocol == OURS);
             for _ in 0..40 {
                 link.send_many(sent / 40);
@@ -253,6 +258,8 @@ fn the_kernel_takes_one_in_n_at_random() {
             }
             drain(&mut source, |frame| frames += count(frame));
             frames += drops(&mut source);
+            let sent = link.delivered() - before;
+            assert!(sent >= 200_000, "{sent}");
             let (n, p) = (f64::from(u32::try_from(sent).unwrap()), 1.0 / f64::from(one_in));
             let z = (f64::from(u32::try_from(frames).unwrap()) - n * p) / (n * p * (1.0 - p)).sqrt();
             assert!(z.abs() <= 4.5, "1:{one_in}: {frames} of {sent}, z = {z}");
@@ -264,22 +271,28 @@ fn the_kernel_takes_one_in_n_at_random() {
 fn a_rate_changed_while_frames_wait_applies_to_later_frames_only() {
     isolated("a_rate_changed_while_frames_wait_applies_to_later_frames_only", || {
         let link = Link::new();
-        let mut source = source(&[tap(link.far, 1)]);
+        let (mut witness, mut source) = (source(&[tap(link.far, 1)]), source(&[tap(link.far, 1)]));
+        let mut send = |count| {
+            link.send_many(count);
+            let mut passed = 0;
+            drain(&mut witness, |_| passed += 1);
+            passed
+        };
         let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
         let mut count = |frame: Frame<'_>| *seen.entry(frame.one_in).or_default() += 1;
         let rate = |one_in| NonZeroU32::new(one_in).unwrap();
-        link.send_many(3000);
+        let first: usize = send(3000);
         // These wait in the ring; the next rate has a smaller one.
         assert!(source.set_rate(link.far, rate(1000), &mut count).unwrap());
-        link.send_many(20_000);
+        send(15_000);
         assert!(source.set_rate(link.far, rate(2), &mut count).unwrap());
-        link.send_many(5000);
+        let half = send(5000) / 2;
         assert!(source.set_rate(link.far, rate(1), &mut count).unwrap());
-        link.send_many(700);
+        let last = send(700);
         drain(&mut source, &mut count);
         assert!(!source.set_rate(99, rate(1), &mut count).unwrap());
-        assert_eq!(seen[&1], 3700);
-        assert!((2300..2700).contains(&seen[&2]), "{seen:?}");
+        assert_eq!(seen[&1], first + last);
+        assert!((half - 200..half + 200).contains(&seen[&2]), "{half}: {seen:?}");
         assert!((1..60).contains(&seen[&1000]), "{seen:?}");
         assert_eq!(drops(&mut source), 0);
     });
@@ -291,12 +304,12 @@ fn what_had_no_room_is_counted_and_told_once() {
         let link = Link::new();
         let mut source = source(&[tap(link.far, 1)]);
         for _ in 0..2 {
-            link.send_many(30_000);
-            let mut frames = 0;
+            let (mut frames, before) = (0, link.delivered());
+            link.send_many(40_000);
             drain(&mut source, |_| frames += 1);
             let dropped = drops(&mut source);
-            assert_eq!(frames + dropped, 30_000);
-            assert!(dropped > 5000 && frames > 15_000, "{frames} frames, {dropped} dropped");
+            assert_eq!(frames + dropped, link.delivered() - before);
+            assert!(dropped > 0 && frames > 15_000, "{frames} frames, {dropped} dropped");
             assert_eq!(drops(&mut source), 0);
         }
     });

@@ -182,11 +182,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn slots_lie_apart_within_blocks_and_hold_what_was_asked(frames in 0usize..100_000, snap in 0usize..9000) {
+        fn slots_lie_apart_within_blocks_and_hold_what_was_asked(frames in 0usize..3000, snap in 0usize..9000) {
             let shape = Shape::for_frames(frames, snap);
             prop_assert!(shape.slots() >= frames && shape.slot >= BEFORE + snap.min(4096));
             let mut end = 0;
-            for slot in (0..shape.slots()).take(500).chain([shape.slots() - 1]) {
+            for slot in 0..shape.slots() {
                 let start = shape.offset(slot);
                 prop_assert!(start >= end && start.is_multiple_of(ALIGNMENT));
                 end = start + shape.slot;

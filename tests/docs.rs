@@ -215,7 +215,6 @@ fn the_readmes_commands_exist() {
 }
 
 #[test]
-#[ignore = "README.md: in 'Adding a counter', agent/poll.rs is now agent/samples.rs"]
 fn every_file_that_the_readme_names_is_there() {
     let readme = read("README.md");
     let prose: String = readme.split("```").step_by(2).collect();

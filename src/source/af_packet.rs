@@ -10,6 +10,7 @@ use super::{Direction, Drops, Frame, LinkType, Obstacle, Vlan};
 use crate::sys::SysError;
 use crate::sys::packet::ring::{RawFrame, Shape};
 use crate::sys::packet::{Instruction, PacketSocket, Protocol};
+use crate::wire::cbpf;
 use nix::errno::Errno;
 use nix::poll::{PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -225,11 +226,10 @@ impl Open {
 /// Takes nothing.
 const NOTHING: [Instruction; 1] = [(0x06, 0, 0, 0)];
 
-/// Takes `snap` bytes of one frame in `one_in`: load a random number, divide, keep the rest 0.
-fn sampler(one_in: NonZeroU32, snap: u16) -> [Instruction; 5] {
-    const RANDOM: u32 = 0xFFFF_F038; // SKF_AD_OFF + SKF_AD_RANDOM
-    let take = (0x06, 0, 0, u32::from(snap.max(1)));
-    [(0x20, 0, 0, RANDOM), (0x94, 0, 0, one_in.get()), (0x15, 0, 1, 0), take, NOTHING[0]]
+/// The program that takes `snap` bytes of one frame in `one_in`, both directions.
+fn sampler(one_in: NonZeroU32, snap: u16) -> Vec<Instruction> {
+    let program = cbpf::program(one_in, u32::from(snap), cbpf::Direction::Both);
+    program.into_iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect()
 }
 
 fn slots(one_in: NonZeroU32) -> usize {

@@ -19,7 +19,7 @@ cat > tests/RESULTS.md <<HEAD
 $(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes'), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(rustc --version | cut -d' ' -f1,2).
 HEAD
 step "lints" make --no-print-directory lint
-step "tests" cargo test --locked -- --include-ignored
+step "tests" cargo test --locked --no-fail-fast -- --include-ignored
 step "fuzzing, 1 minute a target" tests/fuzz.sh 60
 step "footprint, beside its floor" make --no-print-directory footprint
 step "benchmarks" make --no-print-directory bench-check

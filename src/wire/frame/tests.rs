@@ -358,9 +358,10 @@ proptest! {
         prop_assert_eq!(&bytes[headers.transport_at().unwrap() + header..], &packet.payload[..]);
     }
 
-    /// The other library gives up where we do not: at a transport header that is not whole, at a third VLAN tag.
+    /// Either gives up where the other does not: the other library at a transport header that is not whole and at a
+    /// third VLAN tag, we at lengths and versions that contradict themselves.
     #[test]
-    fn what_another_library_finds_in_damaged_packets_we_find_too(
+    fn what_both_find_in_damaged_packets_is_the_same(
         packet in packets(), at in 12usize..80, byte: u8, cut in 0usize..120,
     ) {
         let mut bytes = packet.write();
@@ -372,13 +373,11 @@ proptest! {
         let other = LaxSlicedPacket::from_ethernet(&bytes).unwrap();
         // It reads LLC as nothing, and knows further kinds of links.
         let (addresses, ports, flags) = outsider(&other);
-        let ours = headers.ip.map(|ip| (ip.source, ip.destination));
-        if addresses.is_some() {
-            prop_assert_eq!(ours, addresses);
+        if let (Some(ip), Some(addresses)) = (headers.ip, addresses) {
+            prop_assert_eq!((ip.source, ip.destination), addresses);
         }
-        if ports.is_some() {
-            let found = headers.transport.unwrap();
-            prop_assert_eq!(found.ports().map(|ports| (ports.source, ports.destination)), ports);
+        if let (Some(found), Some(ports)) = (headers.transport, ports) {
+            prop_assert_eq!(found.ports().map(|ports| (ports.source, ports.destination)), Some(ports));
             prop_assert_eq!(found.tcp_flags(), flags);
         }
     }

@@ -93,6 +93,7 @@ static COLLECTOR_KEYS: &[Key] = &[
     name("dev", "Interface that datagrams leave by").unset("as the routing table says"),
     name("namespace", "Network namespace to send from, a name under /var/run/netns")
         .example("mgmt")
+        .more("The service needs CAP_SYS_ADMIN for it: see its drop-in collector-namespace.conf.")
         .unset("that of the agent"),
 ];
 

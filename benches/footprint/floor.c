@@ -1,5 +1,5 @@
 /* The floor under the agent's figures: the unavoidable kernel work of one polling cycle, and nothing else. One pread
- * for each counter file, one statvfs, one netlink dump of the statistics of all interfaces, one send for each full
+ * for each counter file, one statvfs, one netlink dump of all interfaces, one send for each full
  * datagram, one timer wait. No parsing, no encoding, nothing spread over the cycle.
  *
  *   floor POLLING-SECONDS PORT INTERFACES    (INTERFACES only says how many samples are sent)
@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -27,12 +26,11 @@ static const char *const FILES[] = {
 
 static char text[65536] __attribute__((aligned(NLMSG_ALIGNTO)));
 
-static void dump_statistics(int fd) {
+static void dump_interfaces(int fd) {
     struct {
         struct nlmsghdr h;
-        struct if_stats_msg m;
-    } request = {.h = {sizeof request, RTM_GETSTATS, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
-                 .m = {.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)}};
+        struct ifinfomsg m;
+    } request = {.h = {sizeof request, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, 1, 0}};
     if (send(fd, &request, sizeof request, 0) < 0) return;
     for (;;) {
         int length = (int)recv(fd, text, sizeof text, 0);
@@ -61,7 +59,7 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < NFILES; i++) (void)!pread(fds[i], text, sizeof text, 0);
         struct statvfs fs;
         (void)!statvfs("/", &fs);
-        dump_statistics(netlink);
+        dump_interfaces(netlink);
         (void)!write(udp, text, 700);
         for (int sent = 0; sent < interfaces; sent += SAMPLES_A_DATAGRAM) (void)!write(udp, text, 1388);
     }

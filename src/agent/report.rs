@@ -7,6 +7,7 @@ use super::{identity, ports};
 use crate::collect::host::Component;
 use crate::export::report::{CollectorStatus, State as CollectorState};
 use crate::sflow::ids::DataSource;
+use crate::sflow::json::hyphenated;
 use crate::status::registry::State;
 use crate::status::snapshot::{self, Cost, Losses, SettingsInForce, Snapshot, VERSION};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -109,7 +110,7 @@ impl Agent {
             device: choice.and_then(|c| c.device.clone()),
             address_reason: self.election.explanation.clone(),
             sub_agent_id: self.settings.sub_agent(),
-            uuid: hyphenated(self.uuid.uuid),
+            uuid: hyphenated(&self.uuid.uuid),
             uuid_reason: self.uuid.origin.to_string(),
             hostname: identity::hostname(&self.host),
         }
@@ -175,12 +176,6 @@ fn collector(c: CollectorStatus) -> snapshot::Collector {
         last_error: c.last_error,
         last_send_secs_ago: c.last_success_secs_ago,
     }
-}
-
-fn hyphenated(uuid: [u8; 16]) -> String {
-    let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
-    let at = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-    [at(0..8), at(8..12), at(12..16), at(16..20), at(20..32)].join("-")
 }
 
 /// What the kernel charges this process with.

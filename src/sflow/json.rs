@@ -35,6 +35,11 @@ pub(crate) fn macs<S: Serializer>(macs: &[[u8; 6]], out: S) -> Result<S::Ok, S::
 
 /// A UUID in its 8-4-4-4-12 form.
 pub(crate) fn uuid<S: Serializer>(uuid: &[u8; 16], out: S) -> Result<S::Ok, S::Error> {
+    out.collect_str(&hyphenated(uuid))
+}
+
+/// A UUID as people write it.
+pub(crate) fn hyphenated(uuid: &[u8; 16]) -> String {
     let [a, b, c, d] = [&uuid[..4], &uuid[4..6], &uuid[6..8], &uuid[8..10]].map(|part| Hex(part, ""));
-    out.collect_str(&format_args!("{a}-{b}-{c}-{d}-{}", Hex(&uuid[10..], "")))
+    format!("{a}-{b}-{c}-{d}-{}", Hex(&uuid[10..], ""))
 }

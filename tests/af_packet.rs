@@ -4,10 +4,13 @@
 
 #[path = "support/netns.rs"]
 mod netns;
+#[path = "support/visit.rs"]
+mod visit;
 
 use hsflow::host::Clock;
-use hsflow::source::af_packet::{Finding, Source, Tap, probe};
-use hsflow::source::{Direction, Drops, Frame, LinkType, Obstacle, Vlan};
+use hsflow::sample::frame::{Direction, End, Frame, LinkType, Vlan};
+use hsflow::source::af_packet::{Tap, Taps, probe};
+use hsflow::source::{Finding, Obstacle, Source};
 use hsflow::sys::packet::{PacketSocket, Protocol};
 use netns::{isolated, json, run};
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
@@ -16,6 +19,7 @@ use std::net::UdpSocket;
 use std::num::NonZeroU32;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
+use visit::visit;
 
 /// IEEE's EtherType for experiments: nothing else on these links has it.
 const OURS: u16 = 0x88B5;
@@ -83,18 +87,18 @@ fn tap(if_index: u32, one_in: u32) -> Tap {
     Tap { if_index, one_in: NonZeroU32::new(one_in).unwrap(), snap: 128, promiscuous: false }
 }
 
-fn source(taps: &[Tap]) -> Source {
-    let mut source = Source::new().unwrap();
+fn source(taps: &[Tap]) -> Taps {
+    let mut source = Taps::new().unwrap();
     taps.iter().for_each(|tap| source.add(*tap).unwrap());
     source
 }
 
 /// Polls until nothing has come for a tenth of a second.
-fn drain(source: &mut Source, mut each: impl FnMut(Frame<'_>)) {
+fn drain(source: &mut Taps, mut each: impl FnMut(&Frame<'_>)) {
     let mut quiet = 0;
     while quiet < 5 {
-        let found = source.poll(STEP, &mut each).unwrap();
-        quiet = if found == 0 { quiet + 1 } else { 0 };
+        let found = visit(source, STEP, &mut each).unwrap();
+        quiet = if found.frames == 0 { quiet + 1 } else { 0 };
     }
 }
 
@@ -102,11 +106,11 @@ fn ours<'a>(frame: &Frame<'a>) -> Option<Frame<'a>> {
     (frame.protocol == OURS).then_some(*frame)
 }
 
-fn drops(source: &mut Source) -> usize {
+fn drops(source: &mut Taps) -> usize {
     let mut total = 0;
-    source.check(|finding| match finding {
-        Finding::Drops(Drops { added, .. }) => total += added as usize,
-        Finding::Gone(if_index) => panic!("ifIndex {if_index} is gone"),
+    source.check(Clock::system().now(), &mut |finding| match finding {
+        Finding::Lost { added, .. } => total += added as usize,
+        other => panic!("{other:?}"),
     });
     total
 }
@@ -119,9 +123,9 @@ fn every_frame_comes_once_at_one_to_one() {
         let mut frames = 0;
         for _ in 0..20 {
             link.send_many(2500);
-            source.poll(STEP, &mut |frame| frames += usize::from(ours(&frame).is_some())).unwrap();
+            visit(&mut source, STEP, |frame| frames += usize::from(ours(frame).is_some())).unwrap();
         }
-        drain(&mut source, |frame| frames += usize::from(ours(&frame).is_some()));
+        drain(&mut source, |frame| frames += usize::from(ours(frame).is_some()));
         assert_eq!((frames, drops(&mut source)), (link.delivered(), 0));
         assert!((40_000..=50_000).contains(&frames), "{frames}");
     });
@@ -135,16 +139,16 @@ fn direction_interface_and_time_are_those_of_the_frame() {
         let to = [[2, 0, 0, 0, 0, 2], [0xFF; 6], [1, 0, 0x5E, 0, 0, 1], [2, 0, 0, 0, 0, 99]];
         to.iter().for_each(|to| link.send(&frame_of(64, *to)));
         let now = Clock::system().unix_secs();
-        let mut seen: BTreeMap<u32, Vec<Direction>> = BTreeMap::new();
+        let mut seen: BTreeMap<u32, Vec<_>> = BTreeMap::new();
         drain(&mut source, |frame| {
-            let Some(frame) = ours(&frame) else { return };
-            seen.entry(frame.if_index).or_default().push(frame.direction);
+            let Some(frame) = ours(frame) else { return };
+            seen.entry(frame.if_index).or_default().push((frame.direction, frame.input, frame.output));
             assert!(now.abs_diff(frame.time.unwrap() / 1_000_000_000) <= 5);
             assert_eq!((frame.link, frame.one_in, frame.vlan), (LinkType::Ethernet, 1, None));
         });
         let expected = [
-            (link.near, vec![Direction::Out; 4]),
-            (link.far, vec![Direction::In, Direction::In, Direction::In, Direction::Other]),
+            (link.near, vec![(Direction::Out, End::Unknown, End::Interface(link.near)); 4]),
+            (link.far, vec![(Direction::In, End::Interface(link.far), End::Unknown); 4]),
         ];
         assert_eq!(seen, BTreeMap::from(expected));
     });
@@ -174,7 +178,7 @@ fn the_frame_is_cut_and_its_length_is_not() {
         sent.iter().for_each(|frame| link.send(frame));
         let mut seen = Vec::new();
         drain(&mut source, |frame| {
-            seen.extend(ours(&frame).map(|frame| (frame.bytes.to_vec(), frame.wire_len as usize)));
+            seen.extend(ours(frame).map(|frame| (frame.bytes.to_vec(), frame.wire_len as usize)));
         });
         let expected: Vec<_> =
             sent.iter().map(|frame| (frame[..frame.len().min(65)].to_vec(), frame.len())).collect();
@@ -251,10 +255,10 @@ fn the_kernel_takes_one_in_n_at_random() {
         for (one_in, sent) in [(10, 240_000), (100, 240_000)] {
             let mut source = source(&[tap(link.far, one_in)]);
             let (mut frames, before) = (0, link.delivered());
-            let count = |frame: Frame<'_>| usize::from(frame.one_in == one_in && frame.protocol == OURS);
+            let count = |frame: &Frame<'_>| usize::from(frame.one_in == one_in && frame.protocol == OURS);
             for _ in 0..40 {
                 link.send_many(sent / 40);
-                source.poll(STEP, &mut |frame| frames += count(frame)).unwrap();
+                visit(&mut source, STEP, |frame| frames += count(frame)).unwrap();
             }
             drain(&mut source, |frame| frames += count(frame));
             frames += drops(&mut source);
@@ -279,7 +283,7 @@ fn a_rate_changed_while_frames_wait_applies_to_later_frames_only() {
             passed
         };
         let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
-        let mut count = |frame: Frame<'_>| *seen.entry(frame.one_in).or_default() += 1;
+        let mut count = |frame: &Frame<'_>| *seen.entry(frame.one_in).or_default() += 1;
         let rate = |one_in| NonZeroU32::new(one_in).unwrap();
         let first: usize = send(3000);
         // These wait in the ring; the next rate has a smaller one.
@@ -340,13 +344,13 @@ fn a_tap_outlives_down_and_ends_with_its_interface() {
         run("ip link set near up");
         link.send_many(10);
         let mut frames = 0;
-        drain(&mut source, |frame| frames += usize::from(ours(&frame).is_some()));
+        drain(&mut source, |frame| frames += usize::from(ours(frame).is_some()));
         assert_eq!(frames, 20);
 
         run("ip link del near");
         drain(&mut source, |_| {});
         let mut gone = Vec::new();
-        source.check(|finding| gone.push(finding));
+        source.check(Clock::system().now(), &mut |finding| gone.push(finding));
         assert_eq!(gone, link.both().map(Finding::Gone));
         assert_eq!(source.taps().count(), 0);
         assert!(matches!(source.add(tap(link.near, 1)), Err(Obstacle::NoInterface(_))));
@@ -359,10 +363,10 @@ fn an_interface_that_is_down_can_be_tapped_and_may_vanish_before_it_is_up() {
         let link = Link::new();
         run("ip link set near down");
         let mut source = source(&[tap(link.near, 1)]);
-        source.poll(STEP, &mut |_| {}).unwrap();
+        visit(&mut source, STEP, |_| {}).unwrap();
         run("ip link del near");
         let mut gone = Vec::new();
-        source.check(|finding| gone.push(finding));
+        source.check(Clock::system().now(), &mut |finding| gone.push(finding));
         assert_eq!(gone, [Finding::Gone(link.near)]);
     });
 }

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("sflow", &[]),
     ("status", &[]),
-    ("sample", &["sflow", "config"]),
+    ("sample", &["sflow", "config", "wire"]),
     ("config", &["sflow"]),
     // The environment as a value.
     ("host", &["sys"]),
@@ -24,7 +24,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &["sys", "host", "wire", "sflow", "config", "sample", "status"]),
     ("export", &["sys", "host", "sflow", "config", "sample", "status"]),
     // Wiring may use everything; nobody uses it but the programs, and `ctl once`, which runs one poll of it.
-    ("agent", &["sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "export", "log"]),
+    (
+        "agent",
+        &["sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "source", "export", "log"],
+    ),
     ("ctl", &["agent", "host", "wire", "sflow", "config", "status", "log"]),
 ];
 

@@ -19,13 +19,18 @@
 #![allow(clippy::unwrap_used)] // a benchmark that cannot run ends with the reason
 #![allow(clippy::disallowed_methods)] // it measures outside processes, which need time to come to rest
 
+#[path = "../../tests/support/visit.rs"]
+mod visit;
+
+use hsflow::host::Clock;
+use hsflow::sample::frame::Frame;
 use hsflow::sflow::datagram::Datagrams;
 use hsflow::sflow::flow::kernel::Timestamp;
 use hsflow::sflow::flow::packet::SampledHeader;
 use hsflow::sflow::ids::DataSource;
 use hsflow::sflow::sample::{FlowHeader, Port};
-use hsflow::source::Frame;
-use hsflow::source::af_packet::{Finding, Source, Tap};
+use hsflow::source::af_packet::{Tap, Taps};
+use hsflow::source::{Finding, Source};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use std::borrow::Cow;
@@ -36,7 +41,9 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use visit::visit;
 
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Goal, floor of the project's table, in CPU ms per million packets (at 1:1 ns per sample, which is the same unit).
 const ROWS: [(u32, f64, f64); 4] = [(1000, 4.0, 1.7), (100, 15.0, 3.3), (10, 45.0, 17.0), (1, 280.0, 140.0)];
 /// The same for the cost to the sender at 1:100, ns per packet.
@@ -223,23 +230,23 @@ fn receive(if_index: u32, one_in: u32, port: u16) {
     collector.connect(("127.0.0.1", port)).unwrap();
     let mut send = |datagram: &[u8]| drop(collector.send(datagram));
     let mut stream = Datagrams::new([192, 0, 2, 2].into(), 100_000, 1400);
-    let mut source = Source::new().unwrap();
+    let mut source = Taps::new().unwrap();
     let one_in = NonZeroU32::new(one_in).unwrap();
     source.add(Tap { if_index, one_in, snap: 128, promiscuous: false }).unwrap();
     println!("ready");
     let (mut frames, mut drops) = (0, 0);
     loop {
-        let found = source.poll(Duration::from_millis(50), &mut |frame| {
+        let found = visit(&mut source, PATIENCE, |frame| {
             frames += 1;
-            sample(&mut stream, &frame, frames, &mut send);
+            sample(&mut stream, frame, frames, &mut send);
         });
-        if found.unwrap() == 0 && ended() {
+        if found.unwrap().frames == 0 && ended() {
             break;
         }
     }
-    source.check(|finding| {
-        if let Finding::Drops(lost) = finding {
-            drops += lost.added;
+    source.check(Clock::system().now(), &mut |finding| {
+        if let Finding::Lost { added, .. } = finding {
+            drops += added;
         }
     });
     println!("{frames} {drops}");
@@ -247,14 +254,14 @@ fn receive(if_index: u32, one_in: u32, port: u16) {
 
 /// Taps every interface, says how many, and waits.
 fn tap_all() {
-    let mut source = Source::new().unwrap();
+    let mut source = Taps::new().unwrap();
     for interface in nix::net::if_::if_nameindex().unwrap().into_iter() {
         let (if_index, one_in) = (interface.index(), NonZeroU32::new(400).unwrap());
         source.add(Tap { if_index, one_in, snap: 128, promiscuous: false }).unwrap();
     }
     println!("{}", source.taps().count());
     while !ended() {
-        source.poll(Duration::from_millis(50), &mut |_| {}).unwrap();
+        visit(&mut source, PATIENCE, |_| {}).unwrap();
     }
 }
 

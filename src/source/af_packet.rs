@@ -1,23 +1,22 @@
 //! The AF_PACKET source: taps on interfaces, sampled by the kernel.
 //!
-//! In: interfaces with their rates, added, changed and removed while it runs. Out: [`Frame`]s, in [`Source::poll`];
-//! losses and vanished interfaces, in [`Source::check`]. Rules: a frame that is not sampled costs the kernel a short
-//! filter and this process nothing; a sampled one costs no system call, because the kernel writes it to a ring of
-//! the tap; and the process wakes for many frames at once, because it lets some milliseconds pass after a visit
-//! that found any. A ring has room for 10 ms at 6 million packets per second. Spec: packet(7), epoll(7).
+//! In: interfaces with their rates, added, changed and removed while it runs. Out: [`Frame`]s; losses and
+//! vanished interfaces. Rules: a frame that is not sampled costs the kernel a short filter and this process nothing; a
+//! sampled one costs no system call, because the kernel writes it to a ring of the tap. A ring has room for 10 ms at
+//! 6 million packets per second: so long may a reader let frames gather. Spec: packet(7), epoll(7).
 
-use super::{Direction, Drops, Frame, LinkType, Obstacle, Vlan};
+use super::{Finding, Obstacle, Visit};
+use crate::sample::frame::{Direction, End, Frame, LinkType, Sink, Vlan};
 use crate::sys::SysError;
 use crate::sys::packet::ring::{RawFrame, Shape};
 use crate::sys::packet::{Instruction, PacketSocket, Protocol};
 use crate::wire::cbpf;
 use nix::errno::Errno;
-use nix::poll::{PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::Instant;
 
 const CAPABILITY: &str = "CAP_NET_RAW";
 /// Slots of a ring at 1:1 for what comes in 10 ms at 6 million packets per second. One block, 157 frames of 128 bytes, then
@@ -26,8 +25,6 @@ const SLOTS_OF_ALL: u32 = 62_500;
 /// But not more than 4 MiB: a core cannot take more than 2 million frames per second.
 const MOST_SLOTS: u32 = 20_000;
 const FEWEST_SLOTS: u32 = 100;
-/// Longest time between two visits to taps that have frames.
-const LONGEST_GATHER_MS: u8 = 10;
 const MAX_EVENTS: usize = 64;
 
 /// A tap that is wanted.
@@ -56,23 +53,10 @@ struct Open {
 
 /// All taps of one network namespace: that of the thread that adds them.
 #[derive(Debug)]
-pub struct Source {
+pub struct Taps {
     taps: BTreeMap<u32, Open>,
     ready: Epoll,
     events: [EpollEvent; MAX_EVENTS],
-    gather_ms: u8,
-    /// The last visit found frames, and saw all taps that had some.
-    busy: bool,
-}
-
-/// What [`Source::check`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// Frames were lost.
-    Drops(Drops),
-    /// The interface with this ifIndex was removed, and its tap with it. A new one of the same name has another
-    /// ifIndex and is added as any other.
-    Gone(u32),
 }
 
 /// Whether taps can be had here; for one interface, or at all.
@@ -81,13 +65,13 @@ pub fn probe(if_index: Option<u32>) -> Result<(), Obstacle> {
     if_index.map_or(Ok(()), |if_index| socket.bind(if_index, Protocol::Nothing)).map_err(obstacle)
 }
 
-impl Source {
+impl Taps {
     /// A source without taps.
     pub fn new() -> Result<Self, SysError> {
         let ready = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(|errno| SysError::new("epoll_create1", "", errno))?;
         let events = [EpollEvent::empty(); MAX_EVENTS];
-        Ok(Self { taps: BTreeMap::new(), ready, events, gather_ms: LONGEST_GATHER_MS, busy: false })
+        Ok(Self { taps: BTreeMap::new(), ready, events })
     }
 
     /// Opens a tap, in the place of one on the same interface. One that is down is tapped too.
@@ -111,62 +95,57 @@ impl Source {
         self.taps.values().map(|open| open.tap)
     }
 
-    /// Changes how often a tap samples. Frames taken at the old rate go to `deliver` as such; for the
+    /// Changes how often a tap samples. Frames taken at the old rate go to `sink` as such; for the
     /// microseconds of the change none is taken. False where there is no such tap.
     pub fn set_rate(
         &mut self,
         if_index: u32,
         one_in: NonZeroU32,
-        mut deliver: impl FnMut(Frame<'_>),
+        sink: &mut dyn Sink,
     ) -> Result<bool, SysError> {
         let Some(open) = self.taps.get_mut(&if_index) else { return Ok(false) };
         if open.tap.one_in != one_in || open.socket.ring().is_none() {
             open.socket.attach(&NOTHING)?;
-            open.read(&mut deliver);
+            open.read(sink);
             open.tap.one_in = one_in;
             open.start()?;
         }
         Ok(true)
     }
+}
 
-    /// Waits for frames, for at most `timeout`, and hands on what is there, at most a ring of each tap. Returns how
-    /// many. Takes up to 10 ms longer than `timeout` while there is traffic.
-    pub fn poll(
-        &mut self,
-        timeout: Duration,
-        deliver: &mut impl FnMut(Frame<'_>),
-    ) -> Result<usize, SysError> {
-        if self.busy && self.gather_ms > 0 {
-            // Nothing to watch: this only lets time pass, so that the next visit is worth waking up for.
-            let _ = poll(&mut [], PollTimeout::from(self.gather_ms));
-        }
-        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::MAX);
-        let ready = match self.ready.wait(&mut self.events, timeout) {
+impl super::Source for Taps {
+    fn name(&self) -> &'static str {
+        "pcap"
+    }
+
+    /// At most a ring of each tap.
+    fn read(&mut self, sink: &mut dyn Sink) -> Result<Visit, SysError> {
+        let ready = match self.ready.wait(&mut self.events, EpollTimeout::ZERO) {
             Err(Errno::EINTR) => 0,
             answer => answer.map_err(|errno| SysError::new("epoll_wait", "", errno))?,
         };
-        let (mut found, mut fullest) = (0, 0);
+        // Where there are more taps than events, the others wait already.
+        let mut visit = Visit { more: ready == MAX_EVENTS, ..Visit::default() };
         for event in self.events.iter().take(ready) {
             let tap = u32::try_from(event.data()).ok().and_then(|if_index| self.taps.get_mut(&if_index));
             let Some(open) = tap else { continue };
             // Level-triggered: an error that stayed would wake this thread for ever.
             open.down |= event.events().contains(EpollFlags::EPOLLERR) && open.socket.take_error().is_some();
-            let (frames, percent) = open.read(deliver);
-            (found, fullest) = (found + frames, percent.max(fullest));
+            let (frames, percent) = open.read(sink);
+            visit.frames += frames;
+            visit.fullest = visit.fullest.max(percent);
         }
-        // Where there are more taps than events, the others wait already.
-        self.busy = found > 0 && ready < MAX_EVENTS;
-        self.gather_ms = next_gather(self.gather_ms, fullest);
-        Ok(found)
+        Ok(visit)
     }
 
-    /// Looks after the taps; call it about once a second. Asks only those that had frames or went down since.
-    pub fn check(&mut self, mut report: impl FnMut(Finding)) {
+    /// Asks only those taps that had frames or went down since.
+    fn check(&mut self, _: Instant, report: &mut dyn FnMut(Finding)) -> Option<Instant> {
         self.taps.retain(|if_index, open| {
             if std::mem::take(&mut open.busy) {
                 let added = open.socket.statistics().map_or(0, |counts| counts.dropped);
                 if added > 0 {
-                    report(Finding::Drops(Drops { if_index: *if_index, added }));
+                    report(Finding::Lost { if_index: Some(*if_index), added });
                 }
             }
             let gone = open.down && open.socket.bound().is_ok_and(|bound| bound.if_index.is_none());
@@ -175,10 +154,16 @@ impl Source {
             }
             !gone
         });
+        None
+    }
+
+    /// Each tap has its own, which [`Taps::add`] tells.
+    fn obstacle(&self) -> Option<&Obstacle> {
+        None
     }
 }
 
-impl AsFd for Source {
+impl AsFd for Taps {
     /// Readable when a tap has frames.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ready.0.as_fd()
@@ -213,11 +198,11 @@ impl Open {
     }
 
     /// Hands on what waits, at most a ring; returns how many frames and how full the ring was, in percent.
-    fn read(&mut self, deliver: &mut impl FnMut(Frame<'_>)) -> (usize, usize) {
+    fn read(&mut self, sink: &mut dyn Sink) -> (usize, usize) {
         let (tap, link) = (self.tap, self.link);
         let Some(ring) = self.socket.ring() else { return (0, 0) };
         let slots = ring.shape().slots();
-        let frames = ring.read(slots, |raw| deliver(frame(&raw, tap, link)));
+        let frames = ring.read(slots, |raw| sink.packet(&frame(&raw, tap, link)));
         self.busy |= frames > 0;
         (frames, frames * 100 / slots)
     }
@@ -236,33 +221,27 @@ fn slots(one_in: NonZeroU32) -> usize {
     (SLOTS_OF_ALL / one_in).clamp(FEWEST_SLOTS, MOST_SLOTS) as usize
 }
 
-/// How long to let frames gather: half as long where a ring was more than half full, slowly longer where all are
-/// nearly empty.
-fn next_gather(gather_ms: u8, fullest_percent: usize) -> u8 {
-    match fullest_percent {
-        0..=12 => LONGEST_GATHER_MS.min(gather_ms + 1),
-        13..=50 => gather_ms,
-        _ => gather_ms / 2,
-    }
-}
-
 fn frame<'a>(raw: &RawFrame<'a>, tap: Tap, link: LinkType) -> Frame<'a> {
     let vlan = raw.vlan.map(|(tpid, tci)| Vlan { tpid, tci });
     let (seconds, nanoseconds) = raw.time;
+    let tapped = End::Interface(tap.if_index);
+    let (direction, input, output) = match raw.kind {
+        libc::PACKET_OUTGOING => (Direction::Out, End::Unknown, tapped),
+        _ => (Direction::In, tapped, End::Unknown),
+    };
     Frame {
         if_index: tap.if_index,
         one_in: tap.one_in.get(),
-        direction: match raw.kind {
-            libc::PACKET_OUTGOING => Direction::Out,
-            libc::PACKET_OTHERHOST => Direction::Other,
-            _ => Direction::In,
-        },
+        direction,
+        input,
+        output,
         link,
         protocol: raw.protocol,
         bytes: raw.bytes,
         wire_len: raw.length.saturating_add(if vlan.is_some() { 4 } else { 0 }),
         vlan,
         time: Some(u64::from(seconds) * 1_000_000_000 + u64::from(nanoseconds)),
+        ..Frame::default()
     }
 }
 
@@ -288,21 +267,7 @@ mod tests {
     use super::*;
 
     /// A source is made in one thread and runs in another.
-    const _: fn(Source) -> Box<dyn Send> = |source| Box::new(source);
-
-    #[test]
-    fn visits_come_sooner_while_rings_fill_and_later_when_they_are_empty() {
-        let mut gather = LONGEST_GATHER_MS;
-        for expected in [5, 2, 1, 0, 0] {
-            gather = next_gather(gather, 80);
-            assert_eq!(gather, expected);
-        }
-        assert_eq!(next_gather(4, 30), 4);
-        for _ in 0..20 {
-            gather = next_gather(gather, 1);
-        }
-        assert_eq!(gather, LONGEST_GATHER_MS);
-    }
+    const _: fn(Taps) -> Box<dyn Send> = |source| Box::new(source);
 
     #[test]
     fn a_ring_holds_ten_milliseconds_of_a_fast_port_and_is_small_at_usual_rates() {

@@ -1,77 +1,63 @@
-//! Packet sources: where sampled frames come from. One file a source; each runs in a thread of its own.
+//! Packet sources: where sampled frames come from. One file a source, all behind [`Source`].
 //!
-//! In: which interfaces, and how often. Out: [`Frame`]s, borrowed for the time of a call, and how many were lost on
-//! the way. Rules: no allocation, lock or system call for a single frame; losses are handed on as what was
+//! In: which interfaces, and how often. Out: [`crate::sample::frame`]s, borrowed for the time of a call, and how many
+//! were lost on the way. Rules: no allocation, lock or system call for a single frame; losses are handed on as what was
 //! added since the last question, never as totals; a source says what it needs and lacks ([`Obstacle`]) and
 //! decides nothing about samples.
 
 pub mod af_packet;
 
+use crate::sample::frame::Sink;
 use crate::sys::SysError;
 use nix::errno::Errno;
+use std::os::fd::AsFd;
+use std::time::Instant;
 
-/// Which way a frame crossed its interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Received, for this host or for many.
-    In,
-    /// Sent by this host, or forwarded.
-    Out,
-    /// Received, and addressed to another machine: seen on the ports of a bridge and in promiscuous mode.
-    Other,
+/// What a visit to a source found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Visit {
+    /// Packets handed on.
+    pub frames: usize,
+    /// How full the fullest of the kernel's buffers was, in percent, where that can be seen.
+    pub fullest: usize,
+    /// More is waiting already.
+    pub more: bool,
 }
 
-/// What the first byte of a frame belongs to.
+/// What a source found out about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkType {
-    /// An Ethernet header.
-    Ethernet,
-    /// An IPv4 or IPv6 header: tunnels without a link layer.
-    Ip,
-    /// Hardware of this kind, `ARPHRD_*` of `linux/if_arp.h`.
-    Other(u16),
+pub enum Finding {
+    /// Samples were lost for want of room, since this was last told; of this interface, where that is known.
+    Lost {
+        /// ifIndex of the data source.
+        if_index: Option<u32>,
+        /// More of them.
+        added: u32,
+    },
+    /// The interface with this ifIndex was removed, and its tap with it. A new one of the same name has another
+    /// ifIndex and is added as any other.
+    Gone(u32),
+    /// Messages that could not be read, since this was last told.
+    Malformed(u32),
 }
 
-/// A VLAN tag that the hardware or the kernel took out of the frame; it stood after the two MAC addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vlan {
-    /// Identifier, such as 0x8100.
-    pub tpid: u16,
-    /// Priority, drop eligibility and VLAN number.
-    pub tci: u16,
-}
+/// A packet source, as the packet thread drives it. Nothing here waits.
+pub trait Source: AsFd + Send {
+    /// The word for it in the configuration, the log and the status.
+    fn name(&self) -> &'static str;
 
-/// A sampled frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
-    /// The interface it was seen on.
-    pub if_index: u32,
-    /// It stands for this many frames.
-    pub one_in: u32,
-    /// Which way it went.
-    pub direction: Direction,
-    /// What `bytes` begins with.
-    pub link: LinkType,
-    /// EtherType, in host order.
-    pub protocol: u16,
-    /// Its beginning, as much as was asked for.
-    pub bytes: &'a [u8],
-    /// Bytes on the wire, `vlan` included, checksum excluded. More than the MTU where the network card cuts or
-    /// joins frames.
-    pub wire_len: u32,
-    /// A tag that belongs to the frame and is not in `bytes`.
-    pub vlan: Option<Vlan>,
-    /// Wall time of its arrival in nanoseconds since 1970, where the source knows.
-    pub time: Option<u64>,
-}
+    /// Hands on what waits, up to a limit of its own that keeps the other sources alive.
+    ///
+    /// # Errors
+    /// The kernel refuses to be read; the source has closed what it can open again, in [`Source::check`].
+    fn read(&mut self, sink: &mut dyn Sink) -> Result<Visit, SysError>;
 
-/// Sampled frames that an interface lost for want of room, since this was last told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drops {
-    /// The interface.
-    pub if_index: u32,
-    /// More of them.
-    pub added: u32,
+    /// Looks after itself: asks for losses, tries again what failed. To be called about a second after a read that
+    /// found something, and at the moment that it returned the last time, if any.
+    fn check(&mut self, now: Instant, report: &mut dyn FnMut(Finding)) -> Option<Instant>;
+
+    /// What keeps it from running now.
+    fn obstacle(&self) -> Option<&Obstacle>;
 }
 
 /// Why a source cannot run.

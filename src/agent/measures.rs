@@ -12,7 +12,7 @@ use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Li
 use crate::config::model::Settings;
 use crate::host::Host;
 use crate::sample::schedule::Schedule;
-use crate::sflow::datagram::Datagrams;
+use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use std::collections::HashMap;
 use std::time::Instant;
@@ -169,7 +169,7 @@ impl Measures {
         due: &Due,
         settings: &Settings,
         datagrams: &mut Datagrams,
-        send: &mut impl FnMut(&[u8]),
+        send: &mut impl FnMut(Unsent<'_>),
     ) -> Polled {
         self.want(due);
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
@@ -179,7 +179,7 @@ impl Measures {
     }
 
     /// In portions, so that memory does not grow with the number of interfaces that are due at once.
-    fn poll_interfaces<S: FnMut(&[u8])>(
+    fn poll_interfaces<S: FnMut(Unsent<'_>)>(
         &mut self,
         due: &Due,
         writer: &mut SampleTo<'_, S>,
@@ -204,7 +204,7 @@ impl Measures {
         Ok(())
     }
 
-    fn poll_host<S: FnMut(&[u8])>(
+    fn poll_host<S: FnMut(Unsent<'_>)>(
         &mut self,
         settings: &Settings,
         writer: &mut SampleTo<'_, S>,

@@ -11,6 +11,7 @@ pub mod guard;
 pub mod identity;
 pub mod measures;
 pub mod once;
+mod outlet;
 pub mod pace;
 pub mod pid_file;
 pub mod ports;

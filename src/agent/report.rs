@@ -10,6 +10,7 @@ use crate::sflow::ids::DataSource;
 use crate::sflow::json::hyphenated;
 use crate::status::registry::State;
 use crate::status::snapshot::{self, Cost, Losses, SettingsInForce, Snapshot, VERSION};
+use crate::status::telemetry::Telemetry;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use std::time::Instant;
@@ -32,7 +33,7 @@ impl Agent {
     }
 
     pub(super) fn report_collectors(&mut self, now: Instant) {
-        let list = self.collectors.status(self.since_start(now));
+        let list = self.outlet.lock().collectors.status(self.since_start(now));
         self.registry.retain(COLLECTOR, |name| list.iter().any(|c| component_of(c) == name));
         for collector in &list {
             let state = match &collector.state {
@@ -61,7 +62,7 @@ impl Agent {
 
     /// The C agent's telemetry, one name and value a line.
     pub fn log_telemetry(&self) {
-        for (name, value) in self.telemetry.fields() {
+        for (name, value) in self.telemetry().fields() {
             log::info!(target: "telemetry", "{name}={value}");
         }
     }
@@ -86,10 +87,10 @@ impl Agent {
             healthy: self.registry.healthy(),
             agent: self.identity_in_force(now),
             settings: self.settings_in_force(),
-            collectors: self.collectors.status(self.since_start(now)).into_iter().map(collector).collect(),
+            collectors: self.collectors_in_force(now),
             components: self.registry.list(),
             interfaces: self.interfaces_in_force(),
-            telemetry: self.telemetry,
+            telemetry: self.telemetry(),
             losses: Losses {
                 interface_overruns: health.overruns,
                 interface_malformed: health.malformed + health.truncated,
@@ -98,6 +99,16 @@ impl Agent {
             },
             cost: cost(),
         }
+    }
+
+    /// The agent's own counters as they are now.
+    fn telemetry(&self) -> Telemetry {
+        Telemetry { datagrams: self.outlet.lock().datagrams, ..self.telemetry }
+    }
+
+    fn collectors_in_force(&self, now: Instant) -> Vec<snapshot::Collector> {
+        let status = self.outlet.lock().collectors.status(self.since_start(now));
+        status.into_iter().map(collector).collect()
     }
 
     fn identity_in_force(&self, now: Instant) -> snapshot::Agent {

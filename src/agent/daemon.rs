@@ -9,6 +9,8 @@ use super::identity;
 use super::measures::{Due, Measures};
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
+use super::packets::Packets;
+use super::sampling::Watches;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::Settings;
@@ -52,6 +54,9 @@ pub struct Agent {
     pub registry: Registry,
     /// The agent's own counters.
     pub telemetry: Telemetry,
+    /// The packet thread.
+    pub packets: Packets,
+    pub(super) watches: Watches,
     pub(super) wish: Wish,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
@@ -76,8 +81,11 @@ impl Agent {
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let limit = settings.datagram_bytes as usize;
         let pace = Pace::new(now);
+        let outlet = SharedOutlet::new(&options.root, settings.sub_agent(), pace.start());
         Ok(Self {
-            outlet: SharedOutlet::new(&options.root, settings.sub_agent(), pace.start()),
+            packets: Packets::new(&host, &outlet, pace),
+            watches: Watches::default(),
+            outlet,
             pace,
             wish: Wish::default(),
             election: elect(&[], &Wish::default(), None),
@@ -111,6 +119,7 @@ impl Agent {
         self.measures.choose_all(&self.settings);
         self.wish = identity::wish(&self.settings);
         self.elect();
+        self.apply_sampling();
         self.polled_second = self.pace.second(now);
         if self.settings.polling_secs > 0 {
             self.due.refill(self.measures.sources.keys().copied());
@@ -183,6 +192,7 @@ impl Agent {
             return;
         }
         self.measures.choose_changed(&self.settings, &changes);
+        self.follow_sampling(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
@@ -218,6 +228,7 @@ impl Agent {
         self.telemetry.counter_samples += polled.outcome.samples;
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
         self.set("interfaces", State::from_result(polled.interfaces));
+        self.watch_samplers();
         if self.due.host {
             self.set("host-counters", State::from_result(polled.host));
             self.report_host();
@@ -250,6 +261,7 @@ impl Agent {
         self.outlet.lock().set_agent(agent);
         if let Some(agent) = agent {
             self.datagrams.set_limit(self.settings.datagram_bytes as usize, agent);
+            self.packets.desk.lock().configure(self.settings.header_bytes, self.settings.datagram_bytes);
         }
     }
 }

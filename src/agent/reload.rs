@@ -50,6 +50,7 @@ impl Agent {
         self.measures.choose_all(&self.settings);
         self.wish = identity::wish(&self.settings);
         self.elect();
+        self.apply_sampling();
         let applied = self.apply_collectors(now);
         self.write_auto();
         self.report_collectors(now);

@@ -95,6 +95,7 @@ impl Agent {
                 interface_overruns: health.overruns,
                 interface_malformed: health.malformed + health.truncated,
                 interface_resyncs: health.resyncs,
+                packets_malformed: self.packets.desk.lock().counts.malformed,
                 control_clients,
             },
             cost: cost(),
@@ -103,7 +104,17 @@ impl Agent {
 
     /// The agent's own counters as they are now.
     fn telemetry(&self) -> Telemetry {
-        Telemetry { datagrams: self.outlet.lock().datagrams, ..self.telemetry }
+        let counts = self.packets.desk.lock().counts;
+        Telemetry {
+            datagrams: self.outlet.lock().datagrams,
+            flow_samples: counts.flow_samples,
+            flow_samples_suppressed: counts.flow_samples_suppressed,
+            flow_samples_unknown: counts.flow_samples_unknown,
+            dropped_samples: counts.dropped_samples,
+            event_samples: counts.event_samples,
+            event_samples_suppressed: counts.event_samples_suppressed,
+            ..self.telemetry
+        }
     }
 
     fn collectors_in_force(&self, now: Instant) -> Vec<snapshot::Collector> {
@@ -156,7 +167,8 @@ impl Agent {
             oper_up: i.oper_up,
             speed_bps: i.speed_bps,
             counter_samples: self.measures.sources.get(&DataSource::interface(i.index)).copied().unwrap_or(0),
-            counters_reason: ports::decide(&self.settings, table, i).1.to_owned(),
+            counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i).1.to_owned(),
+            sampling: self.sampling_in_force(i),
         };
         table.iter().map(entry).collect()
     }

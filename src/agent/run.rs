@@ -51,6 +51,7 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
     let mut service = Service::new(agent.host.clock.now());
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
     let answered = agent.outlet.lock().collectors.answered();
+    let packets = agent.packets.news();
     agent.begin();
     service.ready(&agent.status_line());
     loop {
@@ -80,6 +81,7 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
                 gathered_at = agent.host.clock.now() + GATHERING;
             }
             () = answered.notified() => agent.on_lookup(),
+            () = packets.notified() => agent.on_packets(),
             client = client(control) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();

@@ -11,3 +11,4 @@ pub mod local;
 pub mod ports;
 pub mod rate;
 pub mod schedule;
+pub mod silence;

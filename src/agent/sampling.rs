@@ -53,7 +53,8 @@ impl Agent {
             }
         }
         let table = self.measures.interfaces.table();
-        let wish = |index| table.get(index).and_then(|i| ports::sampling(&self.settings, i).ok()).map(|s| s.wish);
+        let wish =
+            |index| table.get(index).and_then(|i| ports::sampling(&self.settings, i).ok()).map(|s| s.wish);
         let mut wishes = Vec::new();
         for (index, change) in changes.iter() {
             if matches!(change, Change::Replaced(_)) {
@@ -114,7 +115,8 @@ impl Agent {
     fn tap_problems(&self, kind: TapKind) -> Vec<String> {
         let desk = self.packets.desk.lock();
         let table = self.measures.interfaces.table();
-        let tapped: Vec<_> = table.iter().filter_map(|i| Some((i, ports::sampling(&self.settings, i).ok()?))).collect();
+        let tapped: Vec<_> =
+            table.iter().filter_map(|i| Some((i, ports::sampling(&self.settings, i).ok()?))).collect();
         let of_kind = tapped.iter().filter(|(_, s)| s.kind == kind);
         let failed = of_kind.filter_map(|(i, _)| {
             let TapReport { instead, obstacle, .. } = desk.report.taps.get(&i.index)?;
@@ -145,8 +147,9 @@ impl Agent {
         }
         let table = self.measures.interfaces.table();
         let silent = self.watches.silent.iter();
-        let problems: Vec<_> =
-            silent.filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s)))).collect();
+        let problems: Vec<_> = silent
+            .filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s))))
+            .collect();
         self.set(SILENCE, summary(&problems));
     }
 
@@ -170,7 +173,8 @@ impl Agent {
                 shown.one_in = Some(sampling.wish.tap.one_in.get());
                 shown.rate_origin = sampling.origin;
                 shown.reason = tap.and_then(|tap| tap.instead.clone());
-                shown.warning = tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
+                shown.warning =
+                    tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
                 let silence = self.watches.silent.get(&interface.index);
                 shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
             }
@@ -196,7 +200,9 @@ impl Watches {
 
 fn in_words(silence: Silence) -> String {
     let Silence { packets, expected } = silence;
-    format!("its counters moved by {packets} packets without one sample, where {expected} were to be expected")
+    format!(
+        "its counters moved by {packets} packets without one sample, where {expected} were to be expected"
+    )
 }
 
 /// One state for what is wrong with several interfaces.

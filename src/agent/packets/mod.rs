@@ -11,7 +11,7 @@ mod sources;
 mod taps;
 mod thread;
 
-pub use desk::{Counts, Desk, SharedDesk, Sampled};
+pub use desk::{Counts, Desk, Sampled, SharedDesk};
 pub use report::{Report, TapReport};
 pub use sources::Wanted;
 pub use taps::Wish;
@@ -84,7 +84,8 @@ impl Packets {
     /// # Errors
     /// The thread cannot be started.
     pub fn apply_taps(&mut self, wishes: impl Iterator<Item = (u32, Option<Wish>)>) -> io::Result<()> {
-        let mut changes: Vec<_> = wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
+        let mut changes: Vec<_> =
+            wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
         for (index, wish) in &mut changes {
             match wish {
                 Some(wish) => _ = self.taps.insert(*index, *wish),

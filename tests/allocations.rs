@@ -9,6 +9,9 @@ use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
 use hsflow::config::model::CollectorSettings;
 use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
+use hsflow::sample::flow::{Packet, Sampler, discard, encode, path};
+use hsflow::sample::frame::{Discard, Frame, Vlan};
+use hsflow::sample::local::Locals;
 use hsflow::sflow::counters::host::{Adaptor, Adaptors, HostNetIo};
 use hsflow::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
@@ -133,6 +136,32 @@ fn encoding_a_host_and_a_hundred_interfaces_allocates_nothing() {
     });
     assert_eq!(asked, 0);
     assert!(sent > 10 && bytes > 100 * 200, "{sent} datagrams, {bytes} bytes");
+}
+
+#[test]
+fn samples_of_packets_and_of_drops_allocate_nothing() {
+    let bytes = [&[2; 12][..], &[8, 0, 0x45, 0, 0, 100, 0, 0, 0, 0, 64, 17], &[9; 110]].concat();
+    let plain = Frame { one_in: 400, bytes: &bytes, wire_len: 1514, time: Some(1), ..Frame::default() };
+    let tagged = Frame { vlan: Some(Vlan { tpid: 0x8100, tci: 5 }), ..plain };
+    let dropped =
+        Discard { reason_name: Some("NO_SOCKET"), bytes: &bytes, wire_len: 1514, ..Discard::default() };
+    let locals = Locals::new([[9; 4].into()], [[2; 6]]);
+    let (mut sampler, mut discards) = (Sampler::new(7), discard::Discards::default());
+    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let mut sent = 0;
+    let mut send = |datagram: &[u8]| sent += datagram.len();
+    let asked = allocations(|| {
+        for frame in [plain, tagged].iter().cycle().take(1000) {
+            let packet = Packet::of(frame).unwrap();
+            let path = path(&packet, &locals);
+            let header = sampler.take(frame, path);
+            datagrams.add_flow(1, &header, |out| encode(&packet, path, None, 128, out), &mut send).unwrap();
+            let header = discards.take(&dropped);
+            datagrams.add_discard(1, &header, |out| discard::encode(&dropped, out), &mut send).unwrap();
+        }
+    });
+    assert_eq!(asked, 0);
+    assert!(sent > 300_000, "{sent} bytes");
 }
 
 #[test]

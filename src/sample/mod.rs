@@ -8,4 +8,6 @@ pub mod address;
 pub mod frame;
 pub mod ports;
 pub mod rate;
+pub mod rule_rate;
 pub mod schedule;
+pub mod skip;

@@ -10,5 +10,7 @@ pub mod frame;
 pub mod local;
 pub mod ports;
 pub mod rate;
+pub mod rule_rate;
 pub mod schedule;
 pub mod silence;
+pub mod skip;

@@ -7,5 +7,6 @@
 pub mod address;
 pub mod frame;
 pub mod ports;
+pub mod quota;
 pub mod rate;
 pub mod schedule;

@@ -6,6 +6,9 @@
 //! decides nothing about samples.
 
 pub mod af_packet;
+pub mod drop_monitor;
+mod generic;
+pub mod psample;
 
 use crate::sample::frame::Sink;
 use crate::sys::SysError;
@@ -77,6 +80,14 @@ pub enum Obstacle {
     /// The interface does not exist.
     #[error("no such interface ({0})")]
     NoInterface(SysError),
+    /// It was too much, and was stopped for good.
+    #[error("stopped: more than {most} events a second, {seconds} seconds in a row")]
+    Flood {
+        /// Events a second that are allowed.
+        most: u32,
+        /// Seconds in a row that are too many.
+        seconds: u32,
+    },
     /// Anything else: memory, descriptors.
     #[error(transparent)]
     Failed(SysError),

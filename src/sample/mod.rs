@@ -9,6 +9,7 @@ pub mod flow;
 pub mod frame;
 pub mod local;
 pub mod ports;
+pub mod quota;
 pub mod rate;
 pub mod rule_rate;
 pub mod schedule;

@@ -7,6 +7,9 @@
 
 pub mod af_packet;
 pub mod nflog;
+pub mod drop_monitor;
+mod generic;
+pub mod psample;
 
 use crate::sample::frame::Sink;
 use crate::sys::SysError;
@@ -89,6 +92,14 @@ pub enum Obstacle {
     /// The interface does not exist.
     #[error("no such interface ({0})")]
     NoInterface(SysError),
+    /// It was too much, and was stopped for good.
+    #[error("stopped: more than {most} events a second, {seconds} seconds in a row")]
+    Flood {
+        /// Events a second that are allowed.
+        most: u32,
+        /// Seconds in a row that are too many.
+        seconds: u32,
+    },
     /// Anything else: memory, descriptors.
     #[error(transparent)]
     Failed(SysError),

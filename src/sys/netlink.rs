@@ -7,7 +7,7 @@
 
 use super::SysError;
 use netlink_sys::Socket;
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -30,6 +30,8 @@ pub enum Protocol {
     Route,
     /// `NETLINK_GENERIC`: families by name.
     Generic,
+    /// `NETLINK_SOCK_DIAG`: sockets, by their addresses.
+    SocketDiag,
 }
 
 impl Protocol {
@@ -37,6 +39,7 @@ impl Protocol {
         match self {
             Self::Route => "NETLINK_ROUTE",
             Self::Generic => "NETLINK_GENERIC",
+            Self::SocketDiag => "NETLINK_SOCK_DIAG",
         }
     }
 }
@@ -82,11 +85,21 @@ impl Netlink {
     /// Opens and binds a socket with room for about `receive_bytes` of unread messages (as much of it as the
     /// privileges and `net.core.rmem_max` allow).
     pub fn open(protocol: Protocol, receive_bytes: usize) -> Result<Self, SysError> {
+        Self::with_memory(protocol, receive_bytes, ARENA_BYTES)
+    }
+
+    /// As [`Self::open`], with `arena_bytes` for one receive instead of 64 KiB.
+    pub fn with_memory(
+        protocol: Protocol,
+        receive_bytes: usize,
+        arena_bytes: usize,
+    ) -> Result<Self, SysError> {
         let failed =
             |operation| move |error: std::io::Error| SysError::io(operation, protocol.name(), &error);
         let number = match protocol {
             Protocol::Route => NETLINK_ROUTE,
             Protocol::Generic => NETLINK_GENERIC,
+            Protocol::SocketDiag => NETLINK_SOCK_DIAG,
         };
         let mut socket = Socket::new(number).map_err(failed("socket"))?;
         socket.bind_auto().map_err(failed("bind"))?;
@@ -95,7 +108,7 @@ impl Netlink {
         let _ = socket.set_netlink_get_strict_chk(true);
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
-        let arena = vec![0; ARENA_BYTES].into_boxed_slice();
+        let arena = vec![0; arena_bytes].into_boxed_slice();
         let socket = Self { socket, protocol, arena, lengths: Vec::with_capacity(MAX_BATCH) };
         socket.set_receive_buffer(receive_bytes)?;
         Ok(socket)
@@ -130,7 +143,7 @@ impl Netlink {
         }
     }
 
-    /// Takes what is waiting, up to 64 KiB or 128 datagrams of at most `slot` bytes each. Where nothing is
+    /// Takes what is waiting, up to 64 KiB (or what was asked for) or 128 datagrams of at most `slot` bytes each. Where nothing is
     /// waiting, waits once, for at most `wait`; empty where still nothing came.
     pub fn receive(&mut self, slot: usize, wait: Duration) -> Result<Datagrams<'_>, SysError> {
         let mut received = self.receive_now(slot)?;

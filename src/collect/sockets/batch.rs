@@ -75,7 +75,9 @@ impl Batch {
             _ => Ordering::Equal,
         });
         self.distinct.clear();
-        for (place, wanted) in self.order.iter().enumerate().filter_map(|(place, at)| Some((place, wanted.get(*at)?))) {
+        for (place, wanted) in
+            self.order.iter().enumerate().filter_map(|(place, at)| Some((place, wanted.get(*at)?)))
+        {
             match self.distinct.last_mut() {
                 Some(last) if compare(&last.wanted, wanted).is_eq() => last.wanting.1 = place + 1,
                 _ => self.distinct.push(Distinct {
@@ -96,7 +98,11 @@ impl Batch {
     }
 
     /// Puts questions to the kernel.
-    pub(super) fn ask<T: Transport>(&mut self, query: &mut Query<T>, run: Range<usize>) -> Result<(), SysError> {
+    pub(super) fn ask<T: Transport>(
+        &mut self,
+        query: &mut Query<T>,
+        run: Range<usize>,
+    ) -> Result<(), SysError> {
         self.pick(run.clone(), |next| Some(next.wanted.place.if_index));
         self.put(query)?;
         self.pick(run, |next| {
@@ -131,7 +137,11 @@ impl Batch {
 
     /// Says of questions that they cannot be put.
     pub(super) fn unreachable(&mut self, run: Range<usize>) {
-        self.distinct.get_mut(run).unwrap_or_default().iter_mut().for_each(|next| next.fate = Fate::Unreachable);
+        self.distinct
+            .get_mut(run)
+            .unwrap_or_default()
+            .iter_mut()
+            .for_each(|next| next.fate = Fate::Unreachable);
     }
 
     /// True where a socket was found that a process has open.

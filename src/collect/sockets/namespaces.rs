@@ -168,7 +168,9 @@ impl Namespaces {
                 }
             }
             // Whoever is not asked for any more is forgotten, and with it how often it was not found.
-            self.known.retain(|_, entry| !matches!(entry.state, State::Missing { until } if until + PATIENCE <= now));
+            self.known.retain(
+                |_, entry| !matches!(entry.state, State::Missing { until } if until + PATIENCE <= now),
+            );
             self.next_look = (!self.known.is_empty()).then_some(now + LOOK);
         }
         let searching = self.search.is_some().then_some(now + SEARCH_EVERY);

@@ -73,8 +73,11 @@ impl<T: Transport> Query<T> {
         while missing > 0 {
             let datagrams = match self.socket.receive(SLOT, Duration::ZERO) {
                 // Some replies are lost for good; those that are not can still be read.
-                Err(error) if error.is_overrun() && overruns < MAX_OVERRUNS => {
+                Err(error) if error.is_overrun() => {
                     overruns += 1;
+                    if overruns > MAX_OVERRUNS {
+                        break;
+                    }
                     continue;
                 }
                 answer => answer?,

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod flow;
+pub mod connection;
 pub mod frame;
 pub mod local;
 pub mod ports;

@@ -8,6 +8,7 @@
 use super::SysError;
 use netlink_sys::Socket;
 use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -35,6 +36,8 @@ pub enum Protocol {
     Generic,
     /// `NETLINK_NETFILTER`: packets that firewall rules hand over.
     Netfilter,
+    /// `NETLINK_SOCK_DIAG`: sockets, by their addresses.
+    SocketDiag,
 }
 
 impl Protocol {
@@ -43,6 +46,7 @@ impl Protocol {
             Self::Route => "NETLINK_ROUTE",
             Self::Generic => "NETLINK_GENERIC",
             Self::Netfilter => "NETLINK_NETFILTER",
+            Self::SocketDiag => "NETLINK_SOCK_DIAG",
         }
     }
 }
@@ -99,12 +103,22 @@ impl Netlink {
     /// The same, with so many bytes for the datagrams of one [`Netlink::receive`] instead of 64 KiB. Memory is used
     /// only as far as datagrams fill it.
     pub fn open_with_arena(protocol: Protocol, receive_bytes: usize, arena: usize) -> Result<Self, SysError> {
+        Self::with_memory(protocol, receive_bytes, ARENA_BYTES)
+    }
+
+    /// As [`Self::open`], with `arena_bytes` for one receive instead of 64 KiB.
+    pub fn with_memory(
+        protocol: Protocol,
+        receive_bytes: usize,
+        arena_bytes: usize,
+    ) -> Result<Self, SysError> {
         let failed =
             |operation| move |error: std::io::Error| SysError::io(operation, protocol.name(), &error);
         let number = match protocol {
             Protocol::Route => NETLINK_ROUTE,
             Protocol::Generic => NETLINK_GENERIC,
             Protocol::Netfilter => NETLINK_NETFILTER,
+            Protocol::SocketDiag => NETLINK_SOCK_DIAG,
         };
         let mut socket = Socket::new(number).map_err(failed("socket"))?;
         socket.bind_auto().map_err(failed("bind"))?;
@@ -114,6 +128,7 @@ impl Netlink {
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
         let arena = vec![0; arena].into_boxed_slice();
+        let arena = vec![0; arena_bytes].into_boxed_slice();
         let socket = Self { socket, protocol, arena, lengths: Vec::with_capacity(MAX_BATCH) };
         socket.set_receive_buffer(receive_bytes)?;
         Ok(socket)
@@ -180,6 +195,7 @@ impl Netlink {
     }
 
     /// Takes what is waiting, up to the arena's bytes or 128 datagrams of at most `slot` bytes each. Where nothing is
+    /// Takes what is waiting, up to 64 KiB (or what was asked for) or 128 datagrams of at most `slot` bytes each. Where nothing is
     /// waiting, waits once, for at most `wait`; empty where still nothing came.
     pub fn receive(&mut self, slot: usize, wait: Duration) -> Result<Datagrams<'_>, SysError> {
         let mut received = self.receive_now(slot)?;

@@ -7,8 +7,7 @@
 
 use super::SysError;
 use netlink_sys::Socket;
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE};
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -103,15 +102,6 @@ impl Netlink {
     /// The same, with so many bytes for the datagrams of one [`Netlink::receive`] instead of 64 KiB. Memory is used
     /// only as far as datagrams fill it.
     pub fn open_with_arena(protocol: Protocol, receive_bytes: usize, arena: usize) -> Result<Self, SysError> {
-        Self::with_memory(protocol, receive_bytes, ARENA_BYTES)
-    }
-
-    /// As [`Self::open`], with `arena_bytes` for one receive instead of 64 KiB.
-    pub fn with_memory(
-        protocol: Protocol,
-        receive_bytes: usize,
-        arena_bytes: usize,
-    ) -> Result<Self, SysError> {
         let failed =
             |operation| move |error: std::io::Error| SysError::io(operation, protocol.name(), &error);
         let number = match protocol {
@@ -128,7 +118,6 @@ impl Netlink {
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
         let arena = vec![0; arena].into_boxed_slice();
-        let arena = vec![0; arena_bytes].into_boxed_slice();
         let socket = Self { socket, protocol, arena, lengths: Vec::with_capacity(MAX_BATCH) };
         socket.set_receive_buffer(receive_bytes)?;
         Ok(socket)

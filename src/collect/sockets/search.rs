@@ -103,7 +103,7 @@ fn visit(
         if errno == Errno::EPERM { Unreachable::Enter(error) } else { Unreachable::Failed(error) }
     })?;
     let socket =
-        Netlink::with_memory(Protocol::SocketDiag, RECEIVE_BUFFER, memory).map_err(Unreachable::Failed)?;
+        Netlink::open_with_arena(Protocol::SocketDiag, RECEIVE_BUFFER, memory).map_err(Unreachable::Failed)?;
     opened.push((number, Door { path, identity }, socket));
     Ok(())
 }

@@ -5,8 +5,8 @@
 //! `hsflowctl status` prints. No I/O and no clock: the time is an argument.
 
 pub mod address;
-pub mod flow;
 pub mod connection;
+pub mod flow;
 pub mod frame;
 pub mod local;
 pub mod ports;

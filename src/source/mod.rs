@@ -6,9 +6,9 @@
 //! decides nothing about samples.
 
 pub mod af_packet;
-pub mod nflog;
 pub mod drop_monitor;
 mod generic;
+pub mod nflog;
 pub mod psample;
 
 use crate::sample::frame::Sink;

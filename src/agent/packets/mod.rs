@@ -5,15 +5,17 @@
 //! and reads, `taps` keeps taps open, `desk` makes samples of packets. Rule: the thread is started with the first
 //! source that is wanted, after the process has given up its privileges, and ends with the agent.
 
+mod annotate;
 mod desk;
 mod report;
 mod sources;
 mod taps;
 mod thread;
 
+pub use annotate::Annotator;
 pub use desk::{Counts, Desk, Sampled, SharedDesk};
 pub use report::{Report, TapReport};
-pub use sources::Wanted;
+pub use sources::{Wanted, nflog_rate};
 pub use taps::Wish;
 
 use super::outlet::SharedOutlet;

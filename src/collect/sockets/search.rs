@@ -102,8 +102,8 @@ fn visit(
         let error = SysError::new("setns", path.display().to_string(), errno);
         if errno == Errno::EPERM { Unreachable::Enter(error) } else { Unreachable::Failed(error) }
     })?;
-    let socket =
-        Netlink::open_with_arena(Protocol::SocketDiag, RECEIVE_BUFFER, memory).map_err(Unreachable::Failed)?;
+    let socket = Netlink::open_with_arena(Protocol::SocketDiag, RECEIVE_BUFFER, memory)
+        .map_err(Unreachable::Failed)?;
     opened.push((number, Door { path, identity }, socket));
     Ok(())
 }

@@ -150,6 +150,10 @@ fn frames_from_nobody_to_nobody_are_told_as_ip() {
     }
     let arp = [&[0; 12][..], &[8, 6, 0, 1, 8, 0]].concat();
     assert_eq!(header(&ethernet(&arp, 42), 128).unwrap().header, arp, "not IP");
+    let tagged = [&[0; 12], &tcp(&[5])[12..]].concat();
+    let (bytes, vlan) = untagged(&tagged);
+    let shown = header(&Frame { vlan, ..ethernet(&bytes, 400) }, 128).unwrap();
+    assert_eq!((shown.protocol, &shown.header[..]), (1, &tagged[..128]), "not from a loopback device");
 }
 
 #[test]

@@ -6,9 +6,11 @@
 
 use hsflow::collect::host::{HostCounters, HostSample};
 use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
+use hsflow::collect::sockets::{Place, Sockets, Wanted};
 use hsflow::config::model::CollectorSettings;
 use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
+use hsflow::sample::connection::Connection;
 use hsflow::sample::flow::{Packet, Sampler, discard, encode, path};
 use hsflow::sample::frame::{Discard, Frame, Vlan};
 use hsflow::sample::local::Locals;
@@ -18,7 +20,7 @@ use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::ids::DataSource;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::UdpSocket;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 thread_local! {
@@ -217,4 +219,27 @@ fn sending_to_collectors_that_listen_allocates_nothing() {
         let length = receiver.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..length], wanted);
     }
+}
+
+#[test]
+fn asking_for_the_sockets_of_a_batch_allocates_nothing_once_its_buffers_have_grown() {
+    let now = Clock::system().now();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (local, remote) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+    // Only the first exists; each is wanted twice.
+    let wanted = |at: u16| {
+        let mut connection = Connection { protocol: 6, local, remote, sent: at.is_multiple_of(2) };
+        if at >= 2 {
+            connection.local.set_port(at / 2);
+        }
+        Wanted { connection, place: Place { if_index: 1, master: 7, ..Place::default() } }
+    };
+    let wanted: Vec<Wanted> = (0..200).map(wanted).collect();
+    let (mut sockets, mut answers) = (Sockets::new("/", now), Vec::new());
+    sockets.lookup(&wanted, &mut answers, now);
+    let before = sockets.counts();
+    assert_eq!((before.wanted, before.found, before.absent), (100, 1, 99));
+    assert_eq!(allocations(|| sockets.lookup(&wanted, &mut answers, now)), 0);
+    assert!(answers[0].is_some() && answers[0] == answers[1] && answers[2].is_none());
 }

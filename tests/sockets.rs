@@ -378,7 +378,9 @@ fn nothing_of_a_deleted_namespace_is_kept() {
             assert_eq!(one_later(&mut sockets, question, 5), None);
             sockets.unreachable().cloned()
         });
-        assert_eq!(sockets.unreachable(), Some(&Unreachable::NoDoor(question.place.namespace.unwrap())));
+        // Or one of the processes that may not be looked at, as there are on some machines, could have led there.
+        let why = sockets.unreachable().unwrap();
+        assert!(matches!(why, Unreachable::NoDoor(_) | Unreachable::Look(_)), "{why}");
         // In the end there is nothing to look after.
         assert_eq!(sockets.check(now() + Duration::from_secs(200)), None);
     });
@@ -444,7 +446,11 @@ fn missing_privileges_are_named_and_cost_only_the_containers() {
                 assert_same(answers[1], &container.streams.1);
                 sockets.unreachable().cloned()
             });
-            assert!(obstacle.to_string().starts_with(&format!("{missing} is missing")), "{obstacle}");
+            let named = match missing {
+                Capability::CAP_SYS_ADMIN => matches!(obstacle, Unreachable::Enter(_)),
+                _ => matches!(obstacle, Unreachable::Look(_)),
+            };
+            assert!(named && obstacle.to_string().starts_with(&missing.to_string()), "{obstacle}");
             let counts = sockets.counts();
             assert_eq!(counts.unreachable * 2, counts.wanted);
             caps::raise(None, CapSet::Effective, missing).unwrap();

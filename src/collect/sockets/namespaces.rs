@@ -33,8 +33,8 @@ pub enum Unreachable {
     /// It may not be entered.
     #[error("CAP_SYS_ADMIN is missing ({0})")]
     Enter(SysError),
-    /// It has no name, and the processes may not be looked at.
-    #[error("CAP_SYS_PTRACE is missing ({0})")]
+    /// It has no name, and some processes may not be looked at; the error is of the first of them.
+    #[error("CAP_SYS_PTRACE may be missing ({0})")]
     Look(SysError),
     /// Neither a name nor a process leads there.
     #[error("no file below /run/netns, /run/docker/netns and /proc/*/ns leads to namespace {0}")]

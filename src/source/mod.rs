@@ -6,6 +6,7 @@
 //! decides nothing about samples.
 
 pub mod af_packet;
+pub mod ebpf;
 
 use crate::sample::frame::Sink;
 use crate::sys::SysError;

@@ -66,7 +66,7 @@ pub fn remove_qdisc(buffer: &mut Vec<u8>, sequence: u32, if_index: u32) {
 /// Asks what qdisc there is.
 pub fn get_qdisc(buffer: &mut Vec<u8>, sequence: u32, if_index: u32) {
     let fixed = header(if_index, CLSACT_HANDLE, TC_H_CLSACT, 0);
-    let _ = Request::get(buffer, RTM_GETQDISC, sequence, &fixed);
+    let _ = Request::get_announced(buffer, RTM_GETQDISC, sequence, &fixed);
 }
 
 /// Adds a filter with a program. `EEXIST` where there is one.

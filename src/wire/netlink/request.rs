@@ -8,6 +8,7 @@ use super::header::HEADER_LEN;
 
 const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
+const NLM_F_ECHO: u16 = 0x8;
 const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
@@ -24,6 +25,11 @@ impl<'a> Request<'a> {
     /// Asks for one object.
     pub fn get(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
         Self::start(buffer, kind, NLM_F_REQUEST, sequence, fixed)
+    }
+
+    /// Asks for one object of a kind that the kernel would only announce to those who listen.
+    pub fn get_announced(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_ECHO, sequence, fixed)
     }
 
     /// Asks for all objects.

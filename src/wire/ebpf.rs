@@ -36,6 +36,7 @@ pub(crate) enum Width {
 pub(crate) enum Op {
     Add = 0x00,
     Multiply = 0x20,
+    And = 0x50,
     Left = 0x60,
     Right = 0x70,
     Move = 0xB0,

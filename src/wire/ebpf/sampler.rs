@@ -25,7 +25,7 @@ pub struct Sampler {
     pub ring: i32,
     /// File descriptor of the counters: an array of one value of [`words`] words.
     pub counters: i32,
-    /// CPUs that the counters have room for.
+    /// CPUs, as given to [`words`].
     pub cpus: u32,
 }
 
@@ -36,11 +36,22 @@ pub const LOST: usize = LINE;
 /// Words of a cache line.
 const LINE: usize = 8;
 const CPUS: usize = 2 * LINE;
+/// As many as a kernel can be built for.
+const MAX_LANES: u32 = 8192;
 const MAX_SNAP: u16 = 4096;
 
 /// 64-bit words of the counters.
 pub const fn words(cpus: u32) -> usize {
-    CPUS + cpus as usize * LINE
+    CPUS + lanes(cpus) as usize * LINE
+}
+
+/// Lines for CPUs. A power of two, because a mask keeps the CPU's number in bounds: where `CAP_PERFMON` is missing, older
+/// verifiers (6.1) refuse to add a number to an address that two branches lead to.
+const fn lanes(cpus: u32) -> u32 {
+    match cpus.checked_next_power_of_two() {
+        Some(lanes) if lanes <= MAX_LANES => lanes,
+        _ => MAX_LANES,
+    }
 }
 
 /// Words with packets seen: one for each CPU and direction.
@@ -108,12 +119,8 @@ impl Sampler {
 
     /// A plain addition is enough: softirqs are off, so nothing on this CPU comes between.
     fn count(&self, out: &mut Assembler) {
-        let known = out.label();
-        let last = i32::try_from(self.cpus.saturating_sub(1)).unwrap_or(i32::MAX);
         out.call(GET_SMP_PROCESSOR_ID);
-        out.jump_if(R0, If::AtMost, last, known);
-        out.number(Op::Move, R0, last);
-        out.place(known);
+        out.number(Op::And, R0, i32::try_from(lanes(self.cpus) - 1).unwrap_or(0));
         out.number(Op::Left, R0, 6);
         out.map_value(COUNTERS, self.counters);
         out.register(Op::Move, R1, COUNTERS);

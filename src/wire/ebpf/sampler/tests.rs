@@ -55,6 +55,7 @@ impl Kernel<'_> {
                 0x07 => r[to] = r[to].wrapping_add(number),
                 0x0F => r[to] = r[to].wrapping_add(r[from]),
                 0x2F => r[to] = r[to].wrapping_mul(r[from]),
+                0x57 => r[to] &= number,
                 0x67 => r[to] <<= number,
                 0x77 => r[to] >>= number,
                 0x05 => jump(true),
@@ -126,14 +127,19 @@ fn sampler(snap: u16) -> Sampler {
 }
 
 #[test]
-fn every_packet_is_counted_on_its_cpu_and_a_cpu_too_many_on_the_last() {
+fn every_packet_is_counted_on_its_cpu_and_a_cpu_too_many_on_some_other() {
     let program = sampler(64).program();
-    for (cpu, word) in [(0, CPUS + 1), (3, CPUS + 3 * LINE + 1), (700, CPUS + 3 * LINE + 1)] {
+    for (cpu, word) in [(0, CPUS + 1), (3, CPUS + 3 * LINE + 1), (703, CPUS + 3 * LINE + 1)] {
         let mut kernel = Kernel { cpu, ..Kernel::with(1000, &[u32::MAX], &[0; 60]) };
         assert_eq!(kernel.run(&program), End::Passed);
         assert_eq!(seen(4).map(|word| kernel.words[word]).sum::<u64>(), 1);
         assert_eq!((kernel.words[word], kernel.words[LOST]), (1, 0));
     }
+}
+
+#[test]
+fn there_is_room_for_all_cpus_and_for_one_at_least() {
+    assert_eq!([0, 1, 2, 3, 96, u32::MAX].map(lanes), [1, 1, 2, 4, 128, 8192]);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use super::SysError;
 use netlink_sys::Socket;
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -33,6 +33,10 @@ pub enum Protocol {
     Route,
     /// `NETLINK_GENERIC`: families by name.
     Generic,
+    /// `NETLINK_NETFILTER`: packets that firewall rules hand over.
+    Netfilter,
+    /// `NETLINK_SOCK_DIAG`: sockets, by their addresses.
+    SocketDiag,
 }
 
 impl Protocol {
@@ -40,6 +44,8 @@ impl Protocol {
         match self {
             Self::Route => "NETLINK_ROUTE",
             Self::Generic => "NETLINK_GENERIC",
+            Self::Netfilter => "NETLINK_NETFILTER",
+            Self::SocketDiag => "NETLINK_SOCK_DIAG",
         }
     }
 }
@@ -74,6 +80,11 @@ impl<'a> Datagrams<'a> {
         self.lengths.is_empty()
     }
 
+    /// How many were received, with those that are passed over.
+    pub fn len(&self) -> usize {
+        self.lengths.len()
+    }
+
     /// Each datagram.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let slots = self.arena.chunks(self.slot).zip(self.lengths);
@@ -85,11 +96,19 @@ impl Netlink {
     /// Opens and binds a socket with room for about `receive_bytes` of unread messages (as much of it as the
     /// privileges and `net.core.rmem_max` allow).
     pub fn open(protocol: Protocol, receive_bytes: usize) -> Result<Self, SysError> {
+        Self::open_with_arena(protocol, receive_bytes, ARENA_BYTES)
+    }
+
+    /// The same, with so many bytes for the datagrams of one [`Netlink::receive`] instead of 64 KiB. Memory is used
+    /// only as far as datagrams fill it.
+    pub fn open_with_arena(protocol: Protocol, receive_bytes: usize, arena: usize) -> Result<Self, SysError> {
         let failed =
             |operation| move |error: std::io::Error| SysError::io(operation, protocol.name(), &error);
         let number = match protocol {
             Protocol::Route => NETLINK_ROUTE,
             Protocol::Generic => NETLINK_GENERIC,
+            Protocol::Netfilter => NETLINK_NETFILTER,
+            Protocol::SocketDiag => NETLINK_SOCK_DIAG,
         };
         let mut socket = Socket::new(number).map_err(failed("socket"))?;
         socket.bind_auto().map_err(failed("bind"))?;
@@ -98,7 +117,7 @@ impl Netlink {
         let _ = socket.set_netlink_get_strict_chk(true);
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
-        let arena = vec![0; ARENA_BYTES].into_boxed_slice();
+        let arena = vec![0; arena].into_boxed_slice();
         let socket = Self { socket, protocol, arena, lengths: Vec::with_capacity(MAX_BATCH) };
         socket.set_receive_buffer(receive_bytes)?;
         Ok(socket)
@@ -109,6 +128,14 @@ impl Netlink {
         setsockopt(&self.socket, sockopt::RcvBufForce, &bytes)
             .or_else(|_| setsockopt(&self.socket, sockopt::RcvBuf, &bytes))
             .map_err(|errno| SysError::new("setsockopt SO_RCVBUF", self.protocol.name(), errno))
+    }
+
+    /// Lets an overrun pass in silence: only the messages without room are lost then, and not also all that come
+    /// before the last waiting one was read. For messages that are numbered.
+    pub fn ignore_overruns(&self) -> Result<(), SysError> {
+        self.socket
+            .set_no_enobufs(true)
+            .map_err(|error| SysError::io("setsockopt NETLINK_NO_ENOBUFS", self.protocol.name(), &error))
     }
 
     /// Joins a multicast group.
@@ -156,7 +183,8 @@ impl Netlink {
         }
     }
 
-    /// Takes what is waiting, up to 64 KiB or 128 datagrams of at most `slot` bytes each. Where nothing is
+    /// Takes what is waiting, up to the arena's bytes or 128 datagrams of at most `slot` bytes each. Where nothing is
+    /// Takes what is waiting, up to 64 KiB (or what was asked for) or 128 datagrams of at most `slot` bytes each. Where nothing is
     /// waiting, waits once, for at most `wait`; empty where still nothing came.
     pub fn receive(&mut self, slot: usize, wait: Duration) -> Result<Datagrams<'_>, SysError> {
         let mut received = self.receive_now(slot)?;

@@ -6,15 +6,17 @@ const TAPS: Activity = Activity::Partly("it only says which interfaces send coun
 
 pub(super) static PCAP: Object = Object {
     repeat: Repeat::List,
-    activity: TAPS,
-    more: "One block for each set of interfaces. All of dev, dev.pattern and speed that are given must fit.",
+    activity: Activity::Active,
+    more: "One block for each set of interfaces. All of dev, dev.pattern and speed that are given must fit, and the \
+           last block that fits counts. Without dev, interfaces made of others are left out: bonds, VLANs, veth.",
     ..Object::new(ObjectId::Pcap, "pcap", "Sample the packets of interfaces", TAP_KEYS)
 };
 
 pub(super) static EPCAP: Object = Object {
     repeat: Repeat::List,
     activity: TAPS,
-    more: "Takes the keys of pcap; promisc, vport and sampling have no effect in it.",
+    more: "Takes the keys of pcap. The kernel counts the packets that it chooses from. Where it has no such thing (before \
+           Linux 5.8), or will not let the agent, the interface is sampled as by pcap, and the status says so.",
     ..Object::new(ObjectId::Epcap, "epcap", "Sample the packets of interfaces with eBPF", TAP_KEYS)
 };
 
@@ -29,17 +31,15 @@ static TAP_KEYS: &[Key] = &[
     )
     .unset("any"),
     switch("dynamic", "off", "Only interfaces of containers, when they appear").not_yet(),
-    switch("promisc", "off", "Put the interface in promiscuous mode").not_yet(),
-    switch("vport", "", "Also send counters of the ports behind a tapped bridge")
-        .unset("on for a bridge")
-        .not_yet(),
-    int("sampling", 0, 10_000_000, "", "", "Sample 1 in N on these interfaces")
-        .unset("by speed, see SAMPLING RATES")
-        .not_yet(),
+    switch("promisc", "off", "Put the interface in promiscuous mode"),
+    switch("vport", "", "Also send counters of the ports behind a tapped bridge").unset("on for a bridge"),
+    int("sampling", 0, 10_000_000, "", "", "Sample 1 in N on these interfaces; 0: none")
+        .unset("by speed, see SAMPLING RATES"),
 ];
 
 pub(super) static PSAMPLE: Object = Object {
     repeat: Repeat::Reset,
+    activity: Activity::Active,
     ..Object::new(
         ObjectId::Psample,
         "psample",
@@ -55,6 +55,7 @@ static PSAMPLE_KEYS: &[Key] = &[
 ];
 
 pub(super) static NFLOG: Object = Object {
+    activity: Activity::Active,
     more: "The firewall rule does the sampling (-m statistic --mode random --probability P -j NFLOG).",
     ..Object::new(ObjectId::Nflog, "nflog", "Take packets that a firewall rule sampled", NFLOG_KEYS)
 };
@@ -101,6 +102,7 @@ static ULOG_KEYS: &[Key] = &[
 
 pub(super) static DROPMON: Object = Object {
     repeat: Repeat::Reset,
+    activity: Activity::Active,
     ..Object::new(
         ObjectId::Dropmon,
         "dropmon",
@@ -142,15 +144,22 @@ static DROPMON_KEYS: &[Key] = &[
     switch("hw_function", "", "Accepted from old files").unset("no effect").ignored("rn replaced it"),
 ];
 
-pub(super) static TCP: Object = Object::new(
-    ObjectId::Tcp,
-    "tcp",
-    "Add round-trip times and losses of local connections to samples",
-    TCP_KEYS,
-);
+pub(super) static TCP: Object = Object {
+    activity: Activity::Active,
+    more: "The kernel is asked for the sockets of all samples of a batch at once. Sockets in containers are found where \
+           the agent may enter their network namespaces (CAP_SYS_ADMIN and CAP_SYS_PTRACE).",
+    ..Object::new(
+        ObjectId::Tcp,
+        "tcp",
+        "Add round-trip times and losses of local connections to samples",
+        TCP_KEYS,
+    )
+};
 
 static TCP_KEYS: &[Key] = &[
     switch("tunnel", "off", "Look inside tunnels"),
     switch("udp", "off", "Look up UDP sockets too"),
-    switch("dump", "off", "Log what was found"),
+    switch("dump", "off", "Accepted from old files")
+        .unset("no effect")
+        .ignored("sockets are asked for one by one"),
 ];

@@ -346,6 +346,13 @@ fn connections_of_a_container_are_found_in_its_namespace() {
         assert_same(second[0], &container.streams.0);
         assert_same(second[1], &container.streams.1);
         assert_eq!((sockets.namespaces().open(), sockets.unreachable()), (1, None));
+        // The same addresses mean another socket in another place.
+        let elsewhere = Wanted { place: batch[1].place, ..batch[0] };
+        let mixed = lookup(&mut sockets, &[elsewhere, batch[0], elsewhere, batch[1], turned(batch[0])]);
+        assert_eq!((mixed[0], mixed[2]), (None, None));
+        assert_same(mixed[1], &container.streams.0);
+        assert_same(mixed[3], &container.streams.1);
+        assert_eq!(mixed[4], mixed[1]);
         // A socket bound to the interface in the container.
         let device = Socket::from(container.streams.0.as_fd().try_clone_to_owned().unwrap());
         inside(container.space.pid(), || device.bind_device(Some(b"far")).unwrap());

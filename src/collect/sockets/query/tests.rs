@@ -67,8 +67,11 @@ fn questions(count: u16) -> Vec<Question> {
     (0..count).map(|port| Question { connection: ask(port), if_index: 0 }).collect()
 }
 
-/// Users or errnos by place, and the script that is left.
-fn run(steps: Vec<Step>, count: u16) -> (Vec<(usize, Result<u32, i32>)>, Script) {
+/// A reply's place, and user or errno.
+type Got = (usize, Result<u32, i32>);
+
+/// What came of so many questions, and the script that is left.
+fn run(steps: Vec<Step>, count: u16) -> (Vec<Got>, Script) {
     let mut query = Query::new(Script { steps: steps.into(), ..Script::default() });
     let mut got = Vec::new();
     query.ask(&questions(count), &mut |at, reply| got.push((at, reply.map(|answer| answer.uid)))).unwrap();

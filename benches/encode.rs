@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::hint::black_box;
 
 fn stream() -> Datagrams {
-    Datagrams::new([192, 0, 2, 2].into(), 100_000, 1400)
+    Datagrams::new(1400, [192, 0, 2, 2].into())
 }
 
 fn host_sample(c: &mut Criterion) {

@@ -11,7 +11,7 @@ use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
 use hsflow::sflow::counters::host::{Adaptor, Adaptors, HostNetIo};
 use hsflow::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
-use hsflow::sflow::datagram::Datagrams;
+use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::ids::DataSource;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -86,11 +86,12 @@ fn encoding_a_host_and_a_hundred_interfaces_allocates_nothing() {
     let (tcp, udp, net) = (host.tcp.unwrap(), host.udp.unwrap(), HostNetIo::default());
     let adaptors = Adaptors { adaptors: vec![Adaptor { if_index: 4, macs: vec![[2, 0, 0, 0, 0, 1]] }; 32] };
     let (name, ethernet) = (PortName { name: "enp129s0f1np1".into() }, Ethernet::default());
-    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 100_000, 1400);
+    let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
     let (mut sent, mut bytes) = (0, 0);
-    let mut send = |datagram: &[u8]| {
+    let mut stream = Stream::new([192, 0, 2, 1].into(), 100_000);
+    let mut send = |unsent: Unsent<'_>| {
         sent += 1;
-        bytes += datagram.len();
+        bytes += stream.complete(unsent).len();
     };
     let asked = allocations(|| {
         for index in 1..=100 {

@@ -24,7 +24,7 @@ mod visit;
 
 use hsflow::host::Clock;
 use hsflow::sample::frame::Frame;
-use hsflow::sflow::datagram::Datagrams;
+use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::flow::kernel::Timestamp;
 use hsflow::sflow::flow::packet::SampledHeader;
 use hsflow::sflow::ids::DataSource;
@@ -228,8 +228,9 @@ impl Rig {
 fn receive(if_index: u32, one_in: u32, port: u16) {
     let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
     collector.connect(("127.0.0.1", port)).unwrap();
-    let mut send = |datagram: &[u8]| drop(collector.send(datagram));
-    let mut stream = Datagrams::new([192, 0, 2, 2].into(), 100_000, 1400);
+    let mut stream = Stream::new([192, 0, 2, 2].into(), 100_000);
+    let mut send = |unsent: Unsent<'_>| drop(collector.send(stream.complete(unsent)));
+    let mut queue = Datagrams::new(1400, [192, 0, 2, 2].into());
     let mut source = Taps::new().unwrap();
     let one_in = NonZeroU32::new(one_in).unwrap();
     source.add(Tap { if_index, one_in, snap: 128, promiscuous: false }).unwrap();
@@ -238,7 +239,7 @@ fn receive(if_index: u32, one_in: u32, port: u16) {
     loop {
         let found = visit(&mut source, PATIENCE, |frame| {
             frames += 1;
-            sample(&mut stream, frame, frames, &mut send);
+            sample(&mut queue, frame, frames, &mut send);
         });
         if found.unwrap().frames == 0 && ended() {
             break;
@@ -265,7 +266,7 @@ fn tap_all() {
     }
 }
 
-fn sample(stream: &mut Datagrams, frame: &Frame<'_>, sequence: u32, send: &mut impl FnMut(&[u8])) {
+fn sample(queue: &mut Datagrams, frame: &Frame<'_>, sequence: u32, send: &mut impl FnMut(Unsent<'_>)) {
     let header = FlowHeader {
         sequence,
         source: DataSource::interface(frame.if_index),
@@ -275,7 +276,7 @@ fn sample(stream: &mut Datagrams, frame: &Frame<'_>, sequence: u32, send: &mut i
         input: Port::interface(frame.if_index),
         output: Port::INTERNAL,
     };
-    let added = stream.add_flow(
+    let added = queue.add_flow(
         1,
         &header,
         |out| {

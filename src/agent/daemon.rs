@@ -7,15 +7,18 @@ use super::args::Options;
 use super::configuration::Loaded;
 use super::identity;
 use super::measures::{Due, Measures};
+use super::outlet::SharedOutlet;
 use super::pace::Pace;
+use super::packets::Packets;
+use super::sampling::Watches;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::Settings;
+use crate::export::Applied;
 use crate::export::auto::AutoFile;
-use crate::export::{Applied, Collectors};
 use crate::host::Host;
 use crate::sample::address::{Election, Wish, elect};
-use crate::sflow::datagram::Datagrams;
+use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,7 +45,7 @@ pub struct Agent {
     /// What is polled.
     pub measures: Measures,
     /// Where datagrams go.
-    pub collectors: Collectors,
+    pub outlet: SharedOutlet,
     /// The agent address in force, and why.
     pub election: Election,
     /// The host's UUID, and where it comes from.
@@ -51,6 +54,9 @@ pub struct Agent {
     pub registry: Registry,
     /// The agent's own counters.
     pub telemetry: Telemetry,
+    /// The packet thread.
+    pub packets: Packets,
+    pub(super) watches: Watches,
     pub(super) wish: Wish,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
@@ -74,13 +80,17 @@ impl Agent {
         measures.set_uuid(uuid.uuid);
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let limit = settings.datagram_bytes as usize;
+        let pace = Pace::new(now);
+        let outlet = SharedOutlet::new(&options.root, settings.sub_agent(), pace.start());
         Ok(Self {
-            pace: Pace::new(now),
+            packets: Packets::new(&host, &outlet, pace),
+            watches: Watches::default(),
+            outlet,
+            pace,
             wish: Wish::default(),
             election: elect(&[], &Wish::default(), None),
-            datagrams: Datagrams::new(nobody, settings.sub_agent(), limit),
+            datagrams: Datagrams::new(limit, nobody),
             measures,
-            collectors: Collectors::new(&options.root),
             auto: AutoFile::open(&options.auto_file),
             registry: Registry::default(),
             telemetry: Telemetry::default(),
@@ -109,6 +119,7 @@ impl Agent {
         self.measures.choose_all(&self.settings);
         self.wish = identity::wish(&self.settings);
         self.elect();
+        self.apply_sampling();
         self.polled_second = self.pace.second(now);
         if self.settings.polling_secs > 0 {
             self.due.refill(self.measures.sources.keys().copied());
@@ -120,7 +131,7 @@ impl Agent {
 
     /// Makes the collectors those of the settings.
     pub(super) fn apply_collectors(&mut self, now: Instant) -> Applied {
-        let applied = self.collectors.apply(&self.settings.collectors, self.since_start(now));
+        let applied = self.outlet.lock().collectors.apply(&self.settings.collectors, self.since_start(now));
         if applied.repeated > 0 {
             log::info!(target: "collectors", "{} repeat an earlier one and count once", applied.repeated);
         }
@@ -157,7 +168,8 @@ impl Agent {
     /// A collector's name was resolved, or a lookup is due.
     pub fn on_lookup(&mut self) {
         let now = self.host.clock.now();
-        if self.collectors.tick(self.since_start(now)) {
+        let changed = self.outlet.lock().collectors.tick(self.since_start(now));
+        if changed {
             self.write_auto();
         }
         self.report_collectors(now);
@@ -180,14 +192,15 @@ impl Agent {
             return;
         }
         self.measures.choose_changed(&self.settings, &changes);
+        self.follow_sampling(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
         if any(|p| p.name) {
-            self.collectors.interfaces_changed();
+            self.outlet.lock().collectors.interfaces_changed();
         }
         if any(|p| p.addresses) {
-            self.collectors.addresses_changed();
+            self.outlet.lock().collectors.addresses_changed();
         }
         if any(|p| p.addresses || p.admin || p.master || p.name || p.alias) {
             self.elect();
@@ -198,26 +211,24 @@ impl Agent {
     /// When the agent must wake up next for its own sake.
     pub fn next_wake(&self) -> Instant {
         let poll = self.measures.schedule.next_after(self.polled_second).map(|s| self.pace.begins(s));
-        let lookup = self.collectors.next_tick().map(|at| self.pace.start() + at);
+        let lookup = self.outlet.lock().collectors.next_tick().map(|at| self.pace.start() + at);
         let resync = self.measures.interfaces.wake_at();
         [poll, lookup, resync].into_iter().flatten().fold(self.refresh_at, Instant::min)
     }
 
     fn poll(&mut self, now: Instant) {
-        let Some(choice) = &self.election.choice else { return };
-        let since_start = now.saturating_duration_since(self.pace.start());
+        if self.election.choice.is_none() {
+            return;
+        }
         self.due.stamp(now, self.pace.uptime_ms(now));
-        let (collectors, telemetry) = (&mut self.collectors, &mut self.telemetry);
-        let mut send = |datagram: &[u8]| {
-            telemetry.datagrams += 1;
-            collectors.send(datagram, since_start);
-        };
-        self.datagrams.set_agent(choice.ip, self.due.uptime_ms, &mut send);
+        let outlet = &self.outlet;
+        let mut send = |unsent: Unsent<'_>| outlet.lock().send(unsent, now);
         let polled = self.measures.poll(&self.due, &self.settings, &mut self.datagrams, &mut send);
         self.datagrams.flush(self.due.uptime_ms, &mut send);
         self.telemetry.counter_samples += polled.outcome.samples;
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
         self.set("interfaces", State::from_result(polled.interfaces));
+        self.watch_samplers();
         if self.due.host {
             self.set("host-counters", State::from_result(polled.host));
             self.report_host();
@@ -235,11 +246,23 @@ impl Agent {
             log::info!(target: "agent-address", "{}", election.explanation);
         }
         self.election = election;
+        self.put_address_in_force();
         let state = match &self.election.choice {
             Some(_) => State::Running,
             None => State::degraded(&format!("nothing is sent: {}", self.election.explanation)),
         };
         self.set("agent-address", state);
+    }
+}
+
+impl Agent {
+    fn put_address_in_force(&mut self) {
+        let agent = self.election.choice.as_ref().map(|choice| choice.ip);
+        self.outlet.lock().set_agent(agent);
+        if let Some(agent) = agent {
+            self.datagrams.set_limit(self.settings.datagram_bytes as usize, agent);
+            self.packets.desk.lock().configure(self.settings.header_bytes, self.settings.datagram_bytes);
+        }
     }
 }
 

@@ -8,13 +8,13 @@ use super::samples::{Outcome, SampleTo};
 use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
 use crate::collect::interfaces::host_net::{HostNet, counted};
-use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, LinkStats};
+use crate::collect::interfaces::{Change, Changes, Interface, InterfaceError, Interfaces, LinkStats, Table};
 use crate::config::model::Settings;
 use crate::host::Host;
 use crate::sample::schedule::Schedule;
-use crate::sflow::datagram::Datagrams;
+use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 /// Interfaces asked about at once: as many as one batch of requests holds.
@@ -38,6 +38,10 @@ pub struct Measures {
     net_members: Vec<u32>,
     wanted: Vec<u32>,
     stats: Vec<(u32, LinkStats)>,
+    /// Interfaces of the last poll, each with the packets that it has counted in both directions.
+    pub packets: Vec<(u32, u64)>,
+    /// Interfaces that `psample` has samples of.
+    pub chip_sampled: HashSet<u32>,
 }
 
 /// What is due in a poll.
@@ -110,6 +114,8 @@ impl Measures {
             net_members: Vec::new(),
             wanted: Vec::new(),
             stats: Vec::new(),
+            packets: Vec::new(),
+            chip_sampled: HashSet::new(),
         }
     }
 
@@ -123,7 +129,7 @@ impl Measures {
     pub fn choose_all(&mut self, settings: &Settings) {
         self.choose(DataSource::HOST, true);
         let table = self.interfaces.table();
-        let chosen: Vec<_> = table.iter().map(|i| (i.index, ports::decide(settings, table, i).0)).collect();
+        let chosen: Vec<_> = table.iter().map(|i| (i.index, self.decide(settings, table, i))).collect();
         for (index, send) in chosen {
             self.choose(DataSource::interface(index), send);
         }
@@ -144,12 +150,23 @@ impl Measures {
             .iter()
             .map(|(index, _)| index)
             .chain(bonds)
-            .map(|index| (index, table.get(index).is_some_and(|i| ports::decide(settings, table, i).0)))
+            .map(|index| (index, table.get(index).is_some_and(|i| self.decide(settings, table, i))))
             .collect();
         for (index, send) in decisions {
             self.choose(DataSource::interface(index), send);
         }
         self.net_members = counted(self.interfaces.table().iter());
+    }
+
+    /// Decides anew for one interface that the table has.
+    pub fn choose_one(&mut self, settings: &Settings, index: u32) {
+        let table = self.interfaces.table();
+        let send = table.get(index).is_some_and(|i| self.decide(settings, table, i));
+        self.choose(DataSource::interface(index), send);
+    }
+
+    fn decide(&self, settings: &Settings, table: &Table, interface: &Interface) -> bool {
+        ports::decide(settings, table, &self.chip_sampled, interface).0
     }
 
     fn choose(&mut self, source: DataSource, send: bool) {
@@ -169,7 +186,7 @@ impl Measures {
         due: &Due,
         settings: &Settings,
         datagrams: &mut Datagrams,
-        send: &mut impl FnMut(&[u8]),
+        send: &mut impl FnMut(Unsent<'_>),
     ) -> Polled {
         self.want(due);
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
@@ -179,11 +196,12 @@ impl Measures {
     }
 
     /// In portions, so that memory does not grow with the number of interfaces that are due at once.
-    fn poll_interfaces<S: FnMut(&[u8])>(
+    fn poll_interfaces<S: FnMut(Unsent<'_>)>(
         &mut self,
         due: &Due,
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), InterfaceError> {
+        self.packets.clear();
         for portion in self.wanted.chunks(PORTION) {
             self.stats.clear();
             self.interfaces.read_counters(portion, &mut self.stats)?;
@@ -195,6 +213,7 @@ impl Measures {
                 if due.interfaces.binary_search(index).is_err() {
                     continue;
                 }
+                self.packets.push((*index, stats.rx_packets.saturating_add(stats.tx_packets)));
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
                 if let Some(interface) = self.interfaces.table().get(*index) {
                     writer.interface(interface, stats, driver.as_ref(), sequence);
@@ -204,7 +223,7 @@ impl Measures {
         Ok(())
     }
 
-    fn poll_host<S: FnMut(&[u8])>(
+    fn poll_host<S: FnMut(Unsent<'_>)>(
         &mut self,
         settings: &Settings,
         writer: &mut SampleTo<'_, S>,

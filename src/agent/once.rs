@@ -8,7 +8,7 @@ use super::measures::{Due, Measures};
 use crate::collect::interfaces::{InterfaceError, Interfaces, RECEIVE_BUFFER};
 use crate::host::Host;
 use crate::sample::address::elect;
-use crate::sflow::datagram::Datagrams;
+use crate::sflow::datagram::{Datagrams, Stream, Unsent};
 use std::path::Path;
 
 /// Why nothing can be polled.
@@ -42,11 +42,12 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     let candidates = identity::candidates(measures.interfaces.table());
     let election = elect(&candidates, &identity::wish(&settings), None);
     let Some(choice) = election.choice else { return Err(OnceError::NoAddress(election.explanation)) };
-    let mut datagrams = Datagrams::new(choice.ip, settings.sub_agent(), settings.datagram_bytes as usize);
+    let mut datagrams = Datagrams::new(settings.datagram_bytes as usize, choice.ip);
+    let mut stream = Stream::new(choice.ip, settings.sub_agent());
     let mut due = Due::nothing(now);
     due.refill(measures.sources.keys().copied());
     let mut sent = Vec::new();
-    let mut keep = |datagram: &[u8]| sent.push(datagram.to_vec());
+    let mut keep = |unsent: Unsent<'_>| sent.push(stream.complete(unsent).to_vec());
     let polled = measures.poll(&due, &settings, &mut datagrams, &mut keep);
     datagrams.flush(0, &mut keep);
     polled.interfaces?;

@@ -1,20 +1,94 @@
-//! What the settings say of an interface: is it a switch port, is it tapped, does it send counters, and why. In: the
-//! interface table and settings. Out: the inputs and the answer of `sample::ports`.
+//! What the settings say of an interface: is it a switch port, is it tapped and at which rate, does it send counters,
+//! and why. In: the interface table and settings. Out: the inputs and the answers of `sample::ports` and `sample::rate`.
 
+use super::packets::Wish;
 use crate::collect::interfaces::{Interface, Kind, Table};
-use crate::config::model::Settings;
+use crate::config::model::{Settings, Tap as TapSettings, TapKind};
 use crate::sample::ports::{Port, sends_counters};
+use crate::sample::rate::RateOrigin;
+use crate::source::af_packet::Tap;
+use std::collections::HashSet;
+use std::num::NonZeroU32;
 
-/// Whether `interface` sends counter samples, and why or why not.
-pub fn decide(settings: &Settings, table: &Table, interface: &Interface) -> (bool, &'static str) {
+/// Bytes that are looked at, however few a sample shall have: addresses and tunnels lie in them.
+const FEWEST_BYTES: u32 = 128;
+
+/// Whether `interface` sends counter samples, and why or why not. `chip_sampled` are those that `psample` has samples of.
+pub fn decide(
+    settings: &Settings,
+    table: &Table,
+    chip_sampled: &HashSet<u32>,
+    interface: &Interface,
+) -> (bool, &'static str) {
     let port = Port {
         loopback: interface.kind == Kind::Loopback,
         physical: interface.kind == Kind::Physical,
         switch_port: settings.modules.switchport(&interface.name).is_some(),
         bond_of_switch_ports: has_switch_port(settings, table, interface),
-        tapped: is_tapped(settings, interface),
+        tapped: tap_settings(settings, interface).is_ok(),
+        behind_tap: interface.master.and_then(|index| table.get(index)).is_some_and(|m| shows_ports(settings, m)),
+        chip_sampled: chip_sampled.contains(&interface.index),
     };
     sends_counters(settings.interface_counters, port)
+}
+
+/// Whether a tapped interface has its ports send counters: a bridge does, unless told otherwise.
+fn shows_ports(settings: &Settings, master: &Interface) -> bool {
+    let tap = tap_settings(settings, master);
+    tap.is_ok_and(|(_, tap)| tap.vport.unwrap_or(master.kind == Kind::Bridge))
+}
+
+/// The tap that an interface shall have.
+#[derive(Clone, Debug)]
+pub struct Sampling<'s> {
+    /// What the packet thread is told.
+    pub wish: Wish,
+    /// Which object asks for it.
+    pub kind: TapKind,
+    /// That object's settings.
+    pub tap: &'s TapSettings,
+    /// Where its rate came from.
+    pub origin: String,
+}
+
+/// The tap that an interface shall have, or why it has none.
+pub fn sampling<'s>(settings: &'s Settings, interface: &Interface) -> Result<Sampling<'s>, &'static str> {
+    let (kind, tap) = tap_settings(settings, interface)?;
+    let (one_in, origin) = match tap.sampling {
+        Some(one_in) => (one_in, format!("sampling in {}", kind.name())),
+        None => {
+            let (one_in, origin) = settings.sampling_rate(interface.speed_bps);
+            (one_in, in_words(&origin))
+        }
+    };
+    let one_in = NonZeroU32::new(one_in).ok_or("its sampling rate is 0")?;
+    let snap = u16::try_from(settings.header_bytes.max(FEWEST_BYTES)).unwrap_or(u16::MAX);
+    let tapped = Tap { if_index: interface.index, one_in, snap, promiscuous: tap.promiscuous };
+    Ok(Sampling { wish: Wish { tap: tapped, ebpf: kind == TapKind::Epcap }, kind, tap, origin })
+}
+
+fn in_words(origin: &RateOrigin) -> String {
+    match origin {
+        RateOrigin::Global => "sampling, its speed being unknown or the ratio 0".to_owned(),
+        RateOrigin::Speed(key) => format!("sampling.{key}"),
+        RateOrigin::BpsRatio => "sampling.bps_ratio".to_owned(),
+        RateOrigin::SpeedDefault => "its speed in Mb/s, at least 100".to_owned(),
+    }
+}
+
+/// A tap that names no device takes hardware and bridges, and leaves what is made of them: the same packets pass there.
+fn tap_settings<'s>(
+    settings: &'s Settings,
+    interface: &Interface,
+) -> Result<(TapKind, &'s TapSettings), &'static str> {
+    let found = settings.modules.tap(&interface.name, interface.speed_bps);
+    let (kind, tap) = found.ok_or("no pcap or epcap of the configuration fits it")?;
+    let derived = interface.is_bond_master
+        || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
+    if tap.device.is_none() && derived {
+        return Err("its packets pass another interface too; a pcap with its name in dev would sample it");
+    }
+    Ok((kind, tap))
 }
 
 /// A switch port, or a bond of them: not an adaptor of the host itself.
@@ -27,12 +101,4 @@ fn has_switch_port(settings: &Settings, table: &Table, bond: &Interface) -> bool
         && table
             .iter()
             .any(|i| i.master == Some(bond.index) && settings.modules.switchport(&i.name).is_some())
-}
-
-/// A tap that names no device takes hardware and bridges, and leaves what is made of them: the same packets pass there.
-fn is_tapped(settings: &Settings, interface: &Interface) -> bool {
-    let Some(tap) = settings.modules.tap(&interface.name, interface.speed_bps) else { return false };
-    let derived = interface.is_bond_master
-        || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
-    tap.device.is_some() || !derived
 }

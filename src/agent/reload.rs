@@ -7,7 +7,6 @@ use super::daemon::{Agent, refresh_interval};
 use super::identity;
 use crate::config::model::Settings;
 use crate::export::Applied;
-use crate::sflow::datagram::Datagrams;
 use crate::status::registry::State;
 
 impl Agent {
@@ -51,6 +50,7 @@ impl Agent {
         self.measures.choose_all(&self.settings);
         self.wish = identity::wish(&self.settings);
         self.elect();
+        self.apply_sampling();
         let applied = self.apply_collectors(now);
         self.write_auto();
         self.report_collectors(now);
@@ -60,12 +60,11 @@ impl Agent {
     /// A datagram stream is one sub-agent's: with another number it begins anew.
     fn restart_stream(&mut self, old: &Settings) {
         let new = &self.settings;
-        if new.sub_agent() == old.sub_agent() {
-            self.datagrams.set_limit(new.datagram_bytes as usize);
-        } else {
-            let agent = self.datagrams.agent();
-            self.datagrams = Datagrams::new(agent, new.sub_agent(), new.datagram_bytes as usize);
+        let mut outlet = self.outlet.lock();
+        if new.sub_agent() != old.sub_agent() {
+            outlet.restart(new.sub_agent());
         }
+        self.datagrams.set_limit(new.datagram_bytes as usize, outlet.agent());
     }
 }
 

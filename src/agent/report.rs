@@ -10,6 +10,7 @@ use crate::sflow::ids::DataSource;
 use crate::sflow::json::hyphenated;
 use crate::status::registry::State;
 use crate::status::snapshot::{self, Cost, Losses, SettingsInForce, Snapshot, VERSION};
+use crate::status::telemetry::Telemetry;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use std::time::Instant;
@@ -32,7 +33,7 @@ impl Agent {
     }
 
     pub(super) fn report_collectors(&mut self, now: Instant) {
-        let list = self.collectors.status(self.since_start(now));
+        let list = self.outlet.lock().collectors.status(self.since_start(now));
         self.registry.retain(COLLECTOR, |name| list.iter().any(|c| component_of(c) == name));
         for collector in &list {
             let state = match &collector.state {
@@ -61,7 +62,7 @@ impl Agent {
 
     /// The C agent's telemetry, one name and value a line.
     pub fn log_telemetry(&self) {
-        for (name, value) in self.telemetry.fields() {
+        for (name, value) in self.telemetry().fields() {
             log::info!(target: "telemetry", "{name}={value}");
         }
     }
@@ -86,18 +87,39 @@ impl Agent {
             healthy: self.registry.healthy(),
             agent: self.identity_in_force(now),
             settings: self.settings_in_force(),
-            collectors: self.collectors.status(self.since_start(now)).into_iter().map(collector).collect(),
+            collectors: self.collectors_in_force(now),
             components: self.registry.list(),
             interfaces: self.interfaces_in_force(),
-            telemetry: self.telemetry,
+            telemetry: self.telemetry(),
             losses: Losses {
                 interface_overruns: health.overruns,
                 interface_malformed: health.malformed + health.truncated,
                 interface_resyncs: health.resyncs,
+                packets_malformed: self.packets.desk.lock().counts.malformed,
                 control_clients,
             },
             cost: cost(),
         }
+    }
+
+    /// The agent's own counters as they are now.
+    fn telemetry(&self) -> Telemetry {
+        let counts = self.packets.desk.lock().counts;
+        Telemetry {
+            datagrams: self.outlet.lock().datagrams,
+            flow_samples: counts.flow_samples,
+            flow_samples_suppressed: counts.flow_samples_suppressed,
+            flow_samples_unknown: counts.flow_samples_unknown,
+            dropped_samples: counts.dropped_samples,
+            event_samples: counts.event_samples,
+            event_samples_suppressed: counts.event_samples_suppressed,
+            ..self.telemetry
+        }
+    }
+
+    fn collectors_in_force(&self, now: Instant) -> Vec<snapshot::Collector> {
+        let status = self.outlet.lock().collectors.status(self.since_start(now));
+        status.into_iter().map(collector).collect()
     }
 
     fn identity_in_force(&self, now: Instant) -> snapshot::Agent {
@@ -145,7 +167,8 @@ impl Agent {
             oper_up: i.oper_up,
             speed_bps: i.speed_bps,
             counter_samples: self.measures.sources.get(&DataSource::interface(i.index)).copied().unwrap_or(0),
-            counters_reason: ports::decide(&self.settings, table, i).1.to_owned(),
+            counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i).1.to_owned(),
+            sampling: self.sampling_in_force(i),
         };
         table.iter().map(entry).collect()
     }

@@ -50,6 +50,8 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
     let mut timer = Timer::new()?;
     let mut service = Service::new(agent.host.clock.now());
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
+    let answered = agent.outlet.lock().collectors.answered();
+    let packets = agent.packets.news();
     agent.begin();
     service.ready(&agent.status_line());
     loop {
@@ -78,7 +80,8 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
                 news = None;
                 gathered_at = agent.host.clock.now() + GATHERING;
             }
-            () = agent.collectors.answered() => agent.on_lookup(),
+            () = answered.notified() => agent.on_lookup(),
+            () = packets.notified() => agent.on_packets(),
             client = client(control) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();

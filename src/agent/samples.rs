@@ -7,7 +7,7 @@ use crate::collect::interfaces::ethtool_counts::EthtoolCounts;
 use crate::collect::interfaces::records::{ethernet, generic_interface, port_name};
 use crate::collect::interfaces::{Interface, LinkStats};
 use crate::sflow::counters::host::{Adaptors, HostNetIo};
-use crate::sflow::datagram::Datagrams;
+use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use crate::sflow::record::Record;
 use crate::sflow::sample::SampleWriter;
@@ -23,7 +23,7 @@ pub struct Outcome {
 }
 
 /// Writes samples into a datagram stream.
-pub struct SampleTo<'a, S: FnMut(&[u8])> {
+pub struct SampleTo<'a, S: FnMut(Unsent<'_>)> {
     uptime_ms: u32,
     datagrams: &'a mut Datagrams,
     send: &'a mut S,
@@ -31,7 +31,7 @@ pub struct SampleTo<'a, S: FnMut(&[u8])> {
     pub outcome: Outcome,
 }
 
-impl<'a, S: FnMut(&[u8])> SampleTo<'a, S> {
+impl<'a, S: FnMut(Unsent<'_>)> SampleTo<'a, S> {
     /// Nothing was written yet.
     pub fn new(uptime_ms: u32, datagrams: &'a mut Datagrams, send: &'a mut S) -> Self {
         Self { uptime_ms, datagrams, send, outcome: Outcome::default() }
@@ -57,7 +57,7 @@ impl<'a, S: FnMut(&[u8])> SampleTo<'a, S> {
     }
 }
 
-impl<S: FnMut(&[u8])> SampleTo<'_, S> {
+impl<S: FnMut(Unsent<'_>)> SampleTo<'_, S> {
     /// The counters of the host.
     pub fn host(
         &mut self,

@@ -29,6 +29,7 @@ impl Agent {
         let choice = self.election.choice.as_ref();
         let s = &self.settings;
         let hostname = identity::hostname(&self.host);
+        let outlet = self.outlet.lock();
         body(&AutoInfo {
             settings: Some(AutoSettings {
                 hostname: &hostname,
@@ -39,7 +40,7 @@ impl Agent {
                 keyed: &s.keyed,
                 agent_ip: self.wish.ip,
                 agent_device: s.agent_device.as_deref(),
-                collectors: self.collectors.destinations().map(collector).collect(),
+                collectors: outlet.collectors.destinations().map(collector).collect(),
             }),
             elected_ip: choice.map(|c| c.ip),
             elected_device: choice.and_then(|c| c.device.as_deref()),

@@ -2,7 +2,7 @@
 //!
 //! Rules that need more than name and speed (skip bond members, VLANs, veth unless `dev` names them) are the caller's.
 
-use super::modules::{Modules, Tap};
+use super::modules::{Modules, Tap, TapKind};
 use super::value::Pattern;
 
 impl Tap {
@@ -17,9 +17,14 @@ impl Tap {
 
 impl Modules {
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
-    pub fn tap(&self, name: &str, speed_bps: Option<u64>) -> Option<&Tap> {
-        let taps = self.epcap.iter().chain(&self.pcap).rev();
-        taps.into_iter().find(|tap| tap.matches(name, speed_bps))
+    pub fn tap(&self, name: &str, speed_bps: Option<u64>) -> Option<(TapKind, &Tap)> {
+        self.taps().rev().find(|(_, tap)| tap.matches(name, speed_bps))
+    }
+
+    /// All taps, those that win over others last.
+    pub fn taps(&self) -> impl DoubleEndedIterator<Item = (TapKind, &Tap)> {
+        let kind = |kind| move |tap| (kind, tap);
+        self.epcap.iter().map(kind(TapKind::Epcap)).chain(self.pcap.iter().map(kind(TapKind::Pcap)))
     }
 
     /// The module that takes an interface for a switch port, if one does.
@@ -68,7 +73,7 @@ mod tests {
     #[test]
     fn the_last_tap_that_fits_is_taken() {
         let modules = settings("pcap { sampling=1 } pcap { sampling=2 } epcap { sampling=3 }").modules;
-        assert_eq!(modules.tap("eth0", None).and_then(|tap| tap.sampling), Some(2));
+        assert_eq!(modules.tap("eth0", None).and_then(|(_, tap)| tap.sampling), Some(2));
     }
 
     #[test]

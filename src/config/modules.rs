@@ -52,6 +52,25 @@ pub struct Json {
     pub fifo: Option<String>,
 }
 
+/// Which object a tap is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapKind {
+    /// `pcap { }`.
+    Pcap,
+    /// `epcap { }`.
+    Epcap,
+}
+
+impl TapKind {
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcap => "pcap",
+            Self::Epcap => "epcap",
+        }
+    }
+}
+
 /// One `pcap { }` or `epcap { }`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tap {

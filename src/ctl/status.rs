@@ -2,7 +2,7 @@
 //! read the page.
 
 use crate::status::registry::State;
-use crate::status::snapshot::{Collector, Interface, Snapshot};
+use crate::status::snapshot::{Collector, Interface, Sampling, Snapshot};
 use std::fmt::Write;
 
 /// The whole page. `now_unix` dates the transitions.
@@ -46,12 +46,24 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     }
     s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
     let t = s.telemetry;
-    writeln!(page, "sent       {} datagrams, {} counter samples", t.datagrams, t.counter_samples)?;
+    writeln!(
+        page,
+        "sent       {} datagrams, {} counter samples, {} flow samples, {} drop events",
+        t.datagrams, t.counter_samples, t.flow_samples, t.event_samples
+    )?;
     let l = s.losses;
     writeln!(
         page,
-        "lost       {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
-        l.interface_overruns, l.interface_malformed, l.control_clients, l.interface_resyncs
+        "lost       {} packet samples, {} drop events, {} packets not describable, {} unreadable packet messages; \
+         {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
+        t.dropped_samples,
+        t.event_samples_suppressed,
+        t.flow_samples_unknown,
+        l.packets_malformed,
+        l.interface_overruns,
+        l.interface_malformed,
+        l.control_clients,
+        l.interface_resyncs
     )?;
     writeln!(
         page,
@@ -86,7 +98,23 @@ fn write_interface(page: &mut String, i: &Interface) -> std::fmt::Result {
         page,
         "interface  {} {} {} admin {admin} link {oper} {speed}, {} counter samples ({})",
         i.index, i.name, i.kind, i.counter_samples, i.counters_reason
-    )
+    )?;
+    write_sampling(page, &i.sampling)
+}
+
+/// Nothing where nothing was asked for.
+fn write_sampling(page: &mut String, s: &Sampling) -> std::fmt::Result {
+    if let (Some(source), Some(one_in)) = (&s.source, s.one_in) {
+        writeln!(
+            page,
+            "           {source} samples 1 in {one_in} ({}): {} samples, {} lost, {} not describable",
+            s.rate_origin, s.samples, s.drops, s.unknown
+        )?;
+        if let Some(reason) = &s.reason {
+            writeln!(page, "           {reason}")?;
+        }
+    }
+    s.warning.as_ref().map_or(Ok(()), |warning| writeln!(page, "           WARNING {warning}"))
 }
 
 /// Bits per second in the largest unit that loses nothing.

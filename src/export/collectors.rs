@@ -5,7 +5,7 @@
 //! sockets and counters of collectors that stay. Two collectors with the same settings are one: the far end would
 //! count every flow sample twice.
 //!
-//! Sending is a plain call. Only host names need the agent's loop: it waits for [`Collectors::answered`] and for
+//! Sending is a plain call. Only host names need the agent's loop: it waits for the bell of [`Collectors::answered`] and for
 //! the moment of [`Collectors::next_tick`], and after either calls [`Collectors::tick`]. `now` is the time since any
 //! fixed moment, on a clock that never steps. Names are resolved in the agent's own network namespace.
 
@@ -16,7 +16,9 @@ use crate::export::report::CollectorStatus;
 use crate::export::socket::Surroundings;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// What the C agent asks for.
 const SEND_BUFFER_BYTES: usize = 2_000_000;
@@ -110,9 +112,9 @@ impl Collectors {
         self.list.iter().filter_map(Collector::next_tick).min()
     }
 
-    /// Waits for the answer to a lookup, for ever if none is under way. Dropping the future loses nothing.
-    pub async fn answered(&mut self) {
-        self.lookups.answered().await;
+    /// Rings when a lookup was answered.
+    pub fn answered(&self) -> Arc<Notify> {
+        self.lookups.answered()
     }
 
     /// A network device came, went or was renamed.

@@ -9,9 +9,10 @@ use crate::export::CollectorError;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::Notify;
 
 /// How long an answer is waited for before the name counts as unresolved.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -38,37 +39,40 @@ pub(super) struct Answer {
 /// The lookups under way.
 pub(super) struct Lookups {
     resolve: Resolve,
-    sender: UnboundedSender<Answer>,
-    receiver: UnboundedReceiver<Answer>,
-    received: Option<Answer>,
+    sender: Sender<Answer>,
+    receiver: Receiver<Answer>,
+    answered: Arc<Notify>,
 }
 
 impl Lookups {
     pub(super) fn new(resolve: Resolve) -> Self {
-        let (sender, receiver) = unbounded_channel();
-        Self { resolve, sender, receiver, received: None }
+        let (sender, receiver) = channel();
+        Self { resolve, sender, receiver, answered: Arc::default() }
     }
 
     /// Starts one; the failure to start is an answer too.
     fn start(&self, id: u64, host: &str) {
         let (resolve, sender, name) = (self.resolve.clone(), self.sender.clone(), host.to_owned());
-        // The receiver may be gone at the end of the program: then nobody wants the answer.
-        let work = move || _ = sender.send(Answer { id, found: resolve(&name) });
+        let answered = Arc::clone(&self.answered);
+        let work = move || {
+            // The receiver may be gone at the end of the program: then nobody wants the answer.
+            _ = sender.send(Answer { id, found: resolve(&name) });
+            answered.notify_one();
+        };
         if let Err(error) = thread::Builder::new().name("lookup".into()).spawn(work) {
             _ = self.sender.send(Answer { id, found: Err(error) });
+            self.answered.notify_one();
         }
     }
 
-    /// Waits for an answer. Dropping the future loses nothing.
-    pub(super) async fn answered(&mut self) {
-        if self.received.is_none() {
-            self.received = self.receiver.recv().await;
-        }
+    /// Rings for every answer.
+    pub(super) fn answered(&self) -> Arc<Notify> {
+        Arc::clone(&self.answered)
     }
 
     /// The next answer that is there.
-    pub(super) fn next_answer(&mut self) -> Option<Answer> {
-        self.received.take().or_else(|| self.receiver.try_recv().ok())
+    pub(super) fn next_answer(&self) -> Option<Answer> {
+        self.receiver.try_recv().ok()
     }
 }
 

@@ -5,7 +5,10 @@
 //! `hsflowctl status` prints. No I/O and no clock: the time is an argument.
 
 pub mod address;
+pub mod flow;
 pub mod frame;
+pub mod local;
 pub mod ports;
 pub mod rate;
 pub mod schedule;
+pub mod silence;

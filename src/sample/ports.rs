@@ -17,6 +17,10 @@ pub struct Port {
     pub bond_of_switch_ports: bool,
     /// A `pcap` or `epcap` object names or matches it.
     pub tapped: bool,
+    /// It is a port of a tapped bridge, and the tap's `vport` is on.
+    pub behind_tap: bool,
+    /// The kernel or a switch chip samples its packets for `psample`.
+    pub chip_sampled: bool,
 }
 
 /// Whether an interface with these properties sends counters, and why.
@@ -32,6 +36,12 @@ pub fn sends_counters(mode: InterfaceCounters, port: Port) -> (bool, &'static st
     }
     if port.tapped {
         return (true, "named by pcap or epcap");
+    }
+    if port.behind_tap {
+        return (true, "port of a tapped bridge");
+    }
+    if port.chip_sampled {
+        return (true, "sampled by psample");
     }
     match mode {
         InterfaceCounters::All => (true, "interfaceCounters = all"),
@@ -60,6 +70,8 @@ mod tests {
             Port { switch_port: true, ..Port::default() },
             Port { bond_of_switch_ports: true, ..Port::default() },
             Port { tapped: true, ..Port::default() },
+            Port { behind_tap: true, ..Port::default() },
+            Port { chip_sampled: true, ..Port::default() },
         ];
         for mode in [InterfaceCounters::Sampled, InterfaceCounters::Physical, InterfaceCounters::All] {
             assert!(ports.iter().all(|p| sends_counters(mode, *p).0));

@@ -1,9 +1,11 @@
-//! One sub-agent's stream of datagrams (sFlow v5 section 5.3): samples are queued and sent together.
+//! Datagrams (sFlow v5 section 5.3): samples are queued and sent together.
 //!
-//! In: samples, each encoded straight into the buffer by a closure. Out: whole datagrams, handed to `send`. Rules:
-//! a sample that would bring the datagram to the limit or over it makes what is queued go out first; one sample is
-//! never split, and alone it may exceed the limit; a sample that does not fit even then is dropped whole and the
-//! stream goes on. Datagrams are numbered from 1, without gaps. Nothing is allocated after `new`.
+//! In: samples, each encoded straight into the buffer by a closure. Out: [`Unsent`] datagrams, handed to `send`, which
+//! lets the [`Stream`] complete them. There is a queue for each thread that makes samples, and one stream for all of
+//! them, because a collector counts the datagrams of a sub-agent. Rules: a sample that would bring the datagram to
+//! the limit or over it makes what is queued go out first; one sample is never split, and alone it may exceed the
+//! limit; a sample that does not fit even then is dropped whole and the queue goes on. Datagrams are numbered
+//! from 1, without gaps. Nothing is allocated after `new`.
 
 use super::ids::{DataSource, Tag};
 use super::sample::{self, CountersHeader, DiscardHeader, FlowHeader, SampleWriter};
@@ -15,54 +17,31 @@ pub const MAX_SAMPLE: usize = 9216;
 /// Smallest and largest limit of a datagram, in bytes.
 pub const LIMITS: std::ops::RangeInclusive<usize> = 200..=9000;
 
+/// Length of the header with an IPv6 address; with an IPv4 address it is shorter.
 const MAX_HEADER: usize = 40;
 /// Room for the longest queue (one sample over the limit) and the sample that makes it go out.
 const CAPACITY: usize = MAX_HEADER + 2 * MAX_SAMPLE;
 
-/// A stream of datagrams with one agent address, sub-agent number and sequence.
-#[derive(Debug)]
-pub struct Datagrams {
-    /// Header and queued samples; the header's words are filled in when the datagram is sent.
-    buffer: Box<[u8]>,
-    used: usize,
-    samples: u32,
-    limit: usize,
+/// Who sends datagrams, and how many there were.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream {
     agent: IpAddr,
     sub_agent_id: u32,
     sequence: u32,
 }
 
-impl Datagrams {
-    /// An empty stream whose next datagram is number 1. The limit in bytes is brought into `LIMITS`.
-    pub fn new(agent: IpAddr, sub_agent_id: u32, limit_bytes: usize) -> Self {
-        let mut datagrams = Self {
-            buffer: vec![0; CAPACITY].into_boxed_slice(),
-            used: header_len(agent),
-            samples: 0,
-            limit: 0,
-            agent,
-            sub_agent_id,
-            sequence: 0,
-        };
-        datagrams.set_limit(limit_bytes);
-        datagrams
+impl Stream {
+    /// A stream whose next datagram is number 1.
+    pub fn new(agent: IpAddr, sub_agent_id: u32) -> Self {
+        Self { agent, sub_agent_id, sequence: 0 }
     }
 
-    /// Changes the limit, brought into `LIMITS`, from the next sample on.
-    pub fn set_limit(&mut self, limit_bytes: usize) {
-        self.limit = limit_bytes.clamp(*LIMITS.start(), *LIMITS.end());
-    }
-
-    /// Changes the agent address. Queued samples go out under the old one; then the datagrams count from 1 again,
-    /// since a collector tells streams apart by this address. The same address changes nothing.
-    pub fn set_agent(&mut self, agent: IpAddr, uptime_ms: u32, send: &mut impl FnMut(&[u8])) {
-        if agent == self.agent {
-            return;
+    /// Changes the agent address. Then the datagrams count from 1 again, since a collector tells streams apart by this
+    /// address. The same address changes nothing.
+    pub fn set_agent(&mut self, agent: IpAddr) {
+        if agent != self.agent {
+            *self = Self::new(agent, self.sub_agent_id);
         }
-        self.flush(uptime_ms, send);
-        self.agent = agent;
-        self.used = header_len(agent);
-        self.sequence = 0;
     }
 
     /// The agent address of the stream.
@@ -73,6 +52,54 @@ impl Datagrams {
     /// The number of the datagram sent last, 0 before the first.
     pub fn sequence(&self) -> u32 {
         self.sequence
+    }
+
+    /// Gives a datagram its header with the next number; it is to be sent before any later one.
+    pub fn complete<'a>(&mut self, unsent: Unsent<'a>) -> &'a [u8] {
+        let Unsent { buffer, samples, uptime_ms } = unsent;
+        self.sequence = self.sequence.wrapping_add(1);
+        let Self { agent, sub_agent_id, sequence } = *self;
+        let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
+        let start = MAX_HEADER - header_len(self.agent);
+        let datagram = buffer.get_mut(start..).unwrap_or_default();
+        let written = header.encode(&mut Writer::new(datagram));
+        debug_assert_eq!(written, Ok(()), "the buffer starts with room for a header");
+        datagram
+    }
+}
+
+/// A datagram without a header: [`Stream::complete`] writes it.
+#[derive(Debug)]
+pub struct Unsent<'a> {
+    /// Room for the longest header, and the samples.
+    buffer: &'a mut [u8],
+    samples: u32,
+    uptime_ms: u32,
+}
+
+/// Samples that wait to be sent together.
+#[derive(Debug)]
+pub struct Datagrams {
+    /// Room for a header, and queued samples.
+    buffer: Box<[u8]>,
+    used: usize,
+    samples: u32,
+    /// Bytes of samples at which the datagram would be too long.
+    limit: usize,
+}
+
+impl Datagrams {
+    /// An empty queue. See [`Self::set_limit`].
+    pub fn new(limit_bytes: usize, agent: IpAddr) -> Self {
+        let buffer = vec![0; CAPACITY].into_boxed_slice();
+        let mut datagrams = Self { buffer, used: MAX_HEADER, samples: 0, limit: 0 };
+        datagrams.set_limit(limit_bytes, agent);
+        datagrams
+    }
+
+    /// Changes the limit of a datagram that has this agent address, in bytes, brought into `LIMITS`; from the next sample on.
+    pub fn set_limit(&mut self, limit_bytes: usize, agent: IpAddr) {
+        self.limit = limit_bytes.clamp(*LIMITS.start(), *LIMITS.end()) + MAX_HEADER - header_len(agent);
     }
 
     /// Samples that wait for `flush` or for a full datagram.
@@ -87,7 +114,7 @@ impl Datagrams {
         source: DataSource,
         sequence: u32,
         write: impl FnOnce(&mut SampleWriter<'_, '_>) -> Result<(), Full>,
-        send: &mut impl FnMut(&[u8]),
+        send: &mut impl FnMut(Unsent<'_>),
     ) -> Result<(), Full> {
         let header = CountersHeader { sequence, source };
         self.add(uptime_ms, sample::COUNTERS, |out| sample::encode_body(out, &header, write), send)
@@ -99,7 +126,7 @@ impl Datagrams {
         uptime_ms: u32,
         header: &FlowHeader,
         write: impl FnOnce(&mut SampleWriter<'_, '_>) -> Result<(), Full>,
-        send: &mut impl FnMut(&[u8]),
+        send: &mut impl FnMut(Unsent<'_>),
     ) -> Result<(), Full> {
         self.add(uptime_ms, sample::FLOW, |out| sample::encode_body(out, header, write), send)
     }
@@ -110,7 +137,7 @@ impl Datagrams {
         uptime_ms: u32,
         header: &DiscardHeader,
         write: impl FnOnce(&mut SampleWriter<'_, '_>) -> Result<(), Full>,
-        send: &mut impl FnMut(&[u8]),
+        send: &mut impl FnMut(Unsent<'_>),
     ) -> Result<(), Full> {
         self.add(uptime_ms, sample::DISCARD, |out| sample::encode_body(out, header, write), send)
     }
@@ -121,7 +148,7 @@ impl Datagrams {
         uptime_ms: u32,
         tag: Tag,
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), Full>,
-        send: &mut impl FnMut(&[u8]),
+        send: &mut impl FnMut(Unsent<'_>),
     ) -> Result<(), Full> {
         let room =
             self.buffer.get_mut(self.used..).and_then(|room| room.get_mut(..MAX_SAMPLE)).ok_or(Full)?;
@@ -138,28 +165,13 @@ impl Datagrams {
     }
 
     /// Sends what is queued; nothing is sent when nothing is.
-    pub fn flush(&mut self, uptime_ms: u32, send: &mut impl FnMut(&[u8])) {
+    pub fn flush(&mut self, uptime_ms: u32, send: &mut impl FnMut(Unsent<'_>)) {
         if self.samples == 0 {
             return;
         }
-        self.sequence = self.sequence.wrapping_add(1);
-        let mut out = Writer::new(&mut self.buffer);
-        let header = Header {
-            agent: self.agent,
-            sub_agent_id: self.sub_agent_id,
-            sequence: self.sequence,
-            uptime_ms,
-            samples: self.samples,
-        };
-        let written = header.encode(&mut out);
-        debug_assert_eq!(
-            (written, out.len()),
-            (Ok(()), header_len(self.agent)),
-            "the buffer starts with a header"
-        );
-        send(self.buffer.get(..self.used).unwrap_or_default());
-        self.used = header_len(self.agent);
-        self.samples = 0;
+        let (samples, used) = (self.samples, self.used);
+        (self.samples, self.used) = (0, MAX_HEADER);
+        send(Unsent { buffer: self.buffer.get_mut(..used).unwrap_or_default(), samples, uptime_ms });
     }
 }
 

@@ -119,6 +119,32 @@ pub struct Interface {
     pub counter_samples: u32,
     /// Why counters are or are not sent.
     pub counters_reason: String,
+    /// How its packets are sampled.
+    #[serde(default)]
+    pub sampling: Sampling,
+}
+
+/// How the packets of an interface are sampled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// What samples them: `pcap`, `epcap`, `nflog`, `psample`; none where nothing does.
+    pub source: Option<String>,
+    /// One packet in so many; of sources that the kernel or a firewall rule drives, that of the last sample.
+    pub one_in: Option<u32>,
+    /// Where the rate came from.
+    pub rate_origin: String,
+    /// Why nothing samples them, or something else than was asked for.
+    pub reason: Option<String>,
+    /// Something was asked for and is not possible, or is silent without reason.
+    pub warning: Option<String>,
+    /// Flow samples made.
+    pub samples: u64,
+    /// Packets that could have been sampled; wraps at 32 bits, as on the wire.
+    pub pool: u32,
+    /// Samples lost between kernel and agent; wraps at 32 bits, as on the wire.
+    pub drops: u32,
+    /// Packets that no sample can describe.
+    pub unknown: u64,
 }
 
 /// What the agent costs.
@@ -139,6 +165,9 @@ pub struct Losses {
     pub interface_overruns: u64,
     /// Interface notifications that could not be read; likewise.
     pub interface_malformed: u64,
+    /// Messages of packet sources that could not be read.
+    #[serde(default)]
+    pub packets_malformed: u64,
     /// Full readings of all interfaces, the first included.
     pub interface_resyncs: u64,
     /// Clients of the control socket that were turned away or did not read.

@@ -80,7 +80,7 @@ impl<'a> Ethernet<'a> {
     }
 }
 
-fn is_tpid(word: [u8; 2]) -> bool {
+pub(super) fn is_tpid(word: [u8; 2]) -> bool {
     matches!(u16::from_be_bytes(word), 0x8100 | 0x88A8 | 0x9100 | 0x9200 | 0x9300)
 }
 

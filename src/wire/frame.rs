@@ -3,10 +3,12 @@
 //! In: the sampled bytes, cut anywhere, and what they start with. Out: [`Headers`], a `Copy` view without any
 //! allocation: cheap enough to be made for every sample (`cargo bench --bench headers`), and made only by whoever
 //! looks at it. Rules: what was cut is `None`, never 0; every place is counted from the sample's first byte, those in
-//! the headers inside a tunnel too. Specs: those of [`super::ethernet`], [`super::ip`], [`super::transport`].
+//! the headers inside a tunnel too. IP is found behind PPPoE and MPLS as well. Specs: those of [`super::ethernet`],
+//! [`super::ip`], [`super::transport`], and of `shim` for what stands between.
 
 use super::ethernet::{self, Ethernet};
 use super::ip::Ip;
+use super::shim;
 use super::transport::Transport;
 
 /// What the first byte of a sample belongs to.
@@ -39,7 +41,7 @@ pub struct Headers<'a> {
     pub bytes: &'a [u8],
     /// The link header.
     pub ethernet: Option<Ethernet<'a>>,
-    /// What the link carries.
+    /// What the link carries: behind VLAN tags, but before a PPPoE or MPLS header.
     pub ether_type: Option<u16>,
     /// The IP header.
     pub ip: Option<Ip>,
@@ -61,15 +63,20 @@ pub(super) fn parse_at(start: Start, bytes: &[u8], at: usize) -> Headers<'_> {
         Start::Ethernet => Ethernet::parse(packet),
         Start::Ip | Start::EtherType(_) => None,
     };
-    let (ether_type, ip_at) = match (start, ethernet) {
+    let (ether_type, behind) = match (start, ethernet) {
         (Start::Ethernet, link) => {
             (link.and_then(|link| link.ether_type), link.map_or(0, |link| link.payload_at))
         }
         (Start::EtherType(kind), _) => (Some(kind), 0),
         (Start::Ip, _) => (packet.first().and_then(|byte| version_type(byte >> 4)), 0),
     };
+    let found = ether_type.and_then(|kind| shim::pass(kind, packet, behind));
+    let ip_at = found.map_or(behind, |(_, at)| at);
     let network = packet.get(ip_at..).unwrap_or_default();
-    let ip = Ip::parse(network).filter(|ip| ether_type == version_type(if ip.is_v6() { 6 } else { 4 }));
+    let ip = found.zip(Ip::parse(network)).and_then(|((kind, _), ip)| {
+        let same = Some(kind) == version_type(if ip.is_v6() { 6 } else { 4 });
+        same.then_some(ip)
+    });
     let claimed = ip.and_then(|ip| ip.length).and_then(|length| usize::try_from(length).ok());
     let network = claimed.and_then(|length| network.get(..length)).unwrap_or(network);
     let transport = ip.and_then(|ip| Transport::parse(ip.protocol?, network.get(ip.transport_at?..)?));

@@ -6,6 +6,7 @@ pub mod frame;
 pub mod ip;
 pub mod netlink;
 pub mod pcap;
+mod shim;
 pub mod transport;
 pub mod tunnel;
 pub mod udp;

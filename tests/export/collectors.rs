@@ -134,7 +134,7 @@ fn scripted() -> (Resolve, mpsc::Sender<Found>, Arc<AtomicUsize>) {
 fn answered(collectors: &mut Collectors, now: Duration) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime
-        .block_on(async { tokio::time::timeout(secs(5), collectors.answered()).await })
+        .block_on(async { tokio::time::timeout(secs(5), collectors.answered().notified()).await })
         .expect("an answer within 5 s");
     collectors.tick(now)
 }

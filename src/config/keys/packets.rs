@@ -6,15 +6,17 @@ const TAPS: Activity = Activity::Partly("it only says which interfaces send coun
 
 pub(super) static PCAP: Object = Object {
     repeat: Repeat::List,
-    activity: TAPS,
-    more: "One block for each set of interfaces. All of dev, dev.pattern and speed that are given must fit.",
+    activity: Activity::Active,
+    more: "One block for each set of interfaces. All of dev, dev.pattern and speed that are given must fit, and the \
+           last block that fits counts. Without dev, interfaces made of others are left out: bonds, VLANs, veth.",
     ..Object::new(ObjectId::Pcap, "pcap", "Sample the packets of interfaces", TAP_KEYS)
 };
 
 pub(super) static EPCAP: Object = Object {
     repeat: Repeat::List,
     activity: TAPS,
-    more: "Takes the keys of pcap; promisc, vport and sampling have no effect in it.",
+    more: "Takes the keys of pcap. The kernel counts the packets that it chooses from. Where it has no such thing (before \
+           Linux 5.8), or will not let the agent, the interface is sampled as by pcap, and the status says so.",
     ..Object::new(ObjectId::Epcap, "epcap", "Sample the packets of interfaces with eBPF", TAP_KEYS)
 };
 
@@ -29,13 +31,10 @@ static TAP_KEYS: &[Key] = &[
     )
     .unset("any"),
     switch("dynamic", "off", "Only interfaces of containers, when they appear").not_yet(),
-    switch("promisc", "off", "Put the interface in promiscuous mode").not_yet(),
-    switch("vport", "", "Also send counters of the ports behind a tapped bridge")
-        .unset("on for a bridge")
-        .not_yet(),
-    int("sampling", 0, 10_000_000, "", "", "Sample 1 in N on these interfaces")
-        .unset("by speed, see SAMPLING RATES")
-        .not_yet(),
+    switch("promisc", "off", "Put the interface in promiscuous mode"),
+    switch("vport", "", "Also send counters of the ports behind a tapped bridge").unset("on for a bridge"),
+    int("sampling", 0, 10_000_000, "", "", "Sample 1 in N on these interfaces; 0: none")
+        .unset("by speed, see SAMPLING RATES"),
 ];
 
 pub(super) static PSAMPLE: Object = Object {

@@ -8,27 +8,30 @@ use crate::sflow::decode::{Datagram, decode};
 const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
-/// A stream that keeps what it sends.
+/// A queue and a stream that keeps what it sends.
 struct Bench {
-    stream: Datagrams,
+    queue: Datagrams,
+    stream: Stream,
     sent: Vec<Vec<u8>>,
 }
 
 impl Bench {
     fn new(agent: IpAddr, limit: usize) -> Self {
-        Self { stream: Datagrams::new(agent, 7, limit), sent: Vec::new() }
+        Self { queue: Datagrams::new(limit, agent), stream: Stream::new(agent, 7), sent: Vec::new() }
     }
 
     /// A sample of `size` bytes with tag and length.
     fn add(&mut self, size: usize) -> Result<(), Full> {
         let body = vec![0x11; size - 8];
-        let sent = &mut self.sent;
-        self.stream.add(5, Tag::new(1, 1), |out| out.fixed(&body), &mut |bytes| sent.push(bytes.to_vec()))
+        let Self { queue, stream, sent } = self;
+        queue.add(5, Tag::new(1, 1), |out| out.fixed(&body), &mut |unsent| {
+            sent.push(stream.complete(unsent).to_vec());
+        })
     }
 
     fn flush(&mut self, uptime_ms: u32) {
-        let sent = &mut self.sent;
-        self.stream.flush(uptime_ms, &mut |bytes| sent.push(bytes.to_vec()));
+        let Self { queue, stream, sent } = self;
+        queue.flush(uptime_ms, &mut |unsent| sent.push(stream.complete(unsent).to_vec()));
     }
 
     fn lengths(&self) -> Vec<usize> {
@@ -40,10 +43,9 @@ impl Bench {
     }
 }
 
-fn interface(stream: &mut Bench, sequence: u32) {
-    let sent = &mut stream.sent;
-    stream
-        .stream
+fn interface(bench: &mut Bench, sequence: u32) {
+    let Bench { queue, stream, sent } = bench;
+    queue
         .add_counters(
             1,
             DataSource::interface(2),
@@ -52,7 +54,7 @@ fn interface(stream: &mut Bench, sequence: u32) {
                 sample.record(&PortName { name: "v0".into() })?;
                 sample.record(&GenericInterface::default())
             },
-            &mut |bytes| sent.push(bytes.to_vec()),
+            &mut |unsent| sent.push(stream.complete(unsent).to_vec()),
         )
         .unwrap();
 }
@@ -61,7 +63,7 @@ fn interface(stream: &mut Bench, sequence: u32) {
 fn ten_interface_samples_fit_and_the_eleventh_starts_the_next_datagram() {
     let mut bench = Bench::new(V4, 1400);
     (1..=10).for_each(|n| interface(&mut bench, n));
-    assert_eq!((bench.sent.len(), bench.stream.queued()), (0, 10));
+    assert_eq!((bench.sent.len(), bench.queue.queued()), (0, 10));
     interface(&mut bench, 11);
     bench.flush(2);
     assert_eq!(bench.lengths(), [28 + 10 * 136, 28 + 136]);
@@ -76,7 +78,7 @@ fn a_full_host_sample_has_the_length_and_order_of_the_reference() {
     let adaptor = Adaptor { if_index: 4, macs: vec![[2, 0xfc, 0, 0, 0, 1]] };
     let adaptors = Adaptors { adaptors: vec![adaptor.clone(), adaptor] };
     bench
-        .stream
+        .queue
         .add_counters(
             1,
             DataSource::HOST,
@@ -152,7 +154,7 @@ fn a_sample_that_does_not_fit_is_dropped_whole_and_the_stream_goes_on() {
     let mut bench = Bench::new(V6, 1400);
     bench.add(100).unwrap();
     assert_eq!(bench.add(MAX_SAMPLE + 4), Err(Full));
-    assert_eq!((bench.sent.len(), bench.stream.queued()), (0, 1));
+    assert_eq!((bench.sent.len(), bench.queue.queued()), (0, 1));
     bench.add(100).unwrap();
     bench.flush(9);
     assert_eq!(bench.lengths(), [240]);
@@ -168,7 +170,7 @@ fn a_record_that_does_not_fit_leaves_the_ones_before_it() {
         assert_eq!(sample.record(&long), Err(Full));
         Ok(())
     };
-    bench.stream.add_counters(1, DataSource::HOST, 1, write, &mut |_| {}).unwrap();
+    bench.queue.add_counters(1, DataSource::HOST, 1, write, &mut |_| {}).unwrap();
     bench.flush(1);
     assert_eq!(bench.lengths(), [28 + 24 + 16]);
     assert!(
@@ -190,14 +192,14 @@ fn uptime_is_that_of_sending_and_nothing_is_sent_when_nothing_is_queued() {
 }
 
 #[test]
-fn a_new_agent_address_flushes_under_the_old_one_and_counts_from_one() {
+fn a_new_agent_address_counts_from_one() {
     let mut bench = Bench::new(V4, 1400);
-    bench.add(100).unwrap();
-    bench.flush(1);
-    bench.add(100).unwrap();
+    for _ in 0..2 {
+        bench.add(100).unwrap();
+        bench.flush(1);
+    }
     for agent in [V6, V6] {
-        let sent = &mut bench.sent;
-        bench.stream.set_agent(agent, 2, &mut |bytes| sent.push(bytes.to_vec()));
+        bench.stream.set_agent(agent);
     }
     bench.add(100).unwrap();
     bench.flush(3);
@@ -207,12 +209,25 @@ fn a_new_agent_address_flushes_under_the_old_one_and_counts_from_one() {
 }
 
 #[test]
+fn two_queues_share_the_numbers_of_one_stream() {
+    let mut stream = Stream::new(V4, 7);
+    let mut queues = [Datagrams::new(1400, V4), Datagrams::new(1400, V4)];
+    let mut numbers = Vec::new();
+    for turn in [0, 1, 1, 0] {
+        let queue = &mut queues[turn];
+        queue.add(5, Tag::new(1, 1), |out| out.u32(1), &mut |_| panic!("it has room")).unwrap();
+        queue.flush(5, &mut |unsent| numbers.push(decode(stream.complete(unsent)).unwrap().sequence));
+    }
+    assert_eq!((numbers, stream.sequence()), (vec![1, 2, 3, 4], 4));
+}
+
+#[test]
 fn limits_outside_the_allowed_range_are_brought_into_it() {
     let mut bench = Bench::new(V4, 0);
     bench.add(100).unwrap();
     bench.add(68).unwrap();
     assert_eq!(bench.sent.len(), 0, "196 bytes are below the least limit");
-    bench.stream.set_limit(usize::MAX);
+    bench.queue.set_limit(usize::MAX, V4);
     (0..88).for_each(|_| bench.add(100).unwrap());
     assert_eq!(bench.sent.len(), 0, "8996 bytes are below the greatest limit");
     bench.add(100).unwrap();

@@ -1,0 +1,265 @@
+//! Where packets become samples: one place for all packet sources, so that a data source has one sequence of samples
+//! whatever samples it. In: frames and dropped packets, in batches. Out: samples in datagrams; counts by data source.
+//! Rule: the desk is locked once a batch by the packet thread, and for a moment by whoever wants to know what was
+//! sampled; nothing is allocated for a packet of a data source that is known.
+
+use super::super::outlet::SharedOutlet;
+use super::super::pace::Pace;
+use super::report::Report;
+use crate::sample::flow::discard::{self, Discards};
+use crate::sample::flow::{self, Packet, Sampler};
+use crate::sample::frame::{Discard, Frame, Sink};
+use crate::sample::local::Locals;
+use crate::sflow::datagram::{Datagrams, Unsent};
+use crate::sflow::flow::socket::TcpInfo;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// How long a sample waits for others in its datagram.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// The source whose interfaces send counters because it samples them.
+const PSAMPLE: &str = "psample";
+
+/// What was sampled at one data source.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampled {
+    /// Sequence, pool, drops.
+    pub sampler: Sampler,
+    /// The packet source that sampled last.
+    pub source: &'static str,
+    /// The rate of its last sample.
+    pub one_in: u32,
+    /// Packets that no sample can describe.
+    pub unknown: u64,
+}
+
+/// Totals since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Flow samples written.
+    pub flow_samples: u64,
+    /// Flow samples that fit into no datagram.
+    pub flow_samples_suppressed: u64,
+    /// Packets that no sample can describe.
+    pub flow_samples_unknown: u64,
+    /// Samples lost between kernel and agent.
+    pub dropped_samples: u64,
+    /// Dropped packets reported.
+    pub event_samples: u64,
+    /// Dropped packets held back.
+    pub event_samples_suppressed: u64,
+    /// Messages of the kernel that could not be read.
+    pub malformed: u64,
+}
+
+/// The desk; see [`SharedDesk`].
+pub struct Desk {
+    outlet: SharedOutlet,
+    news: Arc<Notify>,
+    pace: Pace,
+    queue: Datagrams,
+    /// When the oldest sample in the queue has to go.
+    flush_at: Option<Instant>,
+    now: Instant,
+    uptime_ms: u32,
+    source: &'static str,
+    header_bytes: usize,
+    locals: Locals,
+    sampled: HashMap<u32, Sampled>,
+    /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
+    appeared: Vec<u32>,
+    /// Totals since the start.
+    pub counts: Counts,
+    /// What runs and what cannot.
+    pub report: Report,
+    discards: Discards,
+}
+
+/// The desk, as the packet thread and the agent's loop have it.
+#[derive(Clone)]
+pub struct SharedDesk {
+    desk: Arc<Mutex<Desk>>,
+    news: Arc<Notify>,
+}
+
+impl SharedDesk {
+    /// An empty desk, whose samples go to `outlet`.
+    pub(super) fn new(outlet: &SharedOutlet, pace: Pace, news: Arc<Notify>) -> Self {
+        let agent = outlet.lock().agent();
+        let desk = Desk {
+            outlet: outlet.clone(),
+            news: Arc::clone(&news),
+            pace,
+            queue: Datagrams::new(0, agent),
+            flush_at: None,
+            now: pace.start(),
+            uptime_ms: 0,
+            source: "",
+            header_bytes: 0,
+            locals: Locals::default(),
+            sampled: HashMap::new(),
+            appeared: Vec::new(),
+            counts: Counts::default(),
+            report: Report::default(),
+            discards: Discards::default(),
+        };
+        Self { desk: Arc::new(Mutex::new(desk)), news }
+    }
+
+    /// The desk for as long as the guard lives.
+    pub fn lock(&self) -> MutexGuard<'_, Desk> {
+        // A panic under the lock cost the batch; counts and queue are whole.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a report in the place of the last one, and rings where it differs.
+    pub(super) fn publish(&self, report: Report) {
+        let mut desk = self.lock();
+        if desk.report != report {
+            desk.report = report;
+            self.news.notify_one();
+        }
+    }
+}
+
+impl Desk {
+    /// What samples are made with: bytes of header, the longest datagram, the host's own addresses.
+    pub fn configure(&mut self, header_bytes: u32, datagram_bytes: u32) {
+        self.header_bytes = header_bytes as usize;
+        let agent = self.outlet.lock().agent();
+        self.queue.set_limit(datagram_bytes as usize, agent);
+    }
+
+    /// The host's own addresses, by which the ends of a packet's way are told.
+    pub fn set_locals(&mut self, locals: Locals) {
+        self.locals = locals;
+    }
+
+    /// What was sampled at each data source.
+    pub fn sampled(&self) -> &HashMap<u32, Sampled> {
+        &self.sampled
+    }
+
+    /// Data sources of `psample` that are new since the last call.
+    pub fn take_appeared(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.appeared)
+    }
+
+    /// Forgets a data source that is no more.
+    pub fn forget(&mut self, if_index: u32) {
+        self.sampled.remove(&if_index);
+    }
+
+    /// A batch of this source begins.
+    pub(super) fn begin(&mut self, source: &'static str, now: Instant) {
+        (self.source, self.now, self.uptime_ms) = (source, now, self.pace.uptime_ms(now));
+    }
+
+    /// The batch is complete.
+    pub(super) fn end(&mut self) {
+        if !self.appeared.is_empty() {
+            self.news.notify_one();
+        }
+        if self.flush_at.is_none() && self.queue.queued() > 0 {
+            self.flush_at = Some(self.now + LONGEST_WAIT);
+        }
+    }
+
+    /// When [`Self::flush`] has something to do.
+    pub(super) fn flush_at(&self) -> Option<Instant> {
+        self.flush_at
+    }
+
+    /// Sends what waits in the queue.
+    pub(super) fn flush(&mut self, now: Instant) {
+        self.flush_at = None;
+        let (outlet, uptime_ms) = (&self.outlet, self.pace.uptime_ms(now));
+        self.queue.flush(uptime_ms, &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now));
+    }
+
+    /// Samples were lost: of this data source, sampled at this rate, where that is known.
+    pub(super) fn lost(&mut self, if_index: Option<u32>, one_in: u32, added: u32) {
+        self.counts.dropped_samples += u64::from(added);
+        if let Some(if_index) = if_index {
+            let source = self.source;
+            entry(&mut self.sampled, if_index, source, one_in).sampler.lost(added, one_in);
+        }
+    }
+
+    /// Dropped packets of which no sample is sent: over the limit, or lost on the way here.
+    pub(super) fn discards_lost(&mut self, added: u32, over_the_limit: bool) {
+        self.discards.lost(added);
+        let count = if over_the_limit {
+            &mut self.counts.event_samples_suppressed
+        } else {
+            &mut self.counts.dropped_samples
+        };
+        *count += u64::from(added);
+    }
+
+    /// Makes the sample of a packet that was counted.
+    fn emit(&mut self, packet: &Packet<'_>, connection: Option<&TcpInfo>) {
+        let frame = packet.frame;
+        let path = flow::path(packet, &self.locals);
+        let sampled = entry(&mut self.sampled, frame.if_index, self.source, frame.one_in);
+        let header = sampled.sampler.next(frame.one_in, path);
+        let (outlet, now, header_bytes) = (&self.outlet, self.now, self.header_bytes);
+        let added = self.queue.add_flow(
+            self.uptime_ms,
+            &header,
+            |out| flow::encode(packet, path, connection, header_bytes, out),
+            &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now),
+        );
+        match added {
+            Ok(()) => self.counts.flow_samples += 1,
+            Err(_) => self.counts.flow_samples_suppressed += 1,
+        }
+    }
+}
+
+fn entry<'a>(
+    sampled: &'a mut HashMap<u32, Sampled>,
+    if_index: u32,
+    source: &'static str,
+    one_in: u32,
+) -> &'a mut Sampled {
+    let new = || Sampled { sampler: Sampler::new(if_index), source, one_in, unknown: 0 };
+    let sampled = sampled.entry(if_index).or_insert_with(new);
+    (sampled.source, sampled.one_in) = (source, one_in);
+    sampled
+}
+
+impl Sink for Desk {
+    fn packet(&mut self, frame: &Frame<'_>) {
+        if self.source == PSAMPLE && !self.sampled.contains_key(&frame.if_index) {
+            self.appeared.push(frame.if_index);
+        }
+        let sampled = entry(&mut self.sampled, frame.if_index, self.source, frame.one_in);
+        sampled.sampler.count(frame);
+        self.counts.dropped_samples += u64::from(frame.lost);
+        let Some(packet) = Packet::of(frame) else {
+            sampled.unknown += 1;
+            self.counts.flow_samples_unknown += 1;
+            return;
+        };
+        self.emit(&packet, None);
+    }
+
+    fn discard(&mut self, dropped: &Discard<'_>) {
+        let header = self.discards.take(dropped);
+        let (outlet, now) = (&self.outlet, self.now);
+        let added = self.queue.add_discard(
+            self.uptime_ms,
+            &header,
+            |out| discard::encode(dropped, out),
+            &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now),
+        );
+        match added {
+            Ok(()) => self.counts.event_samples += 1,
+            Err(_) => self.counts.event_samples_suppressed += 1,
+        }
+    }
+}

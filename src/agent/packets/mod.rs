@@ -1,0 +1,138 @@
+//! Packet samples, as the agent's loop sees them: a thread of its own reads the packet sources and sends their samples.
+//!
+//! In: which interfaces are to be tapped and which other sources run, whenever that changes. Out: flow samples on the
+//! agent's one datagram stream; a [`Report`] of what runs and what cannot; what was sampled where. `thread` waits
+//! and reads, `taps` keeps taps open, `desk` makes samples of packets. Rule: the thread is started with the first
+//! source that is wanted, after the process has given up its privileges, and ends with the agent.
+
+mod desk;
+mod report;
+mod sources;
+mod taps;
+mod thread;
+
+pub use desk::{Counts, Desk, SharedDesk, Sampled};
+pub use report::{Report, TapReport};
+pub use sources::Wanted;
+pub use taps::Wish;
+
+use super::outlet::SharedOutlet;
+use super::pace::Pace;
+use crate::host::Host;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use tokio::sync::Notify;
+
+/// What the thread is told.
+enum Order {
+    /// These taps changed; `None`: no tap any more.
+    Taps(Vec<(u32, Option<Wish>)>),
+    /// The other sources, all of them.
+    Sources(Box<Wanted>),
+    /// End.
+    Stop,
+}
+
+/// The packet thread, from outside.
+pub struct Packets {
+    /// What samples are made with, and what was sampled.
+    pub desk: SharedDesk,
+    host: Host,
+    /// Rings when the report has changed.
+    news: Arc<Notify>,
+    taps: BTreeMap<u32, Wish>,
+    wanted: Wanted,
+    thread: Option<Running>,
+}
+
+struct Running {
+    orders: Sender<Order>,
+    wake: Arc<EventFd>,
+    thread: JoinHandle<()>,
+}
+
+impl Packets {
+    /// No source is wanted, and no thread runs.
+    pub fn new(host: &Host, outlet: &SharedOutlet, pace: Pace) -> Self {
+        let news = Arc::default();
+        Self {
+            desk: SharedDesk::new(outlet, pace, Arc::clone(&news)),
+            host: host.clone(),
+            news,
+            taps: BTreeMap::new(),
+            wanted: Wanted::default(),
+            thread: None,
+        }
+    }
+
+    /// Rings when the report has changed.
+    pub fn news(&self) -> Arc<Notify> {
+        Arc::clone(&self.news)
+    }
+
+    /// The taps that are wanted now, by ifIndex.
+    pub fn taps(&self) -> &BTreeMap<u32, Wish> {
+        &self.taps
+    }
+
+    /// Makes these the taps that are wanted: `None` for an interface that shall have none. Those not named stay.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn apply_taps(&mut self, wishes: impl Iterator<Item = (u32, Option<Wish>)>) -> io::Result<()> {
+        let mut changes: Vec<_> = wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
+        for (index, wish) in &mut changes {
+            match wish {
+                Some(wish) => _ = self.taps.insert(*index, *wish),
+                None => _ = self.taps.remove(index),
+            }
+        }
+        if changes.is_empty() { Ok(()) } else { self.order(Order::Taps(changes)) }
+    }
+
+    /// Makes these the other sources.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn apply_sources(&mut self, wanted: Wanted) -> io::Result<()> {
+        if wanted == self.wanted {
+            return Ok(());
+        }
+        self.wanted = wanted.clone();
+        self.order(Order::Sources(Box::new(wanted)))
+    }
+
+    fn order(&mut self, order: Order) -> io::Result<()> {
+        let running = match &self.thread {
+            Some(running) => running,
+            None => self.thread.insert(start(&self.host, &self.desk)?),
+        };
+        // A thread that has ended by a fault has said so; nothing here can wake it.
+        let _ = running.orders.send(order);
+        let _ = running.wake.write(1);
+        Ok(())
+    }
+}
+
+impl Drop for Packets {
+    fn drop(&mut self) {
+        let Some(Running { orders, wake, thread }) = self.thread.take() else { return };
+        let _ = orders.send(Order::Stop);
+        let _ = wake.write(1);
+        // What it has queued goes out before the agent ends.
+        let _ = thread.join();
+    }
+}
+
+fn start(host: &Host, desk: &SharedDesk) -> io::Result<Running> {
+    let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+    let (orders, received) = channel();
+    let thread = thread::PacketThread::new(host, desk.clone(), received, Arc::clone(&wake))
+        .map_err(|error| io::Error::from_raw_os_error(error.errno))?;
+    let thread = std::thread::Builder::new().name("packets".to_owned()).spawn(move || thread.run())?;
+    Ok(Running { orders, wake, thread })
+}

@@ -1,0 +1,281 @@
+//! The packet thread: waits for all packet sources at once and reads those that have something. In: orders, and what the
+//! kernel has. Out: batches for the desk, reports. Rules: an idle thread sleeps until something comes; while packets
+//! come it lets them gather for up to 10 ms, so that it wakes for many; a source that fails is left alone for a
+//! while and costs the others nothing; a fault of the program in here is reported, and all sources are opened anew.
+
+use super::desk::SharedDesk;
+use super::report::Report;
+use super::sources::Sources;
+use super::taps::Taps;
+use super::{Order, Wanted, Wish};
+use crate::agent::guard::guarded;
+use crate::host::{Clock, Host};
+use crate::source::{Finding, Source, Visit};
+use crate::status::registry::State;
+use crate::sys::SysError;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::EventFd;
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+/// Longest time between two visits to sources that have packets.
+const LONGEST_GATHER_MS: u8 = 10;
+/// Kinds of packet sources.
+const MOST_SOURCES: usize = 7;
+/// After packets came, losses are asked for.
+const CHECKING: Duration = Duration::from_secs(1);
+/// A source that cannot be read, and a thread that had a fault, rest so long.
+const REST: Duration = Duration::from_secs(5);
+
+/// The thread.
+pub(super) struct PacketThread {
+    clock: Clock,
+    desk: SharedDesk,
+    orders: Receiver<Order>,
+    wake: Arc<EventFd>,
+    taps: Taps,
+    sources: Sources,
+    /// Sources that cannot be read, why, and until when they rest.
+    resting: BTreeMap<&'static str, (SysError, Instant)>,
+    check_at: Option<Instant>,
+    gather_ms: u8,
+    /// The last visit found packets.
+    busy: bool,
+    ended: bool,
+}
+
+impl PacketThread {
+    pub(super) fn new(
+        host: &Host,
+        desk: SharedDesk,
+        orders: Receiver<Order>,
+        wake: Arc<EventFd>,
+    ) -> Result<Self, SysError> {
+        Ok(Self {
+            clock: host.clock.clone(),
+            desk,
+            orders,
+            wake,
+            taps: Taps::new()?,
+            sources: Sources::default(),
+            resting: BTreeMap::new(),
+            check_at: None,
+            gather_ms: LONGEST_GATHER_MS,
+            busy: false,
+            ended: false,
+        })
+    }
+
+    /// Runs until it is told to end.
+    pub(super) fn run(mut self) {
+        while !self.ended {
+            if let Err(fault) = guarded(|| self.turn()) {
+                self.begin_anew(&fault.to_string());
+            }
+        }
+        self.desk.lock().flush(self.clock.now());
+    }
+
+    /// Waits once, and does what there is to do.
+    fn turn(&mut self) {
+        self.wait();
+        self.take_orders();
+        let now = self.clock.now();
+        self.read(now);
+        let mut desk = self.desk.lock();
+        if desk.flush_at().is_some_and(|at| at <= now) {
+            desk.flush(now);
+        }
+        drop(desk);
+        if self.check_at.is_some_and(|at| at <= now) {
+            self.check(now);
+        }
+        if self.taps.retry(now) {
+            self.publish();
+        }
+    }
+
+    /// After a fault: everything is opened again, with the wishes as they are.
+    fn begin_anew(&mut self, fault: &str) {
+        log::error!(target: "packets", "{fault}; all packet sources are opened anew");
+        let wishes: Vec<_> = self.taps.wishes().collect();
+        let wanted = self.sources.wanted();
+        if let Ok(taps) = Taps::new() {
+            (self.taps, self.sources) = (taps, Sources::default());
+            let now = self.clock.now();
+            self.apply_taps(wishes, now);
+            self.sources.apply(wanted);
+        }
+        // Not at once again, should the same thing happen.
+        let _ = poll(&mut [], PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+    }
+
+    /// Until something can be read, an order comes, or a deadline passes.
+    fn wait(&mut self) {
+        if self.busy && self.gather_ms > 0 {
+            // Only an order ends this sooner: the next visit shall be worth waking up for.
+            let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut order, PollTimeout::from(self.gather_ms));
+        }
+        let timeout = self.timeout();
+        let resting = &self.resting;
+        let (packet, sources) = (&self.taps.packet, &mut self.sources);
+        let wake = || PollFd::new(self.wake.as_fd(), PollFlags::POLLIN);
+        let mut fds: [_; 1 + MOST_SOURCES] = std::array::from_fn(|_| wake());
+        let mut count = 1;
+        let each = std::iter::once(packet as &dyn Source).chain(sources.each().map(|source| &*source));
+        let awake = each.filter(|source| !resting.contains_key(source.name()));
+        for (fd, source) in fds.iter_mut().skip(1).zip(awake) {
+            *fd = PollFd::new(source.as_fd(), PollFlags::POLLIN);
+            count += 1;
+        }
+        // EINTR is as good as a deadline: everything is looked at anyway.
+        let _: Result<_, Errno> = poll(fds.get_mut(..count).unwrap_or_default(), timeout);
+    }
+
+    fn timeout(&self) -> PollTimeout {
+        if self.busy {
+            return PollTimeout::ZERO;
+        }
+        let rested = self.resting.values().map(|(_, until)| *until).min();
+        let deadlines = [self.check_at, self.desk.lock().flush_at(), self.taps.retry_at(), rested];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return PollTimeout::NONE };
+        // A millisecond more than the difference, or it would wake up just before the deadline.
+        let left = next.saturating_duration_since(self.clock.now()) + Duration::from_millis(1);
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    }
+
+    fn take_orders(&mut self) {
+        // Nothing was written where something else woke the thread up.
+        if self.wake.read().is_err() {
+            return;
+        }
+        let now = self.clock.now();
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Taps(changes)) => self.apply_taps(changes, now),
+                Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, now),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        self.publish();
+    }
+
+    fn apply_taps(&mut self, changes: Vec<(u32, Option<Wish>)>, now: Instant) {
+        let mut desk = self.desk.lock();
+        desk.begin("pcap", now);
+        for (if_index, wish) in changes {
+            self.taps.apply(if_index, wish, &mut *desk, now);
+        }
+        desk.end();
+    }
+
+    fn apply_sources(&mut self, wanted: Wanted, now: Instant) {
+        self.sources.apply(wanted);
+        self.check_at = Some(now);
+    }
+
+    fn read(&mut self, now: Instant) {
+        self.resting.retain(|_, (_, until)| *until > now);
+        let mut total = Visit::default();
+        let mut desk = self.desk.lock();
+        let each = std::iter::once(&mut self.taps.packet as &mut dyn Source).chain(self.sources.each());
+        for source in each {
+            let name = source.name();
+            if self.resting.contains_key(name) {
+                continue;
+            }
+            desk.begin(name, now);
+            match source.read(&mut *desk) {
+                Ok(visit) => {
+                    total.frames += visit.frames;
+                    total.fullest = total.fullest.max(visit.fullest);
+                    total.more |= visit.more;
+                }
+                Err(error) => _ = self.resting.insert(name, (error, now + REST)),
+            }
+            desk.end();
+        }
+        drop(desk);
+        self.busy = total.frames > 0;
+        self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
+        if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
+            self.check_at = Some(now + CHECKING);
+        }
+    }
+
+    /// Lets the sources look after themselves, and notes what they found.
+    fn check(&mut self, now: Instant) {
+        self.check_at = None;
+        let mut desk = self.desk.lock();
+        let (mut gone, mut lost) = (Vec::new(), Vec::new());
+        let each = std::iter::once(&mut self.taps.packet as &mut dyn Source).chain(self.sources.each());
+        let mut again = None;
+        for source in each {
+            let name = source.name();
+            let next = source.check(now, &mut |finding| match finding {
+                Finding::Lost { if_index, added } => lost.push((name, if_index, added)),
+                Finding::Gone(if_index) => gone.push(if_index),
+                Finding::Malformed(count) => desk.counts.malformed += u64::from(count),
+            });
+            again = [again, next].into_iter().flatten().min();
+        }
+        for (name, if_index, added) in lost {
+            desk.begin(name, now);
+            desk.lost(if_index, if_index.map_or(1, |index| self.taps.one_in(index)), added);
+        }
+        drop(desk);
+        gone.iter().for_each(|if_index| self.taps.gone(*if_index));
+        self.check_at = again;
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let mut report = Report::default();
+        for (if_index, tap) in self.taps.reports() {
+            report.taps.insert(if_index, tap.clone());
+        }
+        report.components.extend(self.sources.states());
+        for (name, (error, _)) in &self.resting {
+            report.components.insert(name, State::degraded(error));
+        }
+        self.desk.publish(report);
+    }
+}
+
+/// How long to let packets gather: half as long where a buffer was more than half full, slowly longer where all are
+/// nearly empty.
+fn next_gather(gather_ms: u8, fullest_percent: usize) -> u8 {
+    match fullest_percent {
+        0..=12 => LONGEST_GATHER_MS.min(gather_ms + 1),
+        13..=50 => gather_ms,
+        _ => gather_ms / 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visits_come_sooner_while_buffers_fill_and_later_when_they_are_empty() {
+        let mut gather = LONGEST_GATHER_MS;
+        for expected in [5, 2, 1, 0, 0] {
+            gather = next_gather(gather, 80);
+            assert_eq!(gather, expected);
+        }
+        assert_eq!(next_gather(4, 30), 4);
+        for _ in 0..20 {
+            gather = next_gather(gather, 1);
+        }
+        assert_eq!(gather, LONGEST_GATHER_MS);
+    }
+}

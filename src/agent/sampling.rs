@@ -1,0 +1,210 @@
+//! Packet sampling as the agent's loop directs it: which interfaces are tapped at which rate, what the packet thread
+//! says, and whether a sampler is silent that should not be. In: settings, interfaces, the thread's report. Out: wishes
+//! to the thread; component states; the sampling part of the snapshot. Rule: a wish is renewed for what changed, and
+//! every source that the configuration names has a state.
+
+use super::daemon::Agent;
+use super::packets::{Sampled, TapReport, Wanted};
+use super::ports;
+use crate::collect::interfaces::{Change, Changes, Interface};
+use crate::config::model::TapKind;
+use crate::sample::local::Locals;
+use crate::sample::silence::{Silence, Watch};
+use crate::status::registry::State;
+use crate::status::snapshot;
+use std::collections::BTreeMap;
+
+/// Interfaces that a component's state names one by one.
+const MOST_NAMED: usize = 4;
+const SILENCE: &str = "packet-samples";
+
+/// What is known of the sampled interfaces between two polls.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    of: BTreeMap<u32, Watch>,
+    silent: BTreeMap<u32, Silence>,
+}
+
+impl Agent {
+    /// Puts the settings in force for all sources and interfaces.
+    pub(super) fn apply_sampling(&mut self) {
+        let (header, datagram) = (self.settings.header_bytes, self.settings.datagram_bytes);
+        self.packets.desk.lock().configure(header, datagram);
+        self.tell_locals();
+        let table = self.measures.interfaces.table();
+        let wish = |i: &Interface| (i.index, ports::sampling(&self.settings, i).ok().map(|s| s.wish));
+        let wishes: Vec<_> = table.iter().map(wish).collect();
+        let applied = self.packets.apply_taps(wishes.into_iter());
+        let applied = applied.and_then(|()| self.packets.apply_sources(Wanted::of(&self.settings)));
+        self.report_thread(applied);
+    }
+
+    /// Renews the wishes for interfaces that changed.
+    pub(super) fn follow_sampling(&mut self, changes: &Changes) {
+        let addresses = |change: &Change| !matches!(change, Change::Updated(p) if !(p.addresses || p.mac));
+        if changes.iter().any(|(_, change)| addresses(change)) {
+            self.tell_locals();
+        }
+        for (index, change) in changes.iter() {
+            if let Change::Removed(_) | Change::Replaced(_) = change {
+                self.packets.desk.lock().forget(index);
+                self.measures.chip_sampled.remove(&index);
+                self.watches.forget(index);
+            }
+        }
+        let table = self.measures.interfaces.table();
+        let wish = |index| table.get(index).and_then(|i| ports::sampling(&self.settings, i).ok()).map(|s| s.wish);
+        let mut wishes = Vec::new();
+        for (index, change) in changes.iter() {
+            if matches!(change, Change::Replaced(_)) {
+                // Another interface with the same number: the tap of the old one has ended.
+                wishes.push((index, None));
+            }
+            wishes.push((index, wish(index)));
+        }
+        let (gone, there): (Vec<_>, Vec<_>) = wishes.into_iter().partition(|(_, wish)| wish.is_none());
+        let applied = self.packets.apply_taps(gone.into_iter());
+        let applied = applied.and_then(|()| self.packets.apply_taps(there.into_iter()));
+        self.report_thread(applied);
+    }
+
+    fn tell_locals(&mut self) {
+        let table = self.measures.interfaces.table();
+        let ips = table.addresses().filter(|a| !a.tentative).map(|a| a.ip);
+        let locals = Locals::new(ips, table.iter().filter_map(Interface::real_mac));
+        self.packets.desk.lock().set_locals(locals);
+    }
+
+    fn report_thread(&mut self, applied: std::io::Result<()>) {
+        if let Err(error) = applied {
+            self.set(SILENCE, State::degraded(&format!("the packet thread cannot be started: {error}")));
+        }
+        self.report_taps();
+    }
+
+    /// The packet thread has news.
+    pub fn on_packets(&mut self) {
+        let mut desk = self.packets.desk.lock();
+        let components = desk.report.components.clone();
+        let appeared = desk.take_appeared();
+        drop(desk);
+        for (name, state) in components {
+            self.set(name, state);
+        }
+        for index in appeared {
+            self.measures.chip_sampled.insert(index);
+            self.measures.choose_one(&self.settings, index);
+        }
+        self.report_taps();
+    }
+
+    /// The state of `pcap` and `epcap`: interfaces that cannot be tapped, and objects that fit none.
+    fn report_taps(&mut self) {
+        for kind in [TapKind::Pcap, TapKind::Epcap] {
+            let name = kind.name();
+            if !self.settings.modules.taps().any(|(k, _)| k == kind) {
+                self.registry.remove(name);
+                continue;
+            }
+            let problems = self.tap_problems(kind);
+            self.set(name, summary(&problems));
+        }
+    }
+
+    fn tap_problems(&self, kind: TapKind) -> Vec<String> {
+        let desk = self.packets.desk.lock();
+        let table = self.measures.interfaces.table();
+        let tapped: Vec<_> = table.iter().filter_map(|i| Some((i, ports::sampling(&self.settings, i).ok()?))).collect();
+        let of_kind = tapped.iter().filter(|(_, s)| s.kind == kind);
+        let failed = of_kind.filter_map(|(i, _)| {
+            let TapReport { instead, obstacle, .. } = desk.report.taps.get(&i.index)?;
+            Some(format!("{}: {}", i.name, obstacle.as_ref().or(instead.as_ref())?))
+        });
+        let objects = self.settings.modules.taps().filter(|(k, tap)| *k == kind && !tap.dynamic);
+        let idle = objects.filter(|(_, tap)| !tapped.iter().any(|(_, s)| std::ptr::eq(s.tap, *tap)));
+        let idle = idle.map(|(_, tap)| match (&tap.device, &tap.device_pattern) {
+            (Some(device), _) => format!("no interface {device} that could be tapped"),
+            (None, Some(pattern)) => format!("no interface fits dev.pattern = {}", pattern.as_str()),
+            (None, None) => format!("no interface fits a {} object", kind.name()),
+        });
+        failed.chain(idle).collect()
+    }
+
+    /// Looks at the packets that the interfaces of the last poll have counted, beside what was sampled of them.
+    pub(super) fn watch_samplers(&mut self) {
+        let desk = self.packets.desk.lock();
+        for (index, packets) in &self.measures.packets {
+            let Some(wish) = self.packets.taps().get(index) else { continue };
+            let samples = desk.sampled().get(index).map_or(0, |s| s.sampler.samples() + s.unknown);
+            self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
+        }
+        drop(desk);
+        if self.packets.taps().is_empty() {
+            self.registry.remove(SILENCE);
+            return;
+        }
+        let table = self.measures.interfaces.table();
+        let silent = self.watches.silent.iter();
+        let problems: Vec<_> =
+            silent.filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s)))).collect();
+        self.set(SILENCE, summary(&problems));
+    }
+
+    /// How the packets of an interface are sampled.
+    pub(super) fn sampling_in_force(&self, interface: &Interface) -> snapshot::Sampling {
+        let desk = self.packets.desk.lock();
+        let mut shown = snapshot::Sampling::default();
+        if let Some(Sampled { sampler, source, one_in, unknown }) = desk.sampled().get(&interface.index) {
+            shown.source = Some((*source).to_owned());
+            shown.one_in = Some(*one_in);
+            shown.rate_origin = format!("told by {source} with each sample");
+            (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
+            shown.unknown = *unknown;
+        }
+        match ports::sampling(&self.settings, interface) {
+            Err(why) if shown.source.is_none() => shown.reason = Some(why.to_owned()),
+            Err(_) => {}
+            Ok(sampling) => {
+                let tap = desk.report.taps.get(&interface.index);
+                shown.source = tap.filter(|tap| tap.obstacle.is_none()).map(|tap| tap.source.to_owned());
+                shown.one_in = Some(sampling.wish.tap.one_in.get());
+                shown.rate_origin = sampling.origin;
+                shown.reason = tap.and_then(|tap| tap.instead.clone());
+                shown.warning = tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
+                let silence = self.watches.silent.get(&interface.index);
+                shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
+            }
+        }
+        shown
+    }
+}
+
+impl Watches {
+    fn look(&mut self, index: u32, packets: u64, samples: u64, one_in: u32) {
+        let watch = self.of.entry(index).or_insert_with(|| Watch::new(packets, samples));
+        match watch.look(packets, samples, one_in) {
+            Some(silence) => _ = self.silent.insert(index, silence),
+            None => _ = self.silent.remove(&index),
+        }
+    }
+
+    fn forget(&mut self, index: u32) {
+        self.of.remove(&index);
+        self.silent.remove(&index);
+    }
+}
+
+fn in_words(silence: Silence) -> String {
+    let Silence { packets, expected } = silence;
+    format!("its counters moved by {packets} packets without one sample, where {expected} were to be expected")
+}
+
+/// One state for what is wrong with several interfaces.
+fn summary(problems: &[String]) -> State {
+    match problems.split_at_checked(MOST_NAMED) {
+        Some((named, more)) if !more.is_empty() => {
+            State::degraded(&format!("{}; and {} more", named.join("; "), more.len()))
+        }
+        _ => State::from_problems(problems),
+    }
+}

@@ -1,0 +1,63 @@
+//! Flow samples and samples of dropped packets, made of what the packet sources hand on.
+//!
+//! In: [`Frame`] and [`super::frame::Discard`]. Out: the ports of a frame ([`path`]), the numbers of its sample
+//! ([`Sampler`]) and its records, encoded straight into the datagram ([`encode`], [`discard::encode`]). Rules: pure,
+//! and nothing is allocated; a frame that sFlow has no header protocol for has no [`Packet`], so that no sample of it
+//! can be made; any bytes in, cut anywhere, give a well-formed sample.
+//!
+//! One sample: `Packet::of(frame)`, else count it as unknown and [`Sampler::count`] it; `path(&packet, &locals)`;
+//! `sampler.take(frame, path)`; `encode(&packet, path, …)` in the closure of `Datagrams::add_flow`.
+
+pub mod discard;
+mod header;
+mod path;
+mod record;
+mod sampler;
+
+pub use path::{Path, path};
+pub use record::encode;
+pub use sampler::Sampler;
+
+use super::frame::{Frame, LinkType};
+use crate::wire::ethernet::Ethernet;
+use crate::wire::frame::{self as wire, Headers, Start};
+use crate::wire::tunnel;
+use header::Header;
+
+/// A frame that a sample can describe, and the headers in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// As the source handed it on.
+    pub frame: &'a Frame<'a>,
+    /// Its headers; places are counted from the first byte of `frame.bytes`.
+    pub headers: Headers<'a>,
+    header: Header<'a>,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads the headers; `None` for a link that sFlow has no number for, or with another payload than IP where only IP
+    /// has one.
+    pub fn of(frame: &'a Frame<'a>) -> Option<Self> {
+        let header = Header::of(frame)?;
+        Some(Self { frame, headers: headers(frame), header })
+    }
+
+    /// The outermost tunnel that the packet is in.
+    pub fn tunnel(&self) -> Option<tunnel::Tunnel<'a>> {
+        tunnel::parse(&self.headers)
+    }
+}
+
+/// The headers of a frame, whose link header may lie apart.
+fn headers<'a>(frame: &Frame<'a>) -> Headers<'a> {
+    match frame.link {
+        LinkType::Ethernet if frame.link_header.is_empty() => wire::parse(Start::Ethernet, frame.bytes),
+        LinkType::Ethernet => {
+            let link = Ethernet::parse(frame.link_header);
+            let kind = link.and_then(|link| link.ether_type).unwrap_or(frame.protocol);
+            Headers { ethernet: link, ..wire::parse(Start::EtherType(kind), frame.bytes) }
+        }
+        LinkType::Ip | LinkType::IpOfEthernet => wire::parse(Start::Ip, frame.bytes),
+        LinkType::Other(_) => wire::parse(Start::Ip, &[]),
+    }
+}

@@ -89,7 +89,8 @@ fn the_rate_follows_the_speed_of_the_interface() {
         ip("tuntap add speedy mode tap");
         ip("link set speedy up");
         let file = FileSide::new("speedy");
-        let speed = |mbps| crate::netns::run(&format!("ethtool -s speedy speed {mbps} duplex full autoneg off"));
+        let speed =
+            |mbps| crate::netns::run(&format!("ethtool -s speedy speed {mbps} duplex full autoneg off"));
         speed(10_000);
         let site = Site::sampling("polling = 1 sampling.10G = 5 sampling.1G = 2 pcap { dev = speedy }");
         let index = if_index("speedy");

@@ -1,7 +1,7 @@
 //! Traffic and interfaces that nobody planned for: every frame that crossed gives a sample, with its true length.
 
 use crate::collector::header;
-use crate::rig::{isolated, ip};
+use crate::rig::{ip, isolated};
 use crate::site::{FAR, Link, NEAR, Site, Way};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::net::UdpSocket;

@@ -152,7 +152,10 @@ impl Site {
     }
 
     fn write(&self, body: &str) {
-        self.configure_all(&format!("sflow {{\n agentIP = 192.0.2.1\n {}\n {body}\n}}\n", self.collector.line()));
+        self.configure_all(&format!(
+            "sflow {{\n agentIP = 192.0.2.1\n {}\n {body}\n}}\n",
+            self.collector.line()
+        ));
     }
 
     /// Waits for something in what has come.

@@ -45,8 +45,7 @@ fn above(x: f64, freedom: usize) -> f64 {
 fn table(source: &str, packets: impl Fn(u32) -> usize) {
     let mut links: Vec<(u32, Link)> = RATES.map(|rate| (rate, Link::new(&format!("r{rate}")))).into();
     let mut marker = Marker::new();
-    let taps: Vec<_> =
-        RATES.map(|rate| format!("{source} {{ dev = r{rate} sampling = {rate} }}")).into();
+    let taps: Vec<_> = RATES.map(|rate| format!("{source} {{ dev = r{rate} sampling = {rate} }}")).into();
     let site = Site::sampling(&format!("{}\n{}", taps.join("\n"), Marker::TAP));
     marker.ready(&site);
     let mut cells = Vec::new();
@@ -93,7 +92,9 @@ fn table(source: &str, packets: impl Fn(u32) -> usize) {
 fn judge(source: &str, cells: &[Cell]) {
     for Cell { size, rate, way, packets, samples } in cells {
         let z = Cell { size: *size, rate: *rate, way: *way, packets: *packets, samples: *samples }.z();
-        println!("cell {source:5} {way:?} {size:4} bytes 1:{rate:<4} {packets:8} packets {samples:6} samples z {z:+.2}");
+        println!(
+            "cell {source:5} {way:?} {size:4} bytes 1:{rate:<4} {packets:8} packets {samples:6} samples z {z:+.2}"
+        );
     }
     let chi: f64 = cells.iter().map(|cell| cell.z().powi(2)).sum();
     let p = above(chi, cells.len());
@@ -138,8 +139,8 @@ fn long_taps_draw_fairly() {
 
 /// All of these cross a 1:1 sampler, some of each size both ways.
 fn exact(source: &str, bursts: usize) {
-    let mut link = Link::new("all");
-    let site = Site::sampling(&format!("{source} {{ dev = all sampling = 1 }}"));
+    let mut link = Link::new("ones");
+    let site = Site::sampling(&format!("{source} {{ dev = ones sampling = 1 }}"));
     let missed = site.until_exact(&mut link);
     for _ in 0..bursts {
         SIZES.iter().for_each(|size| WAYS.iter().for_each(|way| link.send(*way, *size, BURST / 10)));
@@ -158,7 +159,8 @@ fn exact(source: &str, bursts: usize) {
             for way in WAYS {
                 let ends = if way == Way::In { (link.index, HOST) } else { (HOST, link.index) };
                 let length = u32::try_from(size).unwrap() + CHECKSUM;
-                let count = tally.count(|kind| (kind.input, kind.output) == ends && kind.frame_length == length);
+                let count =
+                    tally.count(|kind| (kind.input, kind.output) == ends && kind.frame_length == length);
                 assert_eq!(count, (bursts * BURST / 10) as u64, "{size} {way:?}: {:#?}", tally.kinds);
             }
         }

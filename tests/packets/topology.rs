@@ -125,15 +125,69 @@ const TABLE: &[Topology] = &[
         what: "plain",
         make: "link add pl address 02:00:00:00:00:01 type veth peer name plx address 02:00:00:00:00:02",
         rows: &[
-            Row { what: "received", send: "plx", frame: plain, ends: [US, OTHER], seen: &[("pl", Device("pl"), Host), ("plx", Unknown, Device("plx"))] },
-            Row { what: "sent", send: "pl", frame: outward, ends: [OTHER, US], seen: &[("pl", Host, Device("pl")), ("plx", Device("plx"), Unknown)] },
-            Row { what: "to another machine", send: "plx", frame: foreign, ends: [OTHER, ANOTHER], seen: &[("pl", Device("pl"), Unknown)] },
-            Row { what: "to all", send: "plx", frame: broadcast, ends: [Ipv4Addr::BROADCAST, OTHER], seen: &[("pl", Device("pl"), Unknown)] },
-            Row { what: "for others, sent on", send: "pl", frame: outward, ends: [OTHER, ANOTHER], seen: &[("pl", Unknown, Device("pl"))] },
-            Row { what: "tagged", send: "plx", frame: tagged, ends: [US, OTHER], seen: &[("pl", Device("pl"), Host)] },
-            Row { what: "tagged twice", send: "plx", frame: tagged_twice, ends: [US, OTHER], seen: &[("pl", Device("pl"), Host)] },
-            Row { what: "PPPoE", send: "plx", frame: pppoe, ends: [US, OTHER], seen: &[("pl", Device("pl"), Host)] },
-            Row { what: "PPPoE sent", send: "pl", frame: pppoe, ends: [OTHER, US], seen: &[("pl", Host, Device("pl"))] },
+            Row {
+                what: "received",
+                send: "plx",
+                frame: plain,
+                ends: [US, OTHER],
+                seen: &[("pl", Device("pl"), Host), ("plx", Unknown, Device("plx"))],
+            },
+            Row {
+                what: "sent",
+                send: "pl",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("pl", Host, Device("pl")), ("plx", Device("plx"), Unknown)],
+            },
+            Row {
+                what: "to another machine",
+                send: "plx",
+                frame: foreign,
+                ends: [OTHER, ANOTHER],
+                seen: &[("pl", Device("pl"), Unknown)],
+            },
+            Row {
+                what: "to all",
+                send: "plx",
+                frame: broadcast,
+                ends: [Ipv4Addr::BROADCAST, OTHER],
+                seen: &[("pl", Device("pl"), Unknown)],
+            },
+            Row {
+                what: "for others, sent on",
+                send: "pl",
+                frame: outward,
+                ends: [OTHER, ANOTHER],
+                seen: &[("pl", Unknown, Device("pl"))],
+            },
+            Row {
+                what: "tagged",
+                send: "plx",
+                frame: tagged,
+                ends: [US, OTHER],
+                seen: &[("pl", Device("pl"), Host)],
+            },
+            Row {
+                what: "tagged twice",
+                send: "plx",
+                frame: tagged_twice,
+                ends: [US, OTHER],
+                seen: &[("pl", Device("pl"), Host)],
+            },
+            Row {
+                what: "PPPoE",
+                send: "plx",
+                frame: pppoe,
+                ends: [US, OTHER],
+                seen: &[("pl", Device("pl"), Host)],
+            },
+            Row {
+                what: "PPPoE sent",
+                send: "pl",
+                frame: pppoe,
+                ends: [OTHER, US],
+                seen: &[("pl", Host, Device("pl"))],
+            },
         ],
     },
     Topology {
@@ -141,21 +195,67 @@ const TABLE: &[Topology] = &[
         make: "link add p0 type veth peer name p0x address 02:00:00:00:00:02\n\
                link add p1 type veth peer name p1x\n\
                link add br0 address 02:00:00:00:00:01 type bridge\n\
-               link set p0 master br0\nlink set p1 master br0",
+               link set p0 master br0\nlink set p1 master br0\nlink set p1x up",
         rows: &[
-            Row { what: "bridged", send: "p0x", frame: foreign, ends: [OTHER, ANOTHER], seen: &[("p0", Device("p0"), Unknown), ("p1", Unknown, Device("p1"))] },
-            Row { what: "for the host", send: "p0x", frame: plain, ends: [US, OTHER], seen: &[("p0", Device("p0"), Host), ("br0", Device("br0"), Host)] },
-            Row { what: "from the host", send: "br0", frame: outward, ends: [OTHER, US], seen: &[("br0", Host, Device("br0")), ("p0", Host, Device("p0"))] },
-            Row { what: "to all", send: "p0x", frame: broadcast, ends: [ANOTHER, OTHER], seen: &[("p0", Device("p0"), Unknown), ("p1", Unknown, Device("p1")), ("br0", Device("br0"), Unknown)] },
+            Row {
+                what: "bridged",
+                send: "p0x",
+                frame: foreign,
+                ends: [OTHER, ANOTHER],
+                seen: &[("p0", Device("p0"), Unknown), ("p1", Unknown, Device("p1"))],
+            },
+            Row {
+                what: "for the host",
+                send: "p0x",
+                frame: plain,
+                ends: [US, OTHER],
+                seen: &[("p0", Device("p0"), Host), ("br0", Device("br0"), Host)],
+            },
+            Row {
+                what: "from the host",
+                send: "br0",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("br0", Host, Device("br0")), ("p0", Host, Device("p0"))],
+            },
+            Row {
+                what: "to all",
+                send: "p0x",
+                frame: broadcast,
+                ends: [ANOTHER, OTHER],
+                seen: &[
+                    ("p0", Device("p0"), Unknown),
+                    ("p1", Unknown, Device("p1")),
+                    ("br0", Device("br0"), Unknown),
+                ],
+            },
         ],
     },
     Topology {
         what: "container",
         make: "link add ct address 02:00:00:00:00:01 type veth peer name ctx netns CONTAINER",
         rows: &[
-            Row { what: "from it to the host", send: "CONTAINER ctx", frame: plain, ends: [US, OTHER], seen: &[("ct", Device("ct"), Host)] },
-            Row { what: "from it to others", send: "CONTAINER ctx", frame: plain, ends: [ANOTHER, OTHER], seen: &[("ct", Device("ct"), Unknown)] },
-            Row { what: "from the host to it", send: "ct", frame: outward, ends: [OTHER, US], seen: &[("ct", Host, Device("ct"))] },
+            Row {
+                what: "from it to the host",
+                send: "CONTAINER ctx",
+                frame: plain,
+                ends: [US, OTHER],
+                seen: &[("ct", Device("ct"), Host)],
+            },
+            Row {
+                what: "from it to others",
+                send: "CONTAINER ctx",
+                frame: plain,
+                ends: [ANOTHER, OTHER],
+                seen: &[("ct", Device("ct"), Unknown)],
+            },
+            Row {
+                what: "from the host to it",
+                send: "ct",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("ct", Host, Device("ct"))],
+            },
         ],
     },
     Topology {
@@ -166,9 +266,27 @@ const TABLE: &[Topology] = &[
                neighbour add 203.0.113.2 lladdr 02:00:00:00:00:02 dev ux\n\
                link add vx address 02:00:00:00:00:01 type vxlan id 5 local 203.0.113.1 remote 203.0.113.2 dstport 4789 dev ux",
         rows: &[
-            Row { what: "received", send: "uxx", frame: vxlan, ends: [US, OTHER], seen: &[("ux", Device("ux"), Host), ("vx", Device("vx"), Host)] },
-            Row { what: "sent", send: "vx", frame: outward, ends: [OTHER, US], seen: &[("vx", Host, Device("vx")), ("ux", Host, Device("ux"))] },
-            Row { what: "forwarded into it", send: "vx", frame: outward, ends: [OTHER, ANOTHER], seen: &[("vx", Unknown, Device("vx")), ("ux", Host, Device("ux"))] },
+            Row {
+                what: "received",
+                send: "uxx",
+                frame: vxlan,
+                ends: [US, OTHER],
+                seen: &[("ux", Device("ux"), Host), ("vx", Device("vx"), Host)],
+            },
+            Row {
+                what: "sent",
+                send: "vx",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("vx", Host, Device("vx")), ("ux", Host, Device("ux"))],
+            },
+            Row {
+                what: "forwarded into it",
+                send: "vx",
+                frame: outward,
+                ends: [OTHER, ANOTHER],
+                seen: &[("vx", Unknown, Device("vx")), ("ux", Host, Device("ux"))],
+            },
         ],
     },
     Topology {
@@ -176,24 +294,60 @@ const TABLE: &[Topology] = &[
         make: "link add mv address 02:00:00:00:00:01 type veth peer name mvx address 02:00:00:00:00:02\n\
                link add link mv name mv0 address 02:00:00:00:00:03 type macvlan mode private",
         rows: &[
-            Row { what: "received", send: "mvx", frame: to_macvlan, ends: [US, OTHER], seen: &[("mv", Device("mv"), Host), ("mv0", Device("mv0"), Host)] },
-            Row { what: "sent", send: "mv0", frame: outward, ends: [OTHER, US], seen: &[("mv", Host, Device("mv")), ("mv0", Host, Device("mv0"))] },
+            Row {
+                what: "received",
+                send: "mvx",
+                frame: to_macvlan,
+                ends: [US, OTHER],
+                seen: &[("mv", Device("mv"), Host), ("mv0", Device("mv0"), Host)],
+            },
+            Row {
+                what: "sent",
+                send: "mv0",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("mv", Host, Device("mv")), ("mv0", Host, Device("mv0"))],
+            },
         ],
     },
     Topology {
         what: "tun",
         make: "tuntap add tun0 mode tun",
         rows: &[
-            Row { what: "received", send: "FILE tun0", frame: bare, ends: [US, OTHER], seen: &[("tun0", Device("tun0"), Host)] },
-            Row { what: "sent", send: "tun0", frame: bare, ends: [OTHER, US], seen: &[("tun0", Host, Device("tun0"))] },
+            Row {
+                what: "received",
+                send: "FILE tun0",
+                frame: bare,
+                ends: [US, OTHER],
+                seen: &[("tun0", Device("tun0"), Host)],
+            },
+            Row {
+                what: "sent",
+                send: "tun0",
+                frame: bare,
+                ends: [OTHER, US],
+                seen: &[("tun0", Host, Device("tun0"))],
+            },
         ],
     },
     Topology {
         what: "tap",
         make: "tuntap add tap0 mode tap\nlink set tap0 address 02:00:00:00:00:01",
         rows: &[
-            Row { what: "received", send: "FILE tap0", frame: plain, ends: [US, OTHER], seen: &[("tap0", Device("tap0"), Host)] },
-            Row { what: "sent", send: "tap0", frame: outward, ends: [OTHER, US], seen: &[("tap0", Host, Device("tap0"))] },
+            Row {
+                what: "received",
+                send: "FILE tap0",
+                frame: plain,
+                ends: [US, OTHER],
+                seen: &[("tap0", Device("tap0"), Host)],
+            },
+            Row {
+                what: "sent",
+                send: "tap0",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("tap0", Host, Device("tap0"))],
+            },
         ],
     },
     Topology {
@@ -201,8 +355,20 @@ const TABLE: &[Topology] = &[
         make: "link add vl address 02:00:00:00:00:01 type veth peer name vlx address 02:00:00:00:00:02\n\
                link add link vl name vl100 type vlan id 100",
         rows: &[
-            Row { what: "received", send: "vlx", frame: tagged, ends: [US, OTHER], seen: &[("vl", Device("vl"), Host), ("vl100", Device("vl100"), Host)] },
-            Row { what: "sent", send: "vl100", frame: outward, ends: [OTHER, US], seen: &[("vl100", Host, Device("vl100")), ("vl", Host, Device("vl"))] },
+            Row {
+                what: "received",
+                send: "vlx",
+                frame: tagged,
+                ends: [US, OTHER],
+                seen: &[("vl", Device("vl"), Host), ("vl100", Device("vl100"), Host)],
+            },
+            Row {
+                what: "sent",
+                send: "vl100",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("vl100", Host, Device("vl100")), ("vl", Host, Device("vl"))],
+            },
         ],
     },
     Topology {
@@ -210,11 +376,23 @@ const TABLE: &[Topology] = &[
         make: "link add q0 type veth peer name q0x address 02:00:00:00:00:02\n\
                link add q1 type veth peer name q1x\n\
                link add brq address 02:00:00:00:00:01 type bridge vlan_filtering 1\n\
-               link set q0 master brq\nlink set q1 master brq\n\
+               link set q0 master brq\nlink set q1 master brq\nlink set q1x up\n\
                link add link brq name brq.100 type vlan id 100",
         rows: &[
-            Row { what: "for the host", send: "q0x", frame: tagged, ends: [US, OTHER], seen: &[("q0", Device("q0"), Host), ("brq.100", Device("brq.100"), Host)] },
-            Row { what: "from the host", send: "brq.100", frame: outward, ends: [OTHER, US], seen: &[("brq.100", Host, Device("brq.100")), ("q0", Host, Device("q0"))] },
+            Row {
+                what: "for the host",
+                send: "q0x",
+                frame: tagged,
+                ends: [US, OTHER],
+                seen: &[("q0", Device("q0"), Host), ("brq.100", Device("brq.100"), Host)],
+            },
+            Row {
+                what: "from the host",
+                send: "brq.100",
+                frame: outward,
+                ends: [OTHER, US],
+                seen: &[("brq.100", Host, Device("brq.100")), ("q0", Host, Device("q0"))],
+            },
         ],
     },
     Topology {
@@ -225,9 +403,13 @@ const TABLE: &[Topology] = &[
                address add 203.0.113.1/32 dev gu\n\
                route add 203.0.113.2 dev gu table 100\nrule add oif gu table 100\n\
                neighbour add 203.0.113.2 lladdr 02:00:00:00:00:02 dev gu",
-        rows: &[
-            Row { what: "received", send: "gux", frame: gre, ends: [US, OTHER], seen: &[("gu", Device("gu"), Host), ("gr", Device("gr"), Host)] },
-        ],
+        rows: &[Row {
+            what: "received",
+            send: "gux",
+            frame: gre,
+            ends: [US, OTHER],
+            seen: &[("gu", Device("gu"), Host), ("gr", Device("gr"), Host)],
+        }],
     },
 ];
 
@@ -246,7 +428,11 @@ impl Places {
             let line = line.trim().replace("CONTAINER", &container);
             let output = Command::new("ip").args(line.split(' ')).output().unwrap();
             if !output.status.success() {
-                println!("SKIP {}: ip {line}: {}", topology.what, String::from_utf8_lossy(&output.stderr).trim());
+                println!(
+                    "SKIP {}: ip {line}: {}",
+                    topology.what,
+                    String::from_utf8_lossy(&output.stderr).trim()
+                );
                 return false;
             }
         }
@@ -327,10 +513,12 @@ fn check(source: &str) {
     let taps: Vec<_> =
         devices.iter().map(|device| format!("{source} {{ dev = {device} sampling = 1 }}")).collect();
     let site = Site::sampling(&taps.join("\n"));
+    let indexes: Vec<_> = devices.iter().map(|device| if_index(device)).collect();
     wait_until("a sample of each device", LIMIT, || {
+        let missing: Vec<_> =
+            indexes.iter().filter(|index| site.collector.look(|tally| tally.of(**index) == 0)).collect();
         rows.iter().for_each(|row| _ = places.send(row, usize::MAX));
-        let sampled = |device: &&str| site.collector.look(|tally| tally.of(if_index(device)) > 0);
-        devices.iter().all(sampled).then_some(())
+        missing.is_empty().then_some(())
     });
     let frames: Vec<_> = rows.iter().enumerate().map(|(number, row)| places.send(row, number)).collect();
     for (number, (row, frame)) in rows.iter().zip(frames).enumerate() {

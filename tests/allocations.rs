@@ -6,16 +6,21 @@
 
 use hsflow::collect::host::{HostCounters, HostSample};
 use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
+use hsflow::collect::sockets::{Place, Sockets, Wanted};
 use hsflow::config::model::CollectorSettings;
 use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
+use hsflow::sample::connection::Connection;
+use hsflow::sample::flow::{Packet, Sampler, discard, encode, path};
+use hsflow::sample::frame::{Discard, Frame, Vlan};
+use hsflow::sample::local::Locals;
 use hsflow::sflow::counters::host::{Adaptor, Adaptors, HostNetIo};
 use hsflow::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::ids::DataSource;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::net::UdpSocket;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 thread_local! {
@@ -136,6 +141,32 @@ fn encoding_a_host_and_a_hundred_interfaces_allocates_nothing() {
 }
 
 #[test]
+fn samples_of_packets_and_of_drops_allocate_nothing() {
+    let bytes = [&[2; 12][..], &[8, 0, 0x45, 0, 0, 100, 0, 0, 0, 0, 64, 17], &[9; 110]].concat();
+    let plain = Frame { one_in: 400, bytes: &bytes, wire_len: 1514, time: Some(1), ..Frame::default() };
+    let tagged = Frame { vlan: Some(Vlan { tpid: 0x8100, tci: 5 }), ..plain };
+    let dropped =
+        Discard { reason_name: Some("NO_SOCKET"), bytes: &bytes, wire_len: 1514, ..Discard::default() };
+    let locals = Locals::new([[9; 4].into()], [[2; 6]]);
+    let (mut sampler, mut discards) = (Sampler::new(7), discard::Discards::default());
+    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let mut sent = 0;
+    let mut send = |datagram: &[u8]| sent += datagram.len();
+    let asked = allocations(|| {
+        for frame in [plain, tagged].iter().cycle().take(1000) {
+            let packet = Packet::of(frame).unwrap();
+            let path = path(&packet, &locals);
+            let header = sampler.take(frame, path);
+            datagrams.add_flow(1, &header, |out| encode(&packet, path, None, 128, out), &mut send).unwrap();
+            let header = discards.take(&dropped);
+            datagrams.add_discard(1, &header, |out| discard::encode(&dropped, out), &mut send).unwrap();
+        }
+    });
+    assert_eq!(asked, 0);
+    assert!(sent > 300_000, "{sent} bytes");
+}
+
+#[test]
 fn a_poll_of_the_host_allocates_nothing_once_its_buffers_have_grown() {
     let mut counters = HostCounters::new(&Host::default());
     let mut sample = HostSample::default();
@@ -188,4 +219,27 @@ fn sending_to_collectors_that_listen_allocates_nothing() {
         let length = receiver.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..length], wanted);
     }
+}
+
+#[test]
+fn asking_for_the_sockets_of_a_batch_allocates_nothing_once_its_buffers_have_grown() {
+    let now = Clock::system().now();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (local, remote) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+    // Only the first exists; each is wanted twice.
+    let wanted = |at: u16| {
+        let mut connection = Connection { protocol: 6, local, remote, sent: at.is_multiple_of(2) };
+        if at >= 2 {
+            connection.local.set_port(at / 2);
+        }
+        Wanted { connection, place: Place { if_index: 1, master: 7, ..Place::default() } }
+    };
+    let wanted: Vec<Wanted> = (0..200).map(wanted).collect();
+    let (mut sockets, mut answers) = (Sockets::new("/", now), Vec::new());
+    sockets.lookup(&wanted, &mut answers, now);
+    let before = sockets.counts();
+    assert_eq!((before.wanted, before.found, before.absent), (100, 1, 99));
+    assert_eq!(allocations(|| sockets.lookup(&wanted, &mut answers, now)), 0);
+    assert!(answers[0].is_some() && answers[0] == answers[1] && answers[2].is_none());
 }

@@ -26,7 +26,10 @@ pub fn decide(
         switch_port: settings.modules.switchport(&interface.name).is_some(),
         bond_of_switch_ports: has_switch_port(settings, table, interface),
         tapped: tap_settings(settings, interface).is_ok(),
-        behind_tap: interface.master.and_then(|index| table.get(index)).is_some_and(|m| shows_ports(settings, m)),
+        behind_tap: interface
+            .master
+            .and_then(|index| table.get(index))
+            .is_some_and(|m| shows_ports(settings, m)),
         chip_sampled: chip_sampled.contains(&interface.index),
     };
     sends_counters(settings.interface_counters, port)

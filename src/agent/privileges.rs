@@ -37,7 +37,11 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
     need(!m.pcap.is_empty() || !m.epcap.is_empty(), Capability::CAP_NET_RAW, "pcap: tapping interfaces");
     need(!m.epcap.is_empty(), Capability::CAP_BPF, "epcap: loading its program");
     need(!m.epcap.is_empty(), Capability::CAP_NET_ADMIN, "epcap: attaching its program");
-    need(m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some()), Capability::CAP_NET_ADMIN, "nflog: its group");
+    need(
+        m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some()),
+        Capability::CAP_NET_ADMIN,
+        "nflog: its group",
+    );
     need(m.psample.is_some(), Capability::CAP_NET_ADMIN, "psample: its group");
     need(m.dropmon.is_some(), Capability::CAP_NET_ADMIN, "dropmon: starting the monitor");
     need(m.dropmon.is_some(), Capability::CAP_SYS_ADMIN, "dropmon: joining the group of its events");

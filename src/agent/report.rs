@@ -167,7 +167,9 @@ impl Agent {
             oper_up: i.oper_up,
             speed_bps: i.speed_bps,
             counter_samples: self.measures.sources.get(&DataSource::interface(i.index)).copied().unwrap_or(0),
-            counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i).1.to_owned(),
+            counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i)
+                .1
+                .to_owned(),
             sampling: self.sampling_in_force(i),
         };
         table.iter().map(entry).collect()

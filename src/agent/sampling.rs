@@ -4,9 +4,10 @@
 //! every source that the configuration names has a state.
 
 use super::daemon::Agent;
-use super::packets::{Sampled, TapReport, Wanted};
+use super::packets::{Annotator, Sampled, TapReport, Wanted, nflog_rate};
 use super::ports;
 use crate::collect::interfaces::{Change, Changes, Interface};
+use crate::collect::sockets::Place;
 use crate::config::model::TapKind;
 use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
@@ -37,6 +38,59 @@ impl Agent {
         let applied = self.packets.apply_taps(wishes.into_iter());
         let applied = applied.and_then(|()| self.packets.apply_sources(Wanted::of(&self.settings)));
         self.report_thread(applied);
+        self.apply_annotations();
+        self.report_idle();
+    }
+
+    /// Connections are asked about, or no more.
+    fn apply_annotations(&mut self) {
+        let now = self.host.clock.now();
+        let table = self.measures.interfaces.table();
+        let places = || table.iter().map(|i| (i.index, place(i))).collect();
+        let wanted = self.settings.modules.tcp.as_ref();
+        let mut desk = self.packets.desk.lock();
+        if desk.annotator.as_ref().map(Annotator::settings) != wanted {
+            desk.annotator = wanted.map(|tcp| Annotator::new(&self.host.root, tcp.clone(), places(), now));
+        }
+        drop(desk);
+        self.report_connections();
+    }
+
+    fn report_connections(&mut self) {
+        let desk = self.packets.desk.lock();
+        let state = desk.annotator.as_ref().map(|annotator| match annotator.sockets().obstacle() {
+            Some(obstacle) => State::degraded(obstacle),
+            None => annotator.sockets().unreachable().map_or(State::Running, |why| State::Unavailable {
+                reason: format!("for sockets of a container: {why}"),
+            }),
+        });
+        drop(desk);
+        match state {
+            Some(state) => self.set("tcp", state),
+            None => self.registry.remove("tcp"),
+        }
+    }
+
+    /// The state of objects that the file names and that can do nothing.
+    fn report_idle(&mut self) {
+        let unavailable = |reason: &str| State::Unavailable { reason: reason.to_owned() };
+        let m = &self.settings.modules;
+        let nflog = m.nflog.as_ref().map(|nflog| match (nflog.group, nflog_rate(&self.settings)) {
+            (None, _) => Some(unavailable("it names no group")),
+            (_, None) => Some(unavailable("sampling is 0")),
+            _ => None,
+        });
+        let ulog = m.ulog.as_ref().map(|_| Some(unavailable("Linux has no ULOG since 3.17: use nflog")));
+        let dropmon = m.dropmon.as_ref().map(|_| None);
+        let psample = m.psample.as_ref().map(|_| None);
+        for (name, state) in [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample)] {
+            match state {
+                None => self.registry.remove(name),
+                Some(Some(state)) => self.set(name, state),
+                // The packet thread tells.
+                Some(None) => {}
+            }
+        }
     }
 
     /// Renews the wishes for interfaces that changed.
@@ -53,7 +107,8 @@ impl Agent {
             }
         }
         let table = self.measures.interfaces.table();
-        let wish = |index| table.get(index).and_then(|i| ports::sampling(&self.settings, i).ok()).map(|s| s.wish);
+        let wish =
+            |index| table.get(index).and_then(|i| ports::sampling(&self.settings, i).ok()).map(|s| s.wish);
         let mut wishes = Vec::new();
         for (index, change) in changes.iter() {
             if matches!(change, Change::Replaced(_)) {
@@ -61,6 +116,12 @@ impl Agent {
                 wishes.push((index, None));
             }
             wishes.push((index, wish(index)));
+        }
+        if self.settings.modules.tcp.is_some() {
+            let mut desk = self.packets.desk.lock();
+            if let Some(annotator) = &mut desk.annotator {
+                changes.iter().for_each(|(index, _)| annotator.set_place(index, table.get(index).map(place)));
+            }
         }
         let (gone, there): (Vec<_>, Vec<_>) = wishes.into_iter().partition(|(_, wish)| wish.is_none());
         let applied = self.packets.apply_taps(gone.into_iter());
@@ -91,6 +152,8 @@ impl Agent {
         for (name, state) in components {
             self.set(name, state);
         }
+        // A report may be older than the settings.
+        self.report_idle();
         for index in appeared {
             self.measures.chip_sampled.insert(index);
             self.measures.choose_one(&self.settings, index);
@@ -114,7 +177,8 @@ impl Agent {
     fn tap_problems(&self, kind: TapKind) -> Vec<String> {
         let desk = self.packets.desk.lock();
         let table = self.measures.interfaces.table();
-        let tapped: Vec<_> = table.iter().filter_map(|i| Some((i, ports::sampling(&self.settings, i).ok()?))).collect();
+        let tapped: Vec<_> =
+            table.iter().filter_map(|i| Some((i, ports::sampling(&self.settings, i).ok()?))).collect();
         let of_kind = tapped.iter().filter(|(_, s)| s.kind == kind);
         let failed = of_kind.filter_map(|(i, _)| {
             let TapReport { instead, obstacle, .. } = desk.report.taps.get(&i.index)?;
@@ -132,6 +196,7 @@ impl Agent {
 
     /// Looks at the packets that the interfaces of the last poll have counted, beside what was sampled of them.
     pub(super) fn watch_samplers(&mut self) {
+        self.report_connections();
         let desk = self.packets.desk.lock();
         for (index, packets) in &self.measures.packets {
             let Some(wish) = self.packets.taps().get(index) else { continue };
@@ -145,8 +210,9 @@ impl Agent {
         }
         let table = self.measures.interfaces.table();
         let silent = self.watches.silent.iter();
-        let problems: Vec<_> =
-            silent.filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s)))).collect();
+        let problems: Vec<_> = silent
+            .filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s))))
+            .collect();
         self.set(SILENCE, summary(&problems));
     }
 
@@ -157,7 +223,10 @@ impl Agent {
         if let Some(Sampled { sampler, source, one_in, unknown }) = desk.sampled().get(&interface.index) {
             shown.source = Some((*source).to_owned());
             shown.one_in = Some(*one_in);
-            shown.rate_origin = format!("told by {source} with each sample");
+            shown.rate_origin = match nflog_rate(&self.settings).filter(|_| *source == "nflog") {
+                Some(rate) => rate.origin.label().to_owned(),
+                None => format!("told by {source} with each sample"),
+            };
             (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
             shown.unknown = *unknown;
         }
@@ -170,13 +239,21 @@ impl Agent {
                 shown.one_in = Some(sampling.wish.tap.one_in.get());
                 shown.rate_origin = sampling.origin;
                 shown.reason = tap.and_then(|tap| tap.instead.clone());
-                shown.warning = tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
+                shown.warning =
+                    tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
                 let silence = self.watches.silent.get(&interface.index);
                 shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
             }
         }
         shown
     }
+}
+
+/// Where the sockets of an interface's packets are.
+fn place(interface: &Interface) -> Place {
+    let (namespace, inner) = (interface.link_namespace, interface.link);
+    let if_index = inner.filter(|_| namespace.is_some()).unwrap_or(interface.index);
+    Place { namespace, if_index, master: interface.master.unwrap_or(0) }
 }
 
 impl Watches {
@@ -196,7 +273,9 @@ impl Watches {
 
 fn in_words(silence: Silence) -> String {
     let Silence { packets, expected } = silence;
-    format!("its counters moved by {packets} packets without one sample, where {expected} were to be expected")
+    format!(
+        "its counters moved by {packets} packets without one sample, where {expected} were to be expected"
+    )
 }
 
 /// One state for what is wrong with several interfaces.

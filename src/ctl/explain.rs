@@ -1,7 +1,9 @@
 //! `hsflowctl explain WHAT`: a short paragraph for a tired person, ending with what would change it. In: a
 //! [`Snapshot`]. Out: text. Pure.
 
-use crate::status::snapshot::Snapshot;
+use super::status::speed;
+use crate::status::snapshot::{Interface, Sampling, Snapshot};
+use std::fmt::Write;
 
 /// Why the agent address is what it is.
 pub(super) fn agent_address(snapshot: &Snapshot) -> String {
@@ -19,5 +21,112 @@ pub(super) fn agent_address(snapshot: &Snapshot) -> String {
              Give an interface an address, or set one in {file} and reload:\n  agentIP = ADDRESS\n",
             agent.address_reason
         ),
+    }
+}
+
+/// How an interface is sampled and polled; `None` where the host has no such interface.
+pub(super) fn interface(snapshot: &Snapshot, name: &str) -> Option<String> {
+    let interface = snapshot.interfaces.iter().find(|i| i.name == name)?;
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_interface(&mut text, snapshot, interface);
+    Some(text)
+}
+
+/// There is no such interface; which there are.
+pub(super) fn no_interface(snapshot: &Snapshot, name: &str) -> String {
+    let names: Vec<_> = snapshot.interfaces.iter().map(|i| i.name.as_str()).collect();
+    format!(
+        "This host has no interface {name} in the agent's network namespace. It has: {}\n",
+        names.join(" ")
+    )
+}
+
+fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std::fmt::Result {
+    let (s, file) = (&i.sampling, &snapshot.settings.file);
+    let link = i.speed_bps.map_or("of unknown speed".to_owned(), speed);
+    writeln!(
+        text,
+        "{} is a {} interface, {link}; collectors know it as ifIndex {}.",
+        i.name, i.kind, i.index
+    )?;
+    match (&s.source, s.one_in) {
+        (Some(source), Some(one_in)) => write_sampled(text, s, source, one_in)?,
+        _ => writeln!(
+            text,
+            "Its packets are not sampled: {}.",
+            s.warning.as_ref().or(s.reason.as_ref()).map_or("", |r| r)
+        )?,
+    }
+    if let Some(warning) = &s.warning {
+        writeln!(text, "WARNING: {warning}.")?;
+    }
+    let told = if i.counter_samples == 0 { "no counter samples" } else { "its counters" };
+    writeln!(text, "It sends {told} ({}; {} so far).", i.counters_reason, i.counter_samples)?;
+    writeln!(
+        text,
+        "To change the sampling, write this in {file} and reload:\n  pcap {{ dev = {} sampling = N }}",
+        i.name
+    )
+}
+
+fn write_sampled(text: &mut String, s: &Sampling, source: &str, one_in: u32) -> std::fmt::Result {
+    writeln!(
+        text,
+        "Its packets are sampled 1 in {one_in} by {source}. The rate is that of {}.",
+        s.rate_origin
+    )?;
+    if let Some(reason) = &s.reason {
+        writeln!(text, "{reason}.")?;
+    }
+    writeln!(
+        text,
+        "{} samples were made of {} packets; {} were lost for want of room, {} packets no sample can describe.",
+        s.samples, s.pool, s.drops, s.unknown
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(sampling: Sampling) -> Snapshot {
+        let interface = Interface {
+            index: 7,
+            name: "eth0".into(),
+            kind: "physical".into(),
+            sampling,
+            ..Interface::default()
+        };
+        Snapshot { interfaces: vec![interface], ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_sampled_interface_tells_source_rate_origin_and_losses() {
+        let text = interface(
+            &snapshot(Sampling {
+                source: Some("pcap".into()),
+                one_in: Some(10_000),
+                rate_origin: "its speed in Mb/s, at least 100".into(),
+                samples: 12,
+                drops: 3,
+                ..Sampling::default()
+            }),
+            "eth0",
+        )
+        .unwrap();
+        for words in ["1 in 10000 by pcap", "its speed in Mb/s", "12 samples", "3 were lost", "ifIndex 7"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_and_cannot_be_is_said_with_its_reason() {
+        let warning = Some("asked for, not possible: CAP_NET_RAW is missing".to_owned());
+        let snapshot = snapshot(Sampling { warning, ..Sampling::default() });
+        let text = interface(&snapshot, "eth0").unwrap();
+        assert!(text.contains("not sampled: asked for, not possible: CAP_NET_RAW is missing"), "{text}");
+        assert_eq!(interface(&snapshot, "eth1"), None);
+        assert!(no_interface(&snapshot, "eth1").contains("It has: eth0"));
     }
 }

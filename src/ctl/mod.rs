@@ -74,8 +74,7 @@ enum Command {
     },
     /// Say why something is as it is.
     Explain {
-        /// What.
-        #[arg(value_enum)]
+        #[command(subcommand)]
         what: Explanation,
         #[command(flatten)]
         agent: AgentSocket,
@@ -105,7 +104,7 @@ enum Command {
 #[derive(clap::Args)]
 struct AgentSocket {
     /// The agent's control socket.
-    #[arg(long, default_value = "/run/hsflowd/control.sock")]
+    #[arg(long, global = true, default_value = "/run/hsflowd/control.sock")]
     socket: PathBuf,
 }
 
@@ -115,10 +114,15 @@ enum ConfigText {
     Default,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Subcommand)]
 enum Explanation {
     /// Why collectors know this host by the address they do.
     AgentAddress,
+    /// How an interface is sampled, at which rate and why, and what was lost.
+    Interface {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// The program.
@@ -142,6 +146,12 @@ fn run(command: Command) -> Exit {
         Command::Demo { count } => demo::demo(count),
         Command::Explain { what: Explanation::AgentAddress, agent } => {
             ask(&agent, |snapshot| (explain::agent_address(snapshot), Exit::Yes))
+        }
+        Command::Explain { what: Explanation::Interface { name }, agent } => {
+            ask(&agent, |snapshot| match explain::interface(snapshot, &name) {
+                Some(text) => (text, Exit::Yes),
+                None => (explain::no_interface(snapshot, &name), Exit::No),
+            })
         }
         Command::Once { config, json, root } => once::once(&root, &config, json).into(),
         Command::Status { json, agent } => ask(&agent, |snapshot| {

@@ -118,7 +118,7 @@ fn write_sampling(page: &mut String, s: &Sampling) -> std::fmt::Result {
 }
 
 /// Bits per second in the largest unit that loses nothing.
-fn speed(bps: u64) -> String {
+pub(super) fn speed(bps: u64) -> String {
     for (unit, name) in [(1_000_000_000, "Gb/s"), (1_000_000, "Mb/s"), (1000, "kb/s")] {
         if bps >= unit && bps.is_multiple_of(unit / 10) {
             return match (bps / unit, bps % unit / (unit / 10)) {

@@ -91,6 +91,34 @@ pub struct Frame<'a> {
     pub tunnel: Option<crate::wire::netlink::psample::TunnelKey>,
 }
 
+impl Frame<'_> {
+    /// The same packet, whose bytes lie elsewhere: for who keeps it for longer than the call.
+    pub fn with_bytes<'b>(&self, link_header: &'b [u8], bytes: &'b [u8]) -> Frame<'b> {
+        let Self { if_index, one_in, direction, input, output, link, protocol, wire_len, .. } = *self;
+        let Self { vlan, time, lost, pool, queue, queue_depth, latency, tunnel, .. } = *self;
+        Frame {
+            if_index,
+            one_in,
+            direction,
+            input,
+            output,
+            link,
+            protocol,
+            link_header,
+            bytes,
+            wire_len,
+            vlan,
+            time,
+            lost,
+            pool,
+            queue,
+            queue_depth,
+            latency,
+            tunnel,
+        }
+    }
+}
+
 /// A packet that the kernel or a switch chip dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Discard<'a> {

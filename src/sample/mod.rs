@@ -5,10 +5,14 @@
 //! `hsflowctl status` prints. No I/O and no clock: the time is an argument.
 
 pub mod address;
+pub mod connection;
 pub mod flow;
 pub mod frame;
 pub mod local;
 pub mod ports;
+pub mod quota;
 pub mod rate;
+pub mod rule_rate;
 pub mod schedule;
 pub mod silence;
+pub mod skip;

@@ -245,7 +245,8 @@ fn frame<'a>(raw: &RawFrame<'a>, tap: Tap, link: LinkType) -> Frame<'a> {
     }
 }
 
-fn link_type(hardware: u16) -> LinkType {
+/// What packets of such hardware (`ARPHRD_*`) begin with.
+pub(super) fn link_type(hardware: u16) -> LinkType {
     match hardware {
         libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkType::Ethernet,
         libc::ARPHRD_NONE | ARPHRD_RAWIP | libc::ARPHRD_TUNNEL | libc::ARPHRD_TUNNEL6 | libc::ARPHRD_SIT => {

@@ -6,6 +6,10 @@
 //! decides nothing about samples.
 
 pub mod af_packet;
+pub mod drop_monitor;
+mod generic;
+pub mod nflog;
+pub mod psample;
 
 use crate::sample::frame::Sink;
 use crate::sys::SysError;
@@ -74,9 +78,28 @@ pub enum Obstacle {
     /// This kernel has no such thing, or a sandbox (`RestrictAddressFamilies=`) hides it.
     #[error("not in this kernel, or hidden by a sandbox ({0})")]
     Absent(SysError),
+    /// Another process has what only one can have.
+    #[error("{what} is taken by another process ({error})")]
+    Taken {
+        /// What it is.
+        what: &'static str,
+        /// The kernel's words.
+        error: SysError,
+    },
+    /// The firewall rule that it needs cannot be set.
+    #[error("no sampling rule for {0}")]
+    Rule(nflog::rule::RuleError),
     /// The interface does not exist.
     #[error("no such interface ({0})")]
     NoInterface(SysError),
+    /// It was too much, and was stopped for good.
+    #[error("stopped: more than {most} events a second, {seconds} seconds in a row")]
+    Flood {
+        /// Events a second that are allowed.
+        most: u32,
+        /// Seconds in a row that are too many.
+        seconds: u32,
+    },
     /// Anything else: memory, descriptors.
     #[error(transparent)]
     Failed(SysError),

@@ -7,7 +7,7 @@
 
 use super::SysError;
 use netlink_sys::Socket;
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -18,6 +18,9 @@ const ARENA_BYTES: usize = 64 * 1024;
 const MAX_BATCH: usize = 128;
 // `size_of` is no u32, and this structure is part of the kernel's contract.
 const SENDER_LEN: libc::socklen_t = 12;
+/// `SK_MEMINFO_*` of `linux/sock_diag.h`, the last of which counts drops.
+const MEMINFO_COUNTS: usize = 9;
+const MEMINFO_LEN: libc::socklen_t = 36;
 
 type Senders = [libc::sockaddr_nl; MAX_BATCH];
 type Blocks = [libc::iovec; MAX_BATCH];
@@ -30,6 +33,10 @@ pub enum Protocol {
     Route,
     /// `NETLINK_GENERIC`: families by name.
     Generic,
+    /// `NETLINK_NETFILTER`: packets that firewall rules hand over.
+    Netfilter,
+    /// `NETLINK_SOCK_DIAG`: sockets, by their addresses.
+    SocketDiag,
 }
 
 impl Protocol {
@@ -37,6 +44,8 @@ impl Protocol {
         match self {
             Self::Route => "NETLINK_ROUTE",
             Self::Generic => "NETLINK_GENERIC",
+            Self::Netfilter => "NETLINK_NETFILTER",
+            Self::SocketDiag => "NETLINK_SOCK_DIAG",
         }
     }
 }
@@ -71,6 +80,11 @@ impl<'a> Datagrams<'a> {
         self.lengths.is_empty()
     }
 
+    /// How many were received, with those that are passed over.
+    pub fn len(&self) -> usize {
+        self.lengths.len()
+    }
+
     /// Each datagram.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let slots = self.arena.chunks(self.slot).zip(self.lengths);
@@ -82,11 +96,19 @@ impl Netlink {
     /// Opens and binds a socket with room for about `receive_bytes` of unread messages (as much of it as the
     /// privileges and `net.core.rmem_max` allow).
     pub fn open(protocol: Protocol, receive_bytes: usize) -> Result<Self, SysError> {
+        Self::open_with_arena(protocol, receive_bytes, ARENA_BYTES)
+    }
+
+    /// The same, with so many bytes for the datagrams of one [`Netlink::receive`] instead of 64 KiB. Memory is used
+    /// only as far as datagrams fill it.
+    pub fn open_with_arena(protocol: Protocol, receive_bytes: usize, arena: usize) -> Result<Self, SysError> {
         let failed =
             |operation| move |error: std::io::Error| SysError::io(operation, protocol.name(), &error);
         let number = match protocol {
             Protocol::Route => NETLINK_ROUTE,
             Protocol::Generic => NETLINK_GENERIC,
+            Protocol::Netfilter => NETLINK_NETFILTER,
+            Protocol::SocketDiag => NETLINK_SOCK_DIAG,
         };
         let mut socket = Socket::new(number).map_err(failed("socket"))?;
         socket.bind_auto().map_err(failed("bind"))?;
@@ -95,7 +117,7 @@ impl Netlink {
         let _ = socket.set_netlink_get_strict_chk(true);
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
-        let arena = vec![0; ARENA_BYTES].into_boxed_slice();
+        let arena = vec![0; arena].into_boxed_slice();
         let socket = Self { socket, protocol, arena, lengths: Vec::with_capacity(MAX_BATCH) };
         socket.set_receive_buffer(receive_bytes)?;
         Ok(socket)
@@ -106,6 +128,14 @@ impl Netlink {
         setsockopt(&self.socket, sockopt::RcvBufForce, &bytes)
             .or_else(|_| setsockopt(&self.socket, sockopt::RcvBuf, &bytes))
             .map_err(|errno| SysError::new("setsockopt SO_RCVBUF", self.protocol.name(), errno))
+    }
+
+    /// Lets an overrun pass in silence: only the messages without room are lost then, and not also all that come
+    /// before the last waiting one was read. For messages that are numbered.
+    pub fn ignore_overruns(&self) -> Result<(), SysError> {
+        self.socket
+            .set_no_enobufs(true)
+            .map_err(|error| SysError::io("setsockopt NETLINK_NO_ENOBUFS", self.protocol.name(), &error))
     }
 
     /// Joins a multicast group.
@@ -119,6 +149,29 @@ impl Netlink {
         })
     }
 
+    /// Leaves a multicast group.
+    pub fn leave(&self, group: u32) -> Result<(), SysError> {
+        self.socket.drop_membership(group).map_err(|error| {
+            SysError::io(
+                "setsockopt NETLINK_DROP_MEMBERSHIP",
+                format!("{} {group}", self.protocol.name()),
+                &error,
+            )
+        })
+    }
+
+    /// How many datagrams found no room, since the socket was opened; wraps.
+    pub fn dropped(&self) -> Result<u32, SysError> {
+        let mut counts = [0_u32; MEMINFO_COUNTS];
+        let mut length = MEMINFO_LEN;
+        let (fd, to) = (self.socket.as_raw_fd(), counts.as_mut_ptr().cast());
+        // SAFETY: `to` is where `length` bytes may be written, and both outlive the call.
+        let answer = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, to, &raw mut length) };
+        Errno::result(answer)
+            .map(|_| counts[MEMINFO_COUNTS - 1])
+            .map_err(|errno| SysError::new("getsockopt SO_MEMINFO", self.protocol.name(), errno))
+    }
+
     /// Sends requests; the kernel works through all of them before this returns.
     pub fn send(&self, requests: &[u8]) -> Result<(), SysError> {
         loop {
@@ -130,7 +183,8 @@ impl Netlink {
         }
     }
 
-    /// Takes what is waiting, up to 64 KiB or 128 datagrams of at most `slot` bytes each. Where nothing is
+    /// Takes what is waiting, up to the arena's bytes or 128 datagrams of at most `slot` bytes each. Where nothing is
+    /// Takes what is waiting, up to 64 KiB (or what was asked for) or 128 datagrams of at most `slot` bytes each. Where nothing is
     /// waiting, waits once, for at most `wait`; empty where still nothing came.
     pub fn receive(&mut self, slot: usize, wait: Duration) -> Result<Datagrams<'_>, SysError> {
         let mut received = self.receive_now(slot)?;

@@ -98,6 +98,11 @@ fn version_type(version: u8) -> Option<u16> {
 }
 
 impl<'a> Headers<'a> {
+    /// True where the link surely carries no IP, not even behind what may stand before it.
+    pub fn is_other_than_ip(&self) -> bool {
+        self.ether_type.is_some_and(|kind| !shim::may_hold_ip(kind))
+    }
+
     /// Where the transport header starts; `None` in fragments other than the first, and where it was cut off.
     pub fn transport_at(&self) -> Option<usize> {
         let at = self.ip_at + self.ip?.transport_at?;

@@ -5,7 +5,13 @@
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::config;
-use hsflow::sflow::decode::{Datagram, decode};
+use hsflow::sample::flow::{Packet, Path, Sampler, encode, path};
+use hsflow::sample::frame::{Direction, Frame, LinkType, Vlan};
+use hsflow::sample::local::Locals;
+use hsflow::sflow::datagram::Datagrams;
+use hsflow::sflow::decode::{Datagram, Sample, decode};
+use hsflow::sflow::flow::FlowRecord;
+use hsflow::sflow::sample::Port;
 use hsflow::sflow::xdr::Writer;
 use hsflow::wire::frame::{self, Start};
 use hsflow::wire::netlink::attribute::Attributes;
@@ -25,6 +31,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("netlink", netlink),
     ("pcap", pcap),
     ("procfs", procfs),
+    ("samples", samples),
     ("sflow", sflow),
 ];
 
@@ -139,6 +146,41 @@ fn procfs(data: &[u8]) {
     });
     assert!(devices <= text.lines().count());
     assert!(faults.drain().count() <= 8);
+}
+
+/// A frame of any kind has a sample that can be read, with a header that is no longer than asked for, than what was
+/// captured, or than what it says was on the wire. The first eight bytes say what kind of frame the others are.
+fn samples(data: &[u8]) {
+    let Some((&[kind, number, split, limit, tag, direction, w0, w1], rest)) = data.split_first_chunk() else {
+        return;
+    };
+    let link = match kind % 4 {
+        0 => LinkType::Ethernet,
+        1 => LinkType::Ip,
+        2 => LinkType::IpOfEthernet,
+        _ => LinkType::Other(number.into()),
+    };
+    let (link_header, bytes) = rest.split_at(usize::from(split).min(rest.len()));
+    let vlan = (tag != 0).then_some(Vlan { tpid: 0x8100, tci: tag.into() });
+    let direction = if direction % 2 == 0 { Direction::In } else { Direction::Out };
+    let wire_len = u16::from_be_bytes([w0, w1]).into();
+    let frame = Frame { link, link_header, bytes, vlan, direction, wire_len, ..Frame::default() };
+    let Some(packet) = Packet::of(&frame) else { return };
+    let _ = path(&packet, &Locals::default());
+    let path = Path { input: Port::INTERNAL, output: Port::INTERNAL };
+    let header = Sampler::new(1).take(&frame, path);
+    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let (limit, mut sent) = (limit.into(), Vec::new());
+    let mut send =
+        |datagram: &[u8]| sent.extend(decode(datagram).expect("our own encoding is readable").samples);
+    datagrams
+        .add_flow(1, &header, |out| encode(&packet, path, None, limit, out), &mut send)
+        .expect("it fits");
+    datagrams.flush(1, &mut send);
+    let Some(Sample::Flow(sample)) = sent.pop() else { panic!("no flow sample") };
+    let Some(FlowRecord::SampledHeader(shown)) = sample.records.last() else { panic!("no header") };
+    assert!(shown.header.len() <= limit.min(rest.len() + 4));
+    assert!(shown.frame_length as usize >= shown.header.len() + shown.stripped as usize);
 }
 
 /// What was decoded is encoded to bytes that decode to the same and encode to the same again.

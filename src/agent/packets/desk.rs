@@ -5,6 +5,7 @@
 
 use super::super::outlet::SharedOutlet;
 use super::super::pace::Pace;
+use super::annotate::Annotator;
 use super::report::Report;
 use crate::sample::flow::discard::{self, Discards};
 use crate::sample::flow::{self, Packet, Sampler};
@@ -71,6 +72,8 @@ pub struct Desk {
     sampled: HashMap<u32, Sampled>,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
     appeared: Vec<u32>,
+    /// Asks for TCP's state of connections, where that is wanted.
+    pub annotator: Option<Annotator>,
     /// Totals since the start.
     pub counts: Counts,
     /// What runs and what cannot.
@@ -102,6 +105,7 @@ impl SharedDesk {
             locals: Locals::default(),
             sampled: HashMap::new(),
             appeared: Vec::new(),
+            annotator: None,
             counts: Counts::default(),
             report: Report::default(),
             discards: Discards::default(),
@@ -160,6 +164,7 @@ impl Desk {
 
     /// The batch is complete.
     pub(super) fn end(&mut self) {
+        self.release_held();
         if !self.appeared.is_empty() {
             self.news.notify_one();
         }
@@ -198,6 +203,16 @@ impl Desk {
             &mut self.counts.dropped_samples
         };
         *count += u64::from(added);
+    }
+
+    fn release_held(&mut self) {
+        let Some(mut annotator) = self.annotator.take() else { return };
+        annotator.release(self.now, |frame, state| {
+            if let Some(packet) = Packet::of(frame) {
+                self.emit(&packet, state);
+            }
+        });
+        self.annotator = Some(annotator);
     }
 
     /// Makes the sample of a packet that was counted.
@@ -245,7 +260,11 @@ impl Sink for Desk {
             self.counts.flow_samples_unknown += 1;
             return;
         };
-        self.emit(&packet, None);
+        if !self.annotator.as_mut().is_some_and(|annotator| annotator.hold(&packet, &self.locals)) {
+            self.emit(&packet, None);
+        } else if self.annotator.as_ref().is_some_and(Annotator::is_full) {
+            self.release_held();
+        }
     }
 
     fn discard(&mut self, dropped: &Discard<'_>) {

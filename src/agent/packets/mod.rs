@@ -5,15 +5,17 @@
 //! and reads, `taps` keeps taps open, `desk` makes samples of packets. Rule: the thread is started with the first
 //! source that is wanted, after the process has given up its privileges, and ends with the agent.
 
+mod annotate;
 mod desk;
 mod report;
 mod sources;
 mod taps;
 mod thread;
 
-pub use desk::{Counts, Desk, SharedDesk, Sampled};
+pub use annotate::Annotator;
+pub use desk::{Counts, Desk, Sampled, SharedDesk};
 pub use report::{Report, TapReport};
-pub use sources::Wanted;
+pub use sources::{Wanted, nflog_rate};
 pub use taps::Wish;
 
 use super::outlet::SharedOutlet;
@@ -84,7 +86,8 @@ impl Packets {
     /// # Errors
     /// The thread cannot be started.
     pub fn apply_taps(&mut self, wishes: impl Iterator<Item = (u32, Option<Wish>)>) -> io::Result<()> {
-        let mut changes: Vec<_> = wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
+        let mut changes: Vec<_> =
+            wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
         for (index, wish) in &mut changes {
             match wish {
                 Some(wish) => _ = self.taps.insert(*index, *wish),

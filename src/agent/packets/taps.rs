@@ -5,8 +5,8 @@
 
 use super::report::TapReport;
 use crate::sample::frame::Sink;
-use crate::source::af_packet::{self, Tap};
 use crate::source::Obstacle;
+use crate::source::af_packet::{self, Tap};
 use crate::sys::SysError;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -110,7 +110,8 @@ impl Taps {
         }
         self.retry_at = None;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        let failed: Vec<_> = self.kept.values().filter(|k| k.report.obstacle.is_some()).map(|k| k.wish).collect();
+        let failed: Vec<_> =
+            self.kept.values().filter(|k| k.report.obstacle.is_some()).map(|k| k.wish).collect();
         for wish in &failed {
             self.open(wish.tap.if_index, *wish, now);
         }

@@ -204,6 +204,7 @@ impl PacketThread {
             }
             desk.end();
         }
+        self.sources.settle(&mut desk);
         drop(desk);
         self.busy = total.frames > 0;
         self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
@@ -230,15 +231,24 @@ impl PacketThread {
         }
         for (name, if_index, added) in lost {
             desk.begin(name, now);
-            desk.lost(if_index, if_index.map_or(1, |index| self.taps.one_in(index)), added);
+            match name {
+                "dropmon" => desk.discards_lost(added, false),
+                _ => desk.lost(if_index, if_index.map_or(1, |index| self.taps.one_in(index)), added),
+            }
         }
+        let next = desk.annotator.as_mut().and_then(|annotator| annotator.check(now));
+        again = [again, next].into_iter().flatten().min();
         drop(desk);
+        self.sources.retry();
+        if self.sources.has_failed() {
+            again = [again, Some(now + REST)].into_iter().flatten().min();
+        }
         gone.iter().for_each(|if_index| self.taps.gone(*if_index));
         self.check_at = again;
         self.publish();
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let mut report = Report::default();
         for (if_index, tap) in self.taps.reports() {
             report.taps.insert(if_index, tap.clone());

@@ -112,6 +112,8 @@ pub struct Interface {
     pub link: Option<u32>,
     /// The other end or lower device is in another network namespace.
     pub link_elsewhere: bool,
+    /// That namespace's number here.
+    pub link_namespace: Option<u32>,
     /// Of a [`Kind::Vlan`].
     pub vlan_id: Option<u16>,
     /// `IFF_MASTER`.
@@ -192,6 +194,7 @@ impl Interface {
             // 0 says "none, but there could be one": the kernel's fallback tunnels, half of a veth pair in the making.
             link: link.link.filter(|index| *index != 0),
             link_elsewhere: link.link_netnsid.is_some(),
+            link_namespace: link.link_netnsid.and_then(|number| u32::try_from(number).ok()),
             vlan_id: link.info.vlan_id,
             is_bond_master: has(IFF_MASTER),
             is_bond_slave: has(IFF_SLAVE),

@@ -39,6 +39,7 @@ static TAP_KEYS: &[Key] = &[
 
 pub(super) static PSAMPLE: Object = Object {
     repeat: Repeat::Reset,
+    activity: Activity::Active,
     ..Object::new(
         ObjectId::Psample,
         "psample",
@@ -54,6 +55,7 @@ static PSAMPLE_KEYS: &[Key] = &[
 ];
 
 pub(super) static NFLOG: Object = Object {
+    activity: Activity::Active,
     more: "The firewall rule does the sampling (-m statistic --mode random --probability P -j NFLOG).",
     ..Object::new(ObjectId::Nflog, "nflog", "Take packets that a firewall rule sampled", NFLOG_KEYS)
 };
@@ -100,6 +102,7 @@ static ULOG_KEYS: &[Key] = &[
 
 pub(super) static DROPMON: Object = Object {
     repeat: Repeat::Reset,
+    activity: Activity::Active,
     ..Object::new(
         ObjectId::Dropmon,
         "dropmon",
@@ -141,15 +144,22 @@ static DROPMON_KEYS: &[Key] = &[
     switch("hw_function", "", "Accepted from old files").unset("no effect").ignored("rn replaced it"),
 ];
 
-pub(super) static TCP: Object = Object::new(
-    ObjectId::Tcp,
-    "tcp",
-    "Add round-trip times and losses of local connections to samples",
-    TCP_KEYS,
-);
+pub(super) static TCP: Object = Object {
+    activity: Activity::Active,
+    more: "The kernel is asked for the sockets of all samples of a batch at once. Sockets in containers are found where \
+           the agent may enter their network namespaces (CAP_SYS_ADMIN and CAP_SYS_PTRACE).",
+    ..Object::new(
+        ObjectId::Tcp,
+        "tcp",
+        "Add round-trip times and losses of local connections to samples",
+        TCP_KEYS,
+    )
+};
 
 static TCP_KEYS: &[Key] = &[
     switch("tunnel", "off", "Look inside tunnels"),
     switch("udp", "off", "Look up UDP sockets too"),
-    switch("dump", "off", "Log what was found"),
+    switch("dump", "off", "Accepted from old files")
+        .unset("no effect")
+        .ignored("sockets are asked for one by one"),
 ];

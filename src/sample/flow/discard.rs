@@ -73,3 +73,97 @@ fn name(text: &str) -> Cow<'_, str> {
     let end = text.floor_char_boundary(MAX_NAME);
     Cow::Borrowed(text.get(..end).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::frame::LinkType;
+    use crate::sflow::datagram::Datagrams;
+    use crate::sflow::decode::{Framed, Sample, decode};
+    use crate::sflow::flow::FlowRecord;
+    use crate::sflow::flow::packet::SampledHeader;
+
+    fn sample(discards: &mut Discards, discard: &Discard<'_>) -> Framed<DiscardHeader, FlowRecord> {
+        let header = discards.take(discard);
+        let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+        let mut sent = Vec::new();
+        let mut send = |bytes: &[u8]| sent.extend(decode(bytes).unwrap().samples);
+        datagrams.add_discard(1, &header, |out| encode(discard, out), &mut send).unwrap();
+        datagrams.flush(1, &mut send);
+        match sent.pop() {
+            Some(Sample::Discard(sample)) => sample,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn shown(discard: &Discard<'_>) -> Option<SampledHeader<'static>> {
+        match sample(&mut Discards::default(), discard).records.pop() {
+            Some(FlowRecord::SampledHeader(header)) => Some(header),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn records_stand_in_the_c_agents_order() {
+        let discard = Discard {
+            input: Some(7),
+            reason: 258,
+            reason_name: Some("NETFILTER_DROP"),
+            symbol: Some("nf_hook_slow"),
+            trap: Some(("acl_drops", "ingress_flow_action_drop")),
+            bytes: &[2; 300],
+            wire_len: 1514,
+            time: Some(1_700_000_000_000_000_001),
+            ..Discard::default()
+        };
+        let mut discards = Discards::default();
+        let first = sample(&mut discards, &discard);
+        discards.lost(4);
+        let second = sample(&mut discards, &Discard { input: None, ..discard });
+        let source = DataSource { class: 0, index: 0 };
+        let header = DiscardHeader { sequence: 1, source, drops: 0, input: 7, output: 0, reason: 258 };
+        assert_eq!(first.header, header);
+        assert_eq!(second.header, DiscardHeader { sequence: 2, drops: 4, input: 0, ..header });
+        let formats: Vec<_> = first.records.iter().map(|record| record.tag().format).collect();
+        assert_eq!(formats, [1043, 1042, 1038, 1041, 1]);
+        let json = serde_json::to_string(&first.records).unwrap();
+        let names = [
+            "NETFILTER_DROP",
+            "nf_hook_slow",
+            "acl_drops",
+            "ingress_flow_action_drop",
+            "1700000000000000001",
+        ];
+        assert!(names.iter().all(|name| json.contains(name)), "{json}");
+    }
+
+    #[test]
+    fn the_header_is_told_by_its_link_as_in_flow_samples() {
+        let told = |discard: &Discard<'_>| {
+            shown(discard)
+                .map(|shown| (shown.protocol, shown.frame_length, shown.stripped, shown.header.len()))
+        };
+        let ethernet = Discard { bytes: &[2; 300], wire_len: 1514, ..Discard::default() };
+        assert_eq!(told(&ethernet), Some((1, 1518, 4, 128)));
+        let ip = Discard { link: LinkType::Ip, bytes: &[0x45; 60], wire_len: 1500, ..ethernet };
+        assert_eq!(told(&ip), Some((11, 1500, 0, 60)));
+        assert_eq!(told(&Discard { bytes: &[0x60; 60], ..ip }), Some((12, 1500, 0, 60)));
+        assert_eq!(told(&Discard { bytes: &[], protocol: 0x0800, ..ip }), Some((11, 1500, 0, 0)));
+    }
+
+    #[test]
+    fn a_packet_that_no_header_describes_is_reported_without_one() {
+        let discard =
+            Discard { link: LinkType::Other(772), bytes: &[2; 300], reason: 3, ..Discard::default() };
+        let sample = sample(&mut Discards::default(), &discard);
+        assert_eq!((sample.header.reason, sample.records.len()), (3, 0));
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let long = format!("{}ü{}", "x".repeat(63), "y".repeat(200));
+        assert_eq!(name(&long), "x".repeat(63));
+        assert_eq!(name(&long[..63]), long[..63]);
+        assert_eq!(name(&"z".repeat(65)), "z".repeat(64));
+    }
+}

@@ -10,10 +10,10 @@
 
 use crate::sample::frame::{Frame, LinkType};
 use crate::sflow::flow::packet::SampledHeader;
+use crate::sflow::record::Record;
 use crate::sflow::sample::SampleWriter;
 use crate::sflow::xdr::Full;
 use crate::wire::ethernet::{IPV4, IPV6};
-use std::borrow::Cow;
 
 /// Most bytes of a packet in a sample.
 const MAX_BYTES: usize = 256;
@@ -52,14 +52,8 @@ impl<'a> Header<'a> {
     pub(super) fn of(frame: &Frame<'a>) -> Option<Self> {
         match frame.link {
             LinkType::Ethernet => Some(Self::of_loopback(frame).unwrap_or_else(|| Self::of_ethernet(frame))),
-            LinkType::IpOfEthernet => {
-                let link = u32::try_from(ETHERNET_LEN).unwrap_or_default();
-                Self::of_ip(frame, frame.protocol, frame.bytes, link, FCS)
-            }
-            LinkType::Ip => {
-                let link = u32::try_from(frame.link_header.len()).unwrap_or(u32::MAX);
-                Self::of_ip(frame, frame.protocol, frame.bytes, link, 0)
-            }
+            LinkType::IpOfEthernet => Self::of_ip(frame, frame.protocol, frame.bytes, ETHERNET_LEN, FCS),
+            LinkType::Ip => Self::of_ip(frame, frame.protocol, frame.bytes, frame.link_header.len(), 0),
             LinkType::Other(INFINIBAND) => Some(Self {
                 protocol: INFINIBAND_PROTOCOL,
                 length: frame.wire_len.saturating_add(CRCS),
@@ -102,11 +96,11 @@ impl<'a> Header<'a> {
         }
         let kind = u16::from_be_bytes([*high, *low]);
         protocol_of(kind)?;
-        Self::of_ip(frame, kind, payload, u32::try_from(link.len()).ok()?, FCS)
+        Self::of_ip(frame, kind, payload, link.len(), FCS)
     }
 
     /// IP, with this many bytes before and behind it that are not shown.
-    fn of_ip(frame: &Frame<'a>, kind: u16, ip: &'a [u8], before: u32, behind: u32) -> Option<Self> {
+    fn of_ip(frame: &Frame<'a>, kind: u16, ip: &'a [u8], before: usize, behind: u32) -> Option<Self> {
         let protocol = match ip.first().map(|byte| byte >> 4) {
             Some(4) => IPV4_PROTOCOL,
             Some(6) => IPV6_PROTOCOL,
@@ -114,7 +108,7 @@ impl<'a> Header<'a> {
             None => protocol_of(kind)?,
         };
         let length = frame.wire_len.saturating_add(behind);
-        let stripped = before.saturating_add(behind);
+        let stripped = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(behind);
         Some(Self { protocol, length, stripped, parts: [ip, &[], &[]], tag: None })
     }
 
@@ -132,38 +126,21 @@ impl<'a> Header<'a> {
 
     /// Adds the record with at most `limit` bytes of the packet, and never more than 256.
     pub(super) fn encode(&self, limit: usize, out: &mut SampleWriter<'_, '_>) -> Result<(), Full> {
-        let limit = limit.min(MAX_BYTES);
-        match (self.parts, self.tag) {
-            ([whole, [], []], None) => self.write(whole.get(..limit).unwrap_or(whole), out),
-            _ => {
-                let mut room = [0; MAX_BYTES];
-                let length = self.join(&mut room);
-                self.write(room.get(..length.min(limit)).unwrap_or_default(), out)
-            }
-        }
-    }
-
-    /// Copies the parts as far as there is room; returns how much was copied.
-    fn join(&self, room: &mut [u8; MAX_BYTES]) -> usize {
+        let mut left = limit.min(MAX_BYTES);
         let [first, second, third] = self.parts;
         let tag = self.tag.as_ref().map_or(&[][..], |tag| tag);
-        let mut left = &mut room[..];
-        for part in [first, tag, second, third] {
-            let count = part.len().min(left.len());
-            let (here, rest) = std::mem::take(&mut left).split_at_mut(count);
-            here.copy_from_slice(part.get(..count).unwrap_or_default());
-            left = rest;
-        }
-        MAX_BYTES - left.len()
-    }
-
-    fn write(&self, shown: &[u8], out: &mut SampleWriter<'_, '_>) -> Result<(), Full> {
-        let least = u32::try_from(shown.len()).unwrap_or(u32::MAX).saturating_add(self.stripped);
-        out.record(&SampledHeader {
-            protocol: self.protocol,
-            frame_length: self.length.max(least),
-            stripped: self.stripped,
-            header: Cow::Borrowed(shown),
+        let shown = [first, tag, second, third].map(|part| {
+            let part = part.get(..left).unwrap_or(part);
+            left -= part.len();
+            part
+        });
+        let length: usize = shown.iter().map(|part| part.len()).sum();
+        let least = u32::try_from(length).unwrap_or(u32::MAX).saturating_add(self.stripped);
+        out.record_with(SampledHeader::TAG, |out| {
+            out.u32(self.protocol)?;
+            out.u32(self.length.max(least))?;
+            out.u32(self.stripped)?;
+            out.opaque_of(&shown)
         })
     }
 }

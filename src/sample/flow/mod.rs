@@ -5,14 +5,16 @@
 //! and nothing is allocated; a frame that sFlow has no header protocol for has no [`Packet`], so that no sample of it
 //! can be made; any bytes in, cut anywhere, give a well-formed sample.
 //!
-//! One sample: `Packet::of(frame)`, else count it as unknown and [`Sampler::count`] it; `path(&packet, &locals)`;
-//! `sampler.take(frame, path)`; `encode(&packet, path, …)` in the closure of `Datagrams::add_flow`.
+//! One sample: `Packet::of(frame)`, or where there is none only [`Sampler::count`]; `path(&packet, &locals)`;
+//! `sampler.take(frame, path)`; `encode(&packet, path, …)` in the closure of `Datagrams::add_flow`. A sample that waits for
+//! what is known of its TCP connection is counted at once and takes its numbers with [`Sampler::next`] when it goes.
 
 pub mod discard;
 mod header;
 mod path;
 mod record;
 mod sampler;
+mod tunnel;
 
 pub use path::{Path, path};
 pub use record::encode;
@@ -21,7 +23,6 @@ pub use sampler::Sampler;
 use super::frame::{Frame, LinkType};
 use crate::wire::ethernet::Ethernet;
 use crate::wire::frame::{self as wire, Headers, Start};
-use crate::wire::tunnel;
 use header::Header;
 
 /// A frame that a sample can describe, and the headers in it.
@@ -41,11 +42,6 @@ impl<'a> Packet<'a> {
         let header = Header::of(frame)?;
         Some(Self { frame, headers: headers(frame), header })
     }
-
-    /// The outermost tunnel that the packet is in.
-    pub fn tunnel(&self) -> Option<tunnel::Tunnel<'a>> {
-        tunnel::parse(&self.headers)
-    }
 }
 
 /// The headers of a frame, whose link header may lie apart.
@@ -61,3 +57,6 @@ fn headers<'a>(frame: &Frame<'a>) -> Headers<'a> {
         LinkType::Other(_) => wire::parse(Start::Ip, &[]),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,3 +82,76 @@ impl Sampler {
         self.samples
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frame(one_in: u32, lost: u32, pool: Option<u32>) -> Frame<'static> {
+        Frame { one_in, lost, pool, ..Frame::default() }
+    }
+
+    #[test]
+    fn a_lost_sample_stood_for_as_many_packets_as_the_one_behind_it() {
+        let mut sampler = Sampler::new(7);
+        let first = sampler.take(&frame(400, 0, None), Path::default());
+        assert_eq!((first.source, first.sequence, first.sampling_rate), (DataSource::interface(7), 1, 400));
+        assert_eq!((first.sample_pool, first.drops), (400, 0));
+        let second = sampler.take(&frame(100, 2, None), Path::default());
+        assert_eq!((second.sequence, second.sampling_rate), (2, 100));
+        assert_eq!((second.sample_pool, second.drops), (700, 2));
+        sampler.lost(3, 100);
+        assert_eq!((sampler.pool(), sampler.drops(), sampler.samples()), (1000, 5, 2));
+    }
+
+    #[test]
+    fn where_the_kernel_counts_packets_its_count_is_told() {
+        let mut sampler = Sampler::new(7);
+        assert_eq!(sampler.take(&frame(400, 0, Some(1234)), Path::default()).sample_pool, 1234);
+        sampler.lost(5, 400);
+        assert_eq!(sampler.next(400, Path::default()).sample_pool, 1234, "lost ones are in it");
+        assert_eq!(sampler.take(&frame(400, 1, Some(5)), Path::default()).sample_pool, 5, "it wraps");
+        assert_eq!(sampler.drops(), 6);
+    }
+
+    #[test]
+    fn all_counts_wrap() {
+        let mut sampler = Sampler::new(7);
+        sampler.lost(u32::MAX, 1);
+        let header = sampler.take(&frame(1, 0, None), Path::default());
+        assert_eq!((header.sample_pool, header.drops), (0, u32::MAX));
+        let header = sampler.take(&frame(u32::MAX, u32::MAX, None), Path::default());
+        assert_eq!((header.sample_pool, header.drops), (0, u32::MAX - 1));
+    }
+
+    proptest! {
+        #[test]
+        fn at_one_in_one_the_pool_is_samples_and_drops_in_whatever_order_they_are_found(
+            steps in prop::collection::vec((0_u8..3, 0_u32..5), 0..200),
+        ) {
+            let mut sampler = Sampler::new(7);
+            let (mut waiting, mut last) = (0_u32, (0, 0));
+            for (step, lost) in steps {
+                match step {
+                    0 => sampler.lost(lost, 1),
+                    1 => {
+                        sampler.count(&frame(1, lost, None));
+                        waiting += 1;
+                    }
+                    _ => {
+                        sampler.count(&frame(1, lost, None));
+                        let header = sampler.next(1, Path::default());
+                        prop_assert!(header.sequence == last.0 + 1 && header.sample_pool > last.1);
+                        last = (header.sequence, header.sample_pool);
+                    }
+                }
+            }
+            for _ in 0..waiting {
+                prop_assert_eq!(sampler.next(1, Path::default()).sequence, last.0 + 1);
+                last.0 += 1;
+            }
+            prop_assert_eq!(u64::from(sampler.pool()), sampler.samples() + u64::from(sampler.drops()));
+        }
+    }
+}

@@ -73,6 +73,25 @@ impl<'a> Writer<'a> {
         self.fixed(bytes).inspect_err(|_| self.at = start)
     }
 
+    /// The same of bytes that lie in several places.
+    #[inline]
+    pub fn opaque_of(&mut self, parts: &[&[u8]]) -> Result<(), Full> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let word = u32::try_from(length).map_err(|_| Full)?;
+        let room = self.buffer.get_mut(self.at..).ok_or(Full)?;
+        let room = room.get_mut(..4 + length.next_multiple_of(4)).ok_or(Full)?;
+        self.at += room.len();
+        let (slot, mut rest) = room.split_at_mut(4);
+        slot.copy_from_slice(&word.to_be_bytes());
+        for part in parts {
+            let (here, behind) = rest.split_at_mut(part.len());
+            here.copy_from_slice(part);
+            rest = behind;
+        }
+        rest.fill(0);
+        Ok(())
+    }
+
     /// A tag, the length in bytes of what `body` writes, and that. Nothing is left behind when `body` fails.
     #[inline]
     pub fn element(
@@ -128,11 +147,28 @@ mod tests {
     }
 
     #[test]
+    fn parts_are_written_as_the_whole() {
+        let whole: Vec<u8> = (1..=11).collect();
+        for length in 0..=whole.len() {
+            for (first, second) in
+                (0..=length).flat_map(|second| (0..=second).map(move |first| (first, second)))
+            {
+                let (mut one, mut other) = ([0xA5; 16], [0xFF; 16]);
+                let (mut out, mut again) = (Writer::new(&mut one), Writer::new(&mut other));
+                out.opaque(&whole[..length]).unwrap();
+                again.opaque_of(&[&whole[..first], &whole[first..second], &whole[second..length]]).unwrap();
+                assert_eq!(again.written(), out.written());
+            }
+        }
+    }
+
+    #[test]
     fn a_failed_write_leaves_the_position_where_it_was() {
         let mut buffer = [0; 11];
         let mut out = Writer::new(&mut buffer);
         out.u32(1).unwrap();
         assert_eq!(out.opaque(b"abcd"), Err(Full));
+        assert_eq!(out.opaque_of(&[b"ab", b"cd"]), Err(Full));
         assert_eq!(out.u64(2), Err(Full));
         assert_eq!(out.element(9, |out| out.u32(3)), Err(Full));
         assert_eq!(out.written(), [0, 0, 0, 1]);

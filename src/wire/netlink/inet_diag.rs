@@ -43,7 +43,8 @@ pub struct End {
     pub port: Option<u16>,
 }
 
-/// Asks for one socket. Both addresses must be of the same version. `if_index` 0 finds sockets of any interface.
+/// Asks for one socket. Both addresses must be of the same version. A socket that is bound to an interface, as every
+/// one with link-local addresses is, is found by that `if_index` alone; any other by every one, and by 0.
 pub fn get(
     buffer: &mut Vec<u8>,
     sequence: u32,

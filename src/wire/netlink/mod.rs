@@ -21,6 +21,7 @@ pub mod inet_diag;
 pub mod link;
 pub mod linkinfo;
 pub mod nflog;
+pub mod nsid;
 pub mod psample;
 pub mod request;
 pub mod stats;

@@ -17,7 +17,12 @@ pub const FAMILY: &str = "psample";
 /// Name of its group of samples. Joining it needs `CAP_NET_ADMIN` since kernel 6.7 and in later releases of older ones.
 pub const GROUP: &str = "packets";
 
+/// Name of its group of news about sampling groups, which everybody may join.
+pub const CONFIG_GROUP: &str = "config";
+
 const CMD_SAMPLE: u8 = 0;
+const CMD_NEW_GROUP: u8 = 2;
+const SAMPLE_GROUP: u16 = 3;
 
 /// One sampled packet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,7 +99,7 @@ impl<'a> Sample<'a> {
             0 => self.in_index = Some(index(attribute, "PSAMPLE_ATTR_IIFINDEX")?),
             1 => self.out_index = Some(index(attribute, "PSAMPLE_ATTR_OIFINDEX")?),
             2 => self.original_size = Some(attribute.u32("PSAMPLE_ATTR_ORIGSIZE")?),
-            3 => self.group = Some(attribute.u32("PSAMPLE_ATTR_SAMPLE_GROUP")?),
+            SAMPLE_GROUP => self.group = Some(attribute.u32("PSAMPLE_ATTR_SAMPLE_GROUP")?),
             4 => self.sequence = Some(attribute.u32("PSAMPLE_ATTR_GROUP_SEQ")?),
             5 => self.rate = Some(attribute.u32("PSAMPLE_ATTR_SAMPLE_RATE")?),
             6 => self.data = Some(attribute.value),
@@ -121,6 +126,16 @@ impl<'a> Sample<'a> {
         let nearest = (u64::from(u32::MAX) + u64::from(rate / 2)) / u64::from(rate);
         Some(u32::try_from(nearest).unwrap_or(u32::MAX))
     }
+}
+
+/// The number of a sampling group that was made, whose samples are numbered from 0; `None` for other messages.
+pub fn new_group(payload: &[u8]) -> Result<Option<u32>, ParseError> {
+    let attributes = Attributes::after(payload, generic::HEADER_LEN, "genlmsghdr")?;
+    if payload.first() != Some(&CMD_NEW_GROUP) {
+        return Ok(None);
+    }
+    let group = attributes.find(SAMPLE_GROUP)?;
+    group.map(|group| group.u32("PSAMPLE_ATTR_SAMPLE_GROUP")).transpose()
 }
 
 impl TunnelKey {

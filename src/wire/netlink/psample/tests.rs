@@ -57,7 +57,10 @@ fn probability_becomes_the_nearest_rate() {
 
 #[test]
 fn messages_about_groups_are_no_samples() {
-    assert_eq!(Sample::parse(&payloads()[3]), Ok(None));
+    let payloads = payloads();
+    assert_eq!(Sample::parse(&payloads[3]), Ok(None));
+    let made: Vec<_> = payloads.iter().map(|payload| new_group(payload).unwrap()).collect();
+    assert_eq!(made, [None, None, None, Some(1)]);
 }
 
 #[test]

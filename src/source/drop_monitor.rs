@@ -1,0 +1,305 @@
+//! The dropmon source: packets that the kernel or a switch chip dropped, as the kernel's drop monitor reports them.
+//!
+//! In: the settings of `dropmon { }`. Out: [`Discard`]s. Rules: an alert is reported only if its kind was asked for, or is
+//! let in where something else asks for it (`sw_passive`, `hw_passive`); if it has a meaning ([`discard`]); if `hide` does
+//! not match; and within the quota. What was held back is counted. Both quota and breaker go by the time of the drop. The feed is the
+//! host's: only what was started here is stopped at the end; one left by an agent that was killed is taken over with `force`.
+//!
+//! Needs the module `drop_monitor`, which the kernel loads when anybody asks for the family; `CAP_SYS_ADMIN` to join its
+//! group (since kernel 6.7, and in later releases of older ones); `CAP_NET_ADMIN` to start and stop the feed. The
+//! family exists in the host's network namespace only. Spec: `linux/net_dropmon.h`.
+
+mod feed;
+
+use super::generic::link::link_type;
+use super::generic::{Membership, Wanted};
+use super::{Finding, Obstacle, Source, Visit};
+use crate::config::model::Dropmon;
+use crate::sample::frame::{Discard, Sink};
+use crate::sample::quota::{Breaker, Quota};
+use crate::sys::SysError;
+use crate::wire::netlink::drop_monitor::discard::{Tables, classify, of_trap};
+use crate::wire::netlink::drop_monitor::{Alert, FAMILY, GROUP, Origin, Sources, codes};
+use feed::{Feed, read_lost};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+const WANTED: Wanted = Wanted { family: FAMILY, group: GROUP, side_group: None, capability: "CAP_SYS_ADMIN" };
+const CAPABILITY: &str = "CAP_NET_ADMIN";
+/// After a refusal, which most often is a privilege that does not come back.
+const RETRY: Duration = Duration::from_mins(5);
+
+/// Alerts that came, and what became of those that were not handed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All.
+    pub alerts: u64,
+    /// Not asked for, or no loss.
+    pub ignored: u64,
+    /// Matched by `hide`.
+    pub hidden: u64,
+    /// Over the limit.
+    pub suppressed: u64,
+}
+
+/// The drops of this host.
+#[derive(Debug)]
+pub struct Drops {
+    membership: Membership,
+    judge: Judge,
+    feed: Feed,
+    /// The family that was attended to: its feed was started, if it is to be.
+    attended: Option<u16>,
+    retry: Option<Instant>,
+    obstacle: Option<Obstacle>,
+    /// Alerts came since losses were last asked for.
+    busy: bool,
+    /// Totals when losses were last asked for: the kernel's queues, this socket.
+    lost: (u64, u32),
+}
+
+/// Decides what becomes of an alert.
+#[derive(Debug)]
+struct Judge {
+    settings: Dropmon,
+    tables: Tables,
+    quota: Quota,
+    breaker: Breaker,
+    tripped: bool,
+    /// When the last drop was.
+    time: u64,
+    counts: Counts,
+}
+
+impl Drops {
+    /// Listens and starts the feed, now or as soon as the module is there; [`Source::obstacle`] tells.
+    ///
+    /// # Errors
+    /// There is no generic netlink here at all.
+    pub fn new(settings: Dropmon) -> Result<Self, SysError> {
+        let mut drops = Self {
+            membership: Membership::new(WANTED)?,
+            judge: Judge::new(settings),
+            feed: Feed::default(),
+            attended: None,
+            retry: None,
+            obstacle: None,
+            busy: false,
+            lost: (0, 0),
+        };
+        drops.attend();
+        Ok(drops)
+    }
+
+    /// What became of the alerts so far.
+    pub fn counts(&self) -> Counts {
+        self.judge.counts
+    }
+
+    /// Drops over the limit so far.
+    pub fn suppressed(&self) -> u64 {
+        self.judge.counts.suppressed
+    }
+
+    /// Changes how many events a second are handed on.
+    pub fn set_limit(&mut self, limit: u32) {
+        self.judge.quota = Quota::new(limit);
+    }
+
+    /// Starts the feed of a family that was just joined.
+    fn attend(&mut self) {
+        let Some(family) = self.membership.joined() else { return };
+        let (wanted, settings) = (self.judge.wanted(), &self.judge.settings);
+        let control = &mut self.membership.control;
+        self.feed = Feed::default();
+        self.lost.0 = read_lost(control, family, wanted).unwrap_or(0);
+        self.attended = Some(family);
+        let sources = Sources { software: settings.sw, hardware: settings.hw };
+        self.obstacle = None;
+        if settings.start
+            && let Err(error) = self.feed.start(control, family, sources, settings.force)
+        {
+            self.obstacle = Some(Obstacle::new(error, CAPABILITY));
+        }
+    }
+
+    /// Stops everything for good.
+    fn trip(&mut self) {
+        if let Some(family) = self.attended.take() {
+            self.feed.stop(&mut self.membership.control, family);
+        }
+        let (most, seconds) = (self.judge.settings.max, self.judge.settings.max_trip);
+        let left = self.membership.leave();
+        self.obstacle = Some(left.map_or_else(Obstacle::Failed, |()| Obstacle::Flood { most, seconds }));
+    }
+
+    /// Packets that nobody was told of, since this was last asked.
+    fn take_lost(&mut self) -> u32 {
+        let wanted = self.judge.wanted();
+        let (queues, socket) = self.lost;
+        let family = self.membership.joined();
+        let read = |family| read_lost(&mut self.membership.control, family, wanted).ok();
+        self.lost.0 = family.and_then(read).unwrap_or(queues);
+        self.lost.1 = self.membership.dropped().unwrap_or(socket);
+        let unreported = u32::try_from(self.lost.0.saturating_sub(queues)).unwrap_or(u32::MAX);
+        let unread = self.lost.1.wrapping_sub(socket);
+        unreported.saturating_add(unread).saturating_add(self.membership.take_cut())
+    }
+}
+
+impl Source for Drops {
+    fn name(&self) -> &'static str {
+        "dropmon"
+    }
+
+    /// Counts every alert as a frame, also one that is held back.
+    fn read(&mut self, sink: &mut dyn Sink) -> Result<Visit, SysError> {
+        let was_tripped = self.judge.tripped;
+        let judge = &mut self.judge;
+        let visit = self.membership.read(|payload| match Alert::parse(payload) {
+            Ok(Some(alert)) => {
+                judge.pass(&alert, sink);
+                true
+            }
+            answer => answer.is_ok(),
+        })?;
+        self.busy |= visit.frames > 0;
+        if self.judge.tripped && !was_tripped {
+            self.trip();
+        }
+        Ok(visit)
+    }
+
+    fn check(&mut self, now: Instant, report: &mut dyn FnMut(Finding)) -> Option<Instant> {
+        if std::mem::take(&mut self.busy) {
+            let added = self.take_lost();
+            if added > 0 {
+                report(Finding::Lost { if_index: None, added });
+            }
+        }
+        match self.membership.take_malformed() {
+            0 => {}
+            added => report(Finding::Malformed(added)),
+        }
+        if self.judge.tripped {
+            return None;
+        }
+        let mut again = self.membership.check(now);
+        // Not at once when it appears: its module may still be setting itself up.
+        if self.membership.joined() != self.attended || self.retry.is_some_and(|retry| now >= retry) {
+            self.attended = None;
+            self.retry = None;
+            self.attend();
+        }
+        if self.obstacle.is_none() {
+            self.retry = None;
+        } else if self.retry.is_none() {
+            self.retry = now.checked_add(RETRY);
+        }
+        again = again.into_iter().chain(self.retry).min();
+        again
+    }
+
+    fn obstacle(&self) -> Option<&Obstacle> {
+        self.obstacle.as_ref().or(self.membership.obstacle())
+    }
+}
+
+impl AsFd for Drops {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.membership.as_fd()
+    }
+}
+
+impl Drop for Drops {
+    fn drop(&mut self) {
+        if let Some(family) = self.attended {
+            self.feed.stop(&mut self.membership.control, family);
+        }
+    }
+}
+
+impl Judge {
+    fn new(settings: Dropmon) -> Self {
+        let mut judge = Self {
+            tables: Tables { reasons: settings.rn, traps: false, symbols: false },
+            quota: Quota::new(settings.limit),
+            breaker: Breaker::new(settings.max, settings.max_trip),
+            tripped: false,
+            time: 0,
+            counts: Counts::default(),
+            settings,
+        };
+        let wanted = judge.wanted();
+        (judge.tables.traps, judge.tables.symbols) = (wanted.hardware, wanted.software);
+        judge
+    }
+
+    /// Whose drops are let in.
+    fn wanted(&self) -> Sources {
+        let settings = &self.settings;
+        Sources { software: settings.sw || settings.sw_passive, hardware: settings.hw || settings.hw_passive }
+    }
+
+    /// Hands an alert on, or counts why not.
+    fn pass(&mut self, alert: &Alert<'_>, sink: &mut dyn Sink) {
+        self.time = alert.timestamp.unwrap_or(self.time);
+        self.counts.alerts += 1;
+        self.tripped |= self.breaker.trips(self.time);
+        if self.tripped {
+            self.counts.suppressed += 1;
+            return;
+        }
+        let Some(reason) = self.reason(alert) else {
+            self.counts.ignored += 1;
+            return;
+        };
+        let names = [&alert.trap, &alert.symbol, &alert.reason];
+        let hides = |name: &str| self.settings.hide.as_ref().is_some_and(|hide| hide.is_match(name));
+        if names.into_iter().flatten().any(|name| hides(name)) {
+            self.counts.hidden += 1;
+        } else if !self.quota.admits(self.time) {
+            self.counts.suppressed += 1;
+        } else {
+            sink.discard(&event(alert, reason));
+        }
+    }
+
+    /// sFlow's code, where the alert is let in and means something.
+    fn reason(&self, alert: &Alert<'_>) -> Option<u32> {
+        let wanted = self.wanted();
+        let let_in = match alert.origin {
+            Some(Origin::Software) => wanted.software,
+            Some(Origin::Hardware) => wanted.hardware,
+            None => true,
+        };
+        let unlisted = || {
+            let trap = alert.trap.as_deref().filter(|_| self.settings.hw_unknown && self.tables.traps)?;
+            let group = alert.trap_group.as_deref().unwrap_or_default();
+            of_trap(group, trap).is_none().then_some(codes::UNKNOWN)
+        };
+        let_in.then(|| classify(alert, self.tables).or_else(unlisted)).flatten()
+    }
+}
+
+fn event<'a>(alert: &'a Alert<'a>, reason: u32) -> Discard<'a> {
+    let bytes = alert.payload.unwrap_or_default();
+    let here = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let wire_len = alert.original_length.map_or(here, |length| length.max(here));
+    let protocol = alert.protocol.unwrap_or(0);
+    Discard {
+        input: alert.in_index.filter(|index| *index != 0),
+        reason,
+        reason_name: alert.reason.as_deref(),
+        symbol: alert.symbol.as_deref(),
+        trap: alert.trap.as_deref().map(|trap| (alert.trap_group.as_deref().unwrap_or_default(), trap)),
+        link: link_type(protocol, bytes, wire_len),
+        protocol,
+        bytes,
+        wire_len,
+        time: alert.timestamp,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! `RTM_GETNSID`: the number that this network namespace gives another one.
+//!
+//! ```text
+//! family u8, padded to 4 │ NETNSA_NSID i32, or in the question NETNSA_FD u32
+//! ```
+//! In: the payload of an `RTM_NEWNSID`. Out: the number, the same as in `IFLA_LINK_NETNSID` of an interface whose other
+//! end is there. Rule: −1 says that the namespace has none, as one to which nothing leads from here. Needs no
+//! privilege beyond an open file of the namespace. Spec: rtnetlink(7), `linux/net_namespace.h`.
+
+use super::attribute::Attributes;
+use super::error::ParseError;
+use super::request::Request;
+
+/// `RTM_NEWNSID`.
+pub const NEW_NSID: u16 = 88;
+const RTM_GETNSID: u16 = 90;
+const HEADER_LEN: usize = 1;
+const NETNSA_NSID: u16 = 1;
+const NETNSA_FD: u16 = 3;
+
+/// Asks for the number of the namespace whose file the sender has open under this descriptor.
+pub fn get(buffer: &mut Vec<u8>, sequence: u32, descriptor: u32) {
+    let request = Request::get(buffer, RTM_GETNSID, sequence, &[0; HEADER_LEN]);
+    let _ = request.attribute(NETNSA_FD, &descriptor.to_ne_bytes());
+}
+
+/// Reads an answer's payload; `None` where the namespace has no number.
+pub fn parse(payload: &[u8]) -> Result<Option<u32>, ParseError> {
+    let number = Attributes::after(payload, HEADER_LEN, "rtgenmsg")?.find(NETNSA_NSID)?;
+    let number = number.map(|attribute| attribute.u32("NETNSA_NSID")).transpose()?;
+    Ok(number.filter(|number| *number <= i32::MAX.cast_unsigned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Linux 6.18 answered for a namespace with the number 7 and for one without.
+    #[test]
+    fn number_is_read_and_minus_one_is_none() {
+        let answer = |number: i32| [&[0, 0, 0, 0, 8, 0, 1, 0][..], &number.to_ne_bytes()].concat();
+        assert_eq!(parse(&answer(7)), Ok(Some(7)));
+        assert_eq!(parse(&answer(0)), Ok(Some(0)));
+        assert_eq!(parse(&answer(-1)), Ok(None));
+        assert_eq!(parse(&[0; 4]), Ok(None));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_or_no_number_and_never_a_wrong_one() {
+        let answer = [0, 0, 0, 0, 8, 0, 1, 0, 7, 0, 0, 0];
+        for length in 0..answer.len() {
+            assert!(!matches!(parse(&answer[..length]), Ok(Some(_))), "{length}");
+        }
+    }
+}

@@ -32,11 +32,14 @@ pub(crate) fn interfaces(stream: &Stream) -> Vec<GenericInterface> {
     fed(stream, |dir| Some(counters(dir)).filter(|logged| logged.len() >= wanted))
 }
 
-/// Packets and bytes that it counts for each pair of input and output, every sample multiplied by its rate.
+/// Samples and bytes that it counts for each pair of input and output. It could multiply by the rate, but makes up one of
+/// its own from pools and sequence numbers.
 pub(crate) fn flows(stream: &Stream) -> Vec<Flow> {
-    let packets: u64 = stream.flows().iter().map(|flow| u64::from(flow.sampling_rate)).sum();
-    let complete = |flows: &Vec<Flow>| flows.iter().map(|flow| flow.packets).sum::<u64>() >= packets;
-    let mut flows = fed(stream, |dir| Some(read_flows(dir)).filter(complete));
+    let samples = stream.flows().len() as u64;
+    let complete = |flows: &Vec<Flow>| flows.iter().map(|flow| flow.samples).sum::<u64>() >= samples;
+    // A few datagrams with many samples each it keeps to itself, one a sample it does not.
+    let single = Stream::caught(stream.single_samples());
+    let mut flows = fed(&single, |dir| Some(read_flows(dir)).filter(complete));
     flows.sort_unstable();
     flows
 }
@@ -46,7 +49,7 @@ pub(crate) fn flows(stream: &Stream) -> Vec<Flow> {
 pub(crate) struct Flow {
     pub(crate) input: u64,
     pub(crate) output: u64,
-    pub(crate) packets: u64,
+    pub(crate) samples: u64,
     pub(crate) bytes: u64,
 }
 
@@ -68,7 +71,7 @@ fn fed<T>(stream: &Stream, mut result: impl FnMut(&Path) -> Option<T>) -> T {
 fn configuration(port: u16, dir: &Path) -> String {
     let dir = dir.display();
     format!(
-        "daemonize: false\nsfacctd_ip: 127.0.0.1\nsfacctd_port: {port}\nsfacctd_renormalize: true\n\
+        "daemonize: false\nsfacctd_ip: 127.0.0.1\nsfacctd_port: {port}\n\
          plugins: print\naggregate: in_iface, out_iface\nprint_refresh_time: 1\nprint_output: json\n\
          print_output_file: {dir}/flows\nprint_output_file_append: true\n\
          sfacctd_counter_file: {dir}/counters.json\nsfacctd_counter_output: json\n"
@@ -84,7 +87,7 @@ fn read_flows(dir: &Path) -> Vec<Flow> {
         sum.0 += number("packets");
         sum.1 += number("bytes");
     }
-    let flow = |((input, output), (packets, bytes))| Flow { input, output, packets, bytes };
+    let flow = |((input, output), (samples, bytes))| Flow { input, output, samples, bytes };
     all.into_iter().map(flow).collect()
 }
 

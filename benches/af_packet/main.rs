@@ -30,7 +30,7 @@ use hsflow::sflow::flow::packet::SampledHeader;
 use hsflow::sflow::ids::DataSource;
 use hsflow::sflow::sample::{FlowHeader, Port};
 use hsflow::source::af_packet::{Tap, Taps};
-use hsflow::source::{Finding, Source};
+use hsflow::source::{Finding, Source, ebpf};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use std::borrow::Cow;
@@ -54,9 +54,10 @@ const REST: Duration = Duration::from_millis(150);
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     if let [_, role, if_index, one_in, port] = words.as_slice()
-        && role == "ours"
+        && ["ours", "epcap"].contains(&role.as_str())
     {
-        return receive(if_index.parse().unwrap(), one_in.parse().unwrap(), port.parse().unwrap());
+        let source = tapped(role, if_index.parse().unwrap(), one_in.parse().unwrap());
+        return receive(source, port.parse().unwrap());
     }
     if words.get(1).is_some_and(|role| role == "taps") {
         return tap_all();
@@ -111,36 +112,39 @@ impl Rig {
 
     fn table(&self, rounds: usize) {
         let mut idle = Vec::new();
-        let mut costs: Vec<[Vec<Cost>; 2]> = vec![<[Vec<Cost>; 2]>::default(); ROWS.len()];
+        let mut costs: Vec<[Vec<Cost>; 3]> = vec![<[Vec<Cost>; 3]>::default(); ROWS.len()];
         for _ in 0..rounds {
-            for ((one_in, ..), [floor, ours]) in ROWS.iter().zip(&mut costs) {
+            for ((one_in, ..), [floor, ours, epcap]) in ROWS.iter().zip(&mut costs) {
                 idle.push(self.send());
                 floor.push(self.floor("slots", *one_in));
-                ours.push(self.ours(*one_in));
+                ours.push(self.ours("ours", *one_in));
+                epcap.push(self.ours("epcap", *one_in));
             }
         }
         println!(
-            "CPU ms per million packets | ours | floor | ratio | table: floor, goal | lost: ours, floor"
+            "CPU ms per million packets | ours | floor | ratio | table: floor, goal | epcap | lost: ours, floor, epcap"
         );
-        for ((one_in, goal, table), [floor, ours]) in ROWS.iter().zip(&costs) {
+        for ((one_in, goal, table), [floor, ours, epcap]) in ROWS.iter().zip(&costs) {
             // At 1:1 a lost frame must not make the run look cheap.
             let came = |run: &Cost| if *one_in == 1 { run.frames / f64::from(self.packets) } else { 1.0 };
             let cost = |runs| median(runs, |run| run.receiver / came(run));
             let lost = |runs| 100.0 * median(runs, |run| run.drops / (run.drops + run.frames).max(1.0));
             println!(
-                "1:{one_in} | {:.2} | {:.2} | {:.2} | {table}, {goal} | {:.1} %, {:.1} %",
+                "1:{one_in} | {:.2} | {:.2} | {:.2} | {table}, {goal} | {:.2} | {:.1} %, {:.1} %, {:.1} %",
                 cost(ours),
                 cost(floor),
                 cost(ours) / cost(floor),
+                cost(epcap),
                 lost(ours),
-                lost(floor)
+                lost(floor),
+                lost(epcap)
             );
         }
         idle.sort_by(f64::total_cmp);
         let idle = idle[idle.len() / 2];
-        let [floor, ours] = [0, 1].map(|kind| median(&costs[1][kind], |run| run.sender) - idle);
+        let [floor, ours, epcap] = [0, 1, 2].map(|kind| median(&costs[1][kind], |run| run.sender) - idle);
         println!(
-            "added to the sender at 1:100, ns per packet (no tap: {idle:.0}) | {ours:+.0} | {floor:+.0}"
+            "added to the sender at 1:100, ns per packet (no tap: {idle:.0}) | {ours:+.0} | {floor:+.0} | epcap {epcap:+.0}"
         );
         println!("  table: floor {:+.0}, goal {:+.0}", SENDER.1, SENDER.0);
     }
@@ -194,10 +198,10 @@ impl Rig {
         self.measure(command)
     }
 
-    fn ours(&self, one_in: u32) -> Cost {
+    fn ours(&self, source: &str, one_in: u32) -> Cost {
         let far = nix::net::if_::if_nametoindex("far").unwrap();
         let mut command = pinned(1, &std::env::current_exe().unwrap());
-        command.args(["ours", &far.to_string(), &one_in.to_string(), &self.port()]);
+        command.args([source, &far.to_string(), &one_in.to_string(), &self.port()]);
         self.measure(command)
     }
 
@@ -224,20 +228,30 @@ impl Rig {
     }
 }
 
+/// A source with one tap.
+fn tapped(kind: &str, if_index: u32, one_in: u32) -> Box<dyn Source> {
+    let tap = Tap { if_index, one_in: NonZeroU32::new(one_in).unwrap(), snap: 128, promiscuous: false };
+    if kind == "epcap" {
+        let mut source = ebpf::Taps::new().unwrap();
+        source.add(tap).unwrap();
+        return Box::new(source);
+    }
+    let mut source = Taps::new().unwrap();
+    source.add(tap).unwrap();
+    Box::new(source)
+}
+
 /// The receiver: what the agent does with a frame, from the ring to the collector's socket.
-fn receive(if_index: u32, one_in: u32, port: u16) {
+fn receive(mut source: Box<dyn Source>, port: u16) {
     let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
     collector.connect(("127.0.0.1", port)).unwrap();
     let mut stream = Stream::new([192, 0, 2, 2].into(), 100_000);
     let mut send = |unsent: Unsent<'_>| drop(collector.send(stream.complete(unsent)));
     let mut queue = Datagrams::new(1400, [192, 0, 2, 2].into());
-    let mut source = Taps::new().unwrap();
-    let one_in = NonZeroU32::new(one_in).unwrap();
-    source.add(Tap { if_index, one_in, snap: 128, promiscuous: false }).unwrap();
     println!("ready");
     let (mut frames, mut drops) = (0, 0);
     loop {
-        let found = visit(&mut source, PATIENCE, |frame| {
+        let found = visit(&mut *source, PATIENCE, |frame| {
             frames += 1;
             sample(&mut queue, frame, frames, &mut send);
         });

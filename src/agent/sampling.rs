@@ -6,6 +6,7 @@
 use super::daemon::Agent;
 use super::packets::{Annotator, Sampled, TapReport, Wanted, nflog_rate};
 use super::ports;
+use super::privileges;
 use crate::collect::interfaces::{Change, Changes, Interface};
 use crate::collect::sockets::Place;
 use crate::config::model::TapKind;
@@ -40,6 +41,23 @@ impl Agent {
         self.report_thread(applied);
         self.apply_annotations();
         self.report_idle();
+        self.report_privileges();
+    }
+
+    /// What the settings need and this process was not given, when it was started with other settings or by a unit
+    /// that grants less.
+    fn report_privileges(&mut self) {
+        let missing = privileges::missing(&privileges::needed(&self.settings));
+        let reasons: Vec<_> =
+            missing.iter().map(|need| format!("{} ({})", need.capability, need.reason)).collect();
+        let state = match reasons.as_slice() {
+            [] => State::Running,
+            reasons => State::degraded(&format!(
+                "this process was not given {}: a restart gives what the settings need, if the unit permits it",
+                reasons.join(", ")
+            )),
+        };
+        self.set("privileges", state);
     }
 
     /// Connections are asked about, or no more.

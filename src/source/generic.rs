@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 const RECEIVE_BYTES: usize = 8 << 20;
 /// Room for one datagram at first: 32 of them a system call.
 const FIRST_SLOT: usize = 2048;
+/// Where that is too little. Whole packets then come four, and at last one, a system call.
+const SLOT_GROWTH: usize = 8;
 /// All that a receive can take.
 const LARGEST_SLOT: usize = 64 * 1024;
 /// Receives a visit.
@@ -163,7 +165,7 @@ impl Membership {
             }
             if datagrams.truncated > 0 {
                 self.cut = self.cut.saturating_add(u32::try_from(datagrams.truncated).unwrap_or(u32::MAX));
-                self.slot = LARGEST_SLOT.min(self.slot * 2);
+                self.slot = LARGEST_SLOT.min(self.slot * SLOT_GROWTH);
             }
         }
         if appeared {

@@ -7,6 +7,7 @@
 
 pub mod af_packet;
 pub mod drop_monitor;
+pub mod ebpf;
 mod generic;
 pub mod nflog;
 pub mod psample;

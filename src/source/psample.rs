@@ -3,7 +3,8 @@
 //! In: the numbers of the sampling groups to listen to. Out: [`Frame`]s with the rate that the message tells. Rules: an
 //! arriving packet belongs to the interface it came in by, a leaving one to the one it goes out by; a sample of no
 //! interface, without a rate or without data is not usable and counted; samples are lost in the kernel only, and a gap
-//! in a group's numbers says how many. The whole of what the kernel kept is handed on: `trunc` of `tc` limits it.
+//! in a group's numbers says how many. The whole of what the kernel kept is handed on: `trunc` of `tc` limits it,
+//! and without it there is a system call for each large packet.
 //!
 //! Of a VLAN-tagged packet the kernel gives neither the tag nor its 4 bytes in the length. Numbers of interfaces are cut
 //! to 16 bits by the kernel.

@@ -8,7 +8,7 @@ use hsflow::config;
 use hsflow::sample::flow::{Packet, Path, Sampler, encode, path};
 use hsflow::sample::frame::{Direction, Frame, LinkType, Vlan};
 use hsflow::sample::local::Locals;
-use hsflow::sflow::datagram::Datagrams;
+use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::decode::{Datagram, Sample, decode};
 use hsflow::sflow::flow::FlowRecord;
 use hsflow::sflow::sample::Port;
@@ -169,10 +169,12 @@ fn samples(data: &[u8]) {
     let _ = path(&packet, &Locals::default());
     let path = Path { input: Port::INTERNAL, output: Port::INTERNAL };
     let header = Sampler::new(1).take(&frame, path);
-    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
+    let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let (limit, mut sent) = (limit.into(), Vec::new());
-    let mut send =
-        |datagram: &[u8]| sent.extend(decode(datagram).expect("our own encoding is readable").samples);
+    let mut send = |unsent: Unsent<'_>| {
+        sent.extend(decode(stream.complete(unsent)).expect("our own encoding is readable").samples);
+    };
     datagrams
         .add_flow(1, &header, |out| encode(&packet, path, None, limit, out), &mut send)
         .expect("it fits");

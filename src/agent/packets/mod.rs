@@ -22,6 +22,7 @@ use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use crate::host::Host;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -132,6 +133,10 @@ impl Drop for Packets {
 }
 
 fn start(host: &Host, desk: &SharedDesk) -> io::Result<Running> {
+    // A tap is a descriptor. Where there may be no more of them, the taps that want one say so.
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
     let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
     let (orders, received) = channel();
     let thread = thread::PacketThread::new(host, desk.clone(), received, Arc::clone(&wake))

@@ -159,7 +159,5 @@ pub(super) static TCP: Object = Object {
 static TCP_KEYS: &[Key] = &[
     switch("tunnel", "off", "Look inside tunnels"),
     switch("udp", "off", "Look up UDP sockets too"),
-    switch("dump", "off", "Accepted from old files")
-        .unset("no effect")
-        .ignored("sockets are asked for one by one"),
+    switch("dump", "off", "Accepted from old files").ignored("sockets are asked for one by one"),
 ];

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::sample::frame::{Direction, Vlan};
-use crate::sflow::datagram::Datagrams;
+use crate::sflow::datagram::{Datagrams, Stream, Unsent};
 use crate::sflow::decode::{Framed, Sample, decode};
 use crate::sflow::flow::FlowRecord;
 use crate::sflow::flow::forwarding::ExtendedSwitch;
@@ -28,9 +28,10 @@ fn sample(
 ) -> Option<Framed<FlowHeader, FlowRecord>> {
     let packet = Packet::of(frame)?;
     let header = Sampler::new(7).take(frame, path);
-    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
+    let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let mut sent = Vec::new();
-    let mut send = |bytes: &[u8]| sent.push(bytes.to_vec());
+    let mut send = |unsent: Unsent<'_>| sent.push(stream.complete(unsent).to_vec());
     datagrams.add_flow(1, &header, |out| encode(&packet, path, tcp, limit, out), &mut send).unwrap();
     datagrams.flush(1, &mut send);
     let datagram = decode(&sent[0]).unwrap();

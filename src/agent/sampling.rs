@@ -4,7 +4,7 @@
 //! every source that the configuration names has a state.
 
 use super::daemon::Agent;
-use super::packets::{Annotator, Sampled, TapReport, Wanted, nflog_rate};
+use super::packets::{Annotator, Sampled, TapReport, WATCH, Wanted, nflog_rate};
 use super::ports;
 use super::privileges;
 use crate::collect::interfaces::{Change, Changes, Interface};
@@ -18,7 +18,6 @@ use std::collections::BTreeMap;
 
 /// Interfaces that a component's state names one by one.
 const MOST_NAMED: usize = 4;
-const SILENCE: &str = "packet-samples";
 
 /// What is known of the sampled interfaces between two polls.
 #[derive(Debug, Default)]
@@ -139,6 +138,7 @@ impl Agent {
             let mut desk = self.packets.desk.lock();
             if let Some(annotator) = &mut desk.annotator {
                 changes.iter().for_each(|(index, _)| annotator.set_place(index, table.get(index).map(place)));
+                annotator.retain_namespaces();
             }
         }
         let (gone, there): (Vec<_>, Vec<_>) = wishes.into_iter().partition(|(_, wish)| wish.is_none());
@@ -156,7 +156,7 @@ impl Agent {
 
     fn report_thread(&mut self, applied: std::io::Result<()>) {
         if let Err(error) = applied {
-            self.set(SILENCE, State::degraded(&format!("the packet thread cannot be started: {error}")));
+            self.set(WATCH, State::degraded(&format!("the packet thread cannot be started: {error}")));
         }
         self.report_taps();
     }
@@ -223,7 +223,7 @@ impl Agent {
         }
         drop(desk);
         if self.packets.taps().is_empty() {
-            self.registry.remove(SILENCE);
+            self.registry.remove(WATCH);
             return;
         }
         let table = self.measures.interfaces.table();
@@ -231,7 +231,7 @@ impl Agent {
         let problems: Vec<_> = silent
             .filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s))))
             .collect();
-        self.set(SILENCE, summary(&problems));
+        self.set(WATCH, summary(&problems));
     }
 
     /// How the packets of an interface are sampled.

@@ -30,6 +30,13 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
 
+/// The components that packet sampling has: sources by their names in the configuration, the questions about
+/// connections, and the watch over samplers.
+pub const COMPONENTS: [&str; 8] = ["pcap", "epcap", "nflog", "ulog", "psample", "dropmon", "tcp", WATCH];
+
+/// The component of the watch over samplers.
+pub const WATCH: &str = "packet-samples";
+
 /// What the thread is told.
 enum Order {
     /// These taps changed; `None`: no tap any more.

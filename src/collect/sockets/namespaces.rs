@@ -175,7 +175,11 @@ impl Namespaces {
             self.known.retain(
                 |_, entry| !matches!(entry.state, State::Missing { until } if until + PATIENCE <= now),
             );
-            self.next_look = (!self.known.is_empty()).then_some(now + LOOK);
+            let looks = self.known.values().map(|entry| match entry.state {
+                State::Missing { until } => until + PATIENCE,
+                _ => now + LOOK,
+            });
+            self.next_look = looks.min();
         }
         let searching = self.search.is_some().then_some(now + SEARCH_EVERY);
         [self.next_look, searching].into_iter().flatten().min()
@@ -207,7 +211,7 @@ impl Namespaces {
                 self.unreachable = Some(found.obstacle.clone().unwrap_or(Unreachable::NoDoor(*number)));
             }
         }
-        self.next_look = self.next_look.or(Some(now + LOOK));
+        self.next_look = Some(now + LOOK);
     }
 
     /// Begins a search for all that are wanted.

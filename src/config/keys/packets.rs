@@ -2,8 +2,6 @@
 
 use super::{Activity, Key, Kind, Object, ObjectId, Repeat, int, name, pattern, switch};
 
-const TAPS: Activity = Activity::Partly("it only says which interfaces send counter samples");
-
 pub(super) static PCAP: Object = Object {
     repeat: Repeat::List,
     activity: Activity::Active,
@@ -14,7 +12,7 @@ pub(super) static PCAP: Object = Object {
 
 pub(super) static EPCAP: Object = Object {
     repeat: Repeat::List,
-    activity: TAPS,
+    activity: Activity::Active,
     more: "Takes the keys of pcap. The kernel counts the packets that it chooses from. Where it has no such thing (before \
            Linux 5.8), or will not let the agent, the interface is sampled as by pcap, and the status says so.",
     ..Object::new(ObjectId::Epcap, "epcap", "Sample the packets of interfaces with eBPF", TAP_KEYS)

@@ -105,7 +105,6 @@ fn all_count_the_packets_and_bytes_that_crossed_a_sampled_interface() {
         assert_eq!(counted, expected);
         let way = |input, output| sfacctd::Flow { input, output, samples: each, bytes };
         assert_eq!(sfacctd::flows(&stream), [way(index, flows::HOST), way(flows::HOST, index)]);
-        let stream = stream.standard();
         assert_eq!(tshark::flows(&stream), stream.flows());
         let mut headers = tshark::headers(&stream);
         let mut expected: Vec<_> = sent.iter().map(|frame| tshark::Header::of(frame)).collect();
@@ -124,6 +123,6 @@ fn all_read_samples_of_one_packet_in_ten_as_we_decode_them() {
         let counted = sfcapd::count(stream.datagrams());
         assert_eq!((counted.flows, counted.packets), (flows.len() as u64, 10 * flows.len() as u64));
         assert_eq!((counted.failures, counted.bad), (0, 0));
-        assert_eq!(tshark::flows(&stream.standard()), flows);
+        assert_eq!(tshark::flows(&stream), flows);
     });
 }

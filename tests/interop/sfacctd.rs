@@ -16,6 +16,9 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A port that no machine has.
+const EARLY: u32 = 999_999;
+
 /// It has child processes and does not stop on SIGTERM before the next datagram: the whole group is killed.
 struct Group(Pid);
 
@@ -29,7 +32,7 @@ impl Drop for Group {
 pub(crate) fn interfaces(stream: &Stream) -> Vec<GenericInterface> {
     let wanted = stream.interfaces().len();
     let counters = |dir: &Path| read(&dir.join("counters.json"));
-    fed(stream, |dir| Some(counters(dir)).filter(|logged| logged.len() >= wanted))
+    fed(stream, None, |dir| Some(counters(dir)).filter(|logged| logged.len() >= wanted))
 }
 
 /// Samples and bytes that it counts for each pair of input and output. It could multiply by the rate, but makes up one of
@@ -37,9 +40,8 @@ pub(crate) fn interfaces(stream: &Stream) -> Vec<GenericInterface> {
 pub(crate) fn flows(stream: &Stream) -> Vec<Flow> {
     let samples = stream.flows().len() as u64;
     let complete = |flows: &Vec<Flow>| flows.iter().map(|flow| flow.samples).sum::<u64>() >= samples;
-    // A few datagrams with many samples each it keeps to itself, one a sample it does not.
-    let single = Stream::caught(stream.single_samples());
-    let mut flows = fed(&single, |dir| Some(read_flows(dir)).filter(complete));
+    let early = stream.first_flow_by(EARLY);
+    let mut flows = fed(stream, Some(early), |dir| Some(read_flows(dir)).filter(complete));
     flows.sort_unstable();
     flows
 }
@@ -53,8 +55,8 @@ pub(crate) struct Flow {
     pub(crate) bytes: u64,
 }
 
-/// Feeds it the stream and waits for what `result` finds in the folder that it writes to.
-fn fed<T>(stream: &Stream, mut result: impl FnMut(&Path) -> Option<T>) -> T {
+/// Feeds it the stream, after `early`, and waits for what `result` finds in the folder that it writes to.
+fn fed<T>(stream: &Stream, early: Option<Vec<u8>>, mut result: impl FnMut(&Path) -> Option<T>) -> T {
     let dir = TempDir::new();
     let port = port::free();
     let file = dir.write("conf", configuration(port, dir.path()));
@@ -62,6 +64,13 @@ fn fed<T>(stream: &Stream, mut result: impl FnMut(&Path) -> Option<T>) -> T {
     let sfacctd = Process::start(command.arg("-f").arg(file).process_group(0));
     let _group = Group(sfacctd.pid());
     port::wait_bound(port);
+    // Flows that come before its plugin listens, which nothing tells, are lost.
+    if let Some(early) = early {
+        wait_until("sfacctd's first flow", LIMIT, || {
+            port::send(port, std::slice::from_ref(&early));
+            (!lines(&dir.path().join("flows")).is_empty()).then_some(())
+        });
+    }
     port::send(port, stream.datagrams());
     wait_until(&format!("all that was sent in sfacctd's files\n{}", sfacctd.stderr()), LIMIT, || {
         result(dir.path())
@@ -88,7 +97,7 @@ fn read_flows(dir: &Path) -> Vec<Flow> {
         sum.1 += number("bytes");
     }
     let flow = |((input, output), (samples, bytes))| Flow { input, output, samples, bytes };
-    all.into_iter().map(flow).collect()
+    all.into_iter().map(flow).filter(|flow| flow.input != u64::from(EARLY)).collect()
 }
 
 /// The lines that are complete so far.

@@ -230,6 +230,11 @@ impl Agent {
         }
         for (index, packets) in &self.measures.packets {
             let Some(wish) = self.packets.taps().get(index) else { continue };
+            if desk.report.taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
+                // There is no tap, which is said already.
+                self.watches.forget(*index);
+                continue;
+            }
             let samples = desk.sampled().get(index).map_or(0, |s| s.sampler.samples() + s.unknown);
             self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
         }

@@ -4,9 +4,9 @@
 use crate::generator::{Sender, udp_frame};
 use crate::netns::{json, run};
 use crate::stream::Stream;
-use crate::support::{TempDir, wait_until};
 use crate::support::catcher::UdpCatcher;
 use crate::support::process::Process;
+use crate::support::{TempDir, wait_until};
 use std::time::Duration;
 
 pub(crate) const HOST: u64 = 0x3FFF_FFFF;

@@ -11,6 +11,7 @@ mod file_side;
 mod many;
 mod odd;
 mod overload;
+mod rules;
 mod site;
 mod statistics;
 mod topology;

@@ -71,6 +71,11 @@ fn taps_account_for_what_the_kernel_had_no_room_for() {
     isolated(|| stopped("pcap"));
 }
 
+#[test]
+fn programs_account_for_what_the_kernel_had_no_room_for() {
+    isolated(|| stopped("epcap"));
+}
+
 /// A flood as fast as one processor sends it; the agent does what it can.
 fn flood(source: &str, packets: usize) {
     let mut flooded = Flooded::new(source);
@@ -93,4 +98,9 @@ fn a_flood_at_one_to_one_is_sampled_or_told_lost() {
 #[ignore = "ten million packets; tests/long.sh runs it"]
 fn long_a_flood_at_one_to_one_is_sampled_or_told_lost() {
     isolated(|| flood("pcap", 10_000_000));
+}
+
+#[test]
+fn a_flood_at_one_to_one_by_programs_is_sampled_or_told_lost() {
+    isolated(|| flood("epcap", 300_000));
 }

@@ -16,14 +16,21 @@ pub(crate) const NEAR: [u8; 6] = [2, 0, 0, 0, 0, 1];
 pub(crate) const FAR: [u8; 6] = [2, 0, 0, 0, 0, 2];
 /// What an sFlow agent calls the host itself.
 pub(crate) const HOST: u32 = 0x3FFF_FFFF;
-const NEAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const FAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+pub(crate) const NEAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const FAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// Which way traffic crosses the near end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     In,
     Out,
+}
+
+impl Way {
+    /// Input and output of a packet that the host gets by an interface, or sends by it.
+    pub(crate) fn ends(self, if_index: u32) -> (u32, u32) {
+        if self == Self::In { (if_index, HOST) } else { (HOST, if_index) }
+    }
 }
 
 /// Packets that crossed an interface, by the kernel's counters.
@@ -198,6 +205,7 @@ impl Site {
 /// A link that is sampled 1:1, to know when the agent has taken what came before.
 pub(crate) struct Marker {
     link: Link,
+    /// Packets since the agent samples it.
     sent: u64,
 }
 
@@ -215,9 +223,8 @@ impl Marker {
     /// Waits until the agent samples it.
     #[track_caller]
     pub(crate) fn ready(&mut self, site: &Site) {
-        site.until_sampled(&mut self.link);
-        self.sent = self.link.crossed().all();
-        self.wait(site);
+        let unseen = site.until_exact(&mut self.link);
+        self.sent = self.link.crossed().all() - unseen;
     }
 
     /// Returns when the agent has read what crossed its taps before.

@@ -15,6 +15,7 @@ mod rules;
 mod site;
 mod statistics;
 mod topology;
+mod words;
 
 #[path = "../support/netns.rs"]
 mod netns;

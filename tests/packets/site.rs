@@ -8,6 +8,7 @@ use crate::netns::{ip_batch, json};
 use crate::rig::{LIMIT, Rig, if_index};
 use crate::support::wait_until;
 use crate::traffic::{Sender, udp_frame};
+use serde_json::Value;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
 
@@ -163,6 +164,15 @@ impl Site {
             "sflow {{\n agentIP = 192.0.2.1\n {}\n {body}\n}}\n",
             self.collector.line()
         ));
+    }
+
+    /// What the agent says of the sampling of an interface.
+    #[track_caller]
+    pub(crate) fn sampling_of(&self, device: &str) -> Value {
+        let snapshot = self.snapshot();
+        let of_device = |i: &&Value| i["name"] == device;
+        let found = snapshot["interfaces"].as_array().unwrap().iter().find(of_device);
+        found.unwrap_or_else(|| panic!("{device} in {snapshot:#}"))["sampling"].clone()
     }
 
     /// Waits for something in what has come.

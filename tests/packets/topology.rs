@@ -58,10 +58,12 @@ struct Row {
 #[derive(Clone, Copy)]
 enum End {
     Device(&'static str),
+    /// Known to eBPF only, which sees the way of the packet through the kernel.
+    Told(&'static str),
     Host,
     Unknown,
 }
-use End::{Device, Host, Unknown};
+use End::{Device, Host, Told, Unknown};
 
 fn plain(ip: &[u8]) -> Vec<u8> {
     ethernet(NEAR, FAR, &[0x0800], ip)
@@ -202,7 +204,7 @@ const TABLE: &[Topology] = &[
                 send: "p0x",
                 frame: foreign,
                 ends: [OTHER, ANOTHER],
-                seen: &[("p0", Device("p0"), Unknown), ("p1", Unknown, Device("p1"))],
+                seen: &[("p0", Device("p0"), Unknown), ("p1", Told("p0"), Device("p1"))],
             },
             Row {
                 what: "for the host",
@@ -225,7 +227,7 @@ const TABLE: &[Topology] = &[
                 ends: [ANOTHER, OTHER],
                 seen: &[
                     ("p0", Device("p0"), Unknown),
-                    ("p1", Unknown, Device("p1")),
+                    ("p1", Told("p0"), Device("p1")),
                     ("br0", Device("br0"), Unknown),
                 ],
             },
@@ -484,11 +486,12 @@ fn elsewhere(pid: u32, device: &str) -> Sender {
 }
 
 impl End {
-    fn index(self) -> u32 {
+    fn index(self, source: &str) -> u32 {
         match self {
             Device(name) => if_index(name),
+            Told(name) if source == "epcap" => if_index(name),
             Host => HOST,
-            Unknown => 0,
+            Unknown | Told(_) => 0,
         }
     }
 }
@@ -522,8 +525,11 @@ fn check(source: &str) {
     });
     let frames: Vec<_> = rows.iter().enumerate().map(|(number, row)| places.send(row, number)).collect();
     for (number, (row, frame)) in rows.iter().zip(frames).enumerate() {
-        let expected: Vec<_> =
-            row.seen.iter().map(|(d, input, output)| (if_index(d), input.index(), output.index())).collect();
+        let expected: Vec<_> = row
+            .seen
+            .iter()
+            .map(|(d, input, output)| (if_index(d), input.index(source), output.index(source)))
+            .collect();
         let what = format!("row {number}: {} on {}", row.what, row.send);
         let found = site.wait_tally(&what, |tally| {
             let found = of_row(&tally.flows, number);
@@ -548,4 +554,9 @@ fn check(source: &str) {
 #[test]
 fn taps_know_the_ports_of_every_kind_of_device() {
     isolated(|| check("pcap"));
+}
+
+#[test]
+fn programs_know_the_ports_of_every_kind_of_device() {
+    isolated(|| check("epcap"));
 }

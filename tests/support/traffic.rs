@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, send, sendmmsg};
 use std::io::IoSlice;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 
 /// Ethernet, IPv4 and UDP headers.
@@ -46,7 +46,7 @@ pub(crate) fn ipv4(length: usize, [to, from]: [Ipv4Addr; 2], protocol: u8) -> [u
 
 /// Puts frames on an interface of the thread's namespace.
 pub(crate) struct Sender {
-    socket: PacketSocket,
+    socket: Box<dyn AsFd>,
     heads: MultiHeaders<SockaddrStorage>,
 }
 
@@ -65,7 +65,14 @@ impl Sender {
 
     /// Over such a socket.
     pub(crate) fn over(socket: PacketSocket) -> Self {
-        Self { socket, heads: MultiHeaders::preallocate(BATCH, None) }
+        Self { socket: Box::new(socket), heads: MultiHeaders::preallocate(BATCH, None) }
+    }
+
+    /// From a socket of UDP, through the kernel's own IP; what is sent is the payload.
+    pub(crate) fn udp(from: Ipv4Addr, to: Ipv4Addr) -> Self {
+        let socket = UdpSocket::bind((from, 0)).unwrap();
+        socket.connect((to, PORT)).unwrap();
+        Self { socket: Box::new(socket), heads: MultiHeaders::preallocate(BATCH, None) }
     }
 
     /// One frame; false where the kernel refuses it.

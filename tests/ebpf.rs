@@ -13,6 +13,7 @@ use hsflow::sample::frame::{Direction, End, Frame, LinkType, Vlan};
 use hsflow::source::af_packet::{self, Tap};
 use hsflow::source::ebpf::{Attach, Taps, probe};
 use hsflow::source::{Finding, Obstacle, Source};
+use hsflow::sys::bpf::Program;
 use hsflow::sys::packet::{PacketSocket, Protocol};
 use netns::{can_make_taps, ip_batch, isolated, json, run};
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
@@ -625,6 +626,15 @@ fn the_verifier_takes_every_rate_and_length() {
                 assert_eq!(source.add(tap), Ok(()), "{tap:?}");
             }
         }
+    });
+}
+
+#[test]
+fn a_program_that_the_kernel_refuses_has_its_reason_in_the_error() {
+    each_way("a_program_that_the_kernel_refuses_has_its_reason_in_the_error", |_| {
+        // It returns what it never set.
+        let error = Program::load(&[[0x95, 0, 0, 0, 0, 0, 0, 0]]).unwrap_err();
+        assert!(error.to_string().contains("R0 !read_ok"), "{error}");
     });
 }
 

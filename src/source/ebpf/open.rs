@@ -50,7 +50,7 @@ pub(super) struct Open {
 impl Loaded {
     /// `hardware` is the interface's `ARPHRD_*`.
     pub(super) fn new(tap: Tap, hardware: u16, ring: &Ring, cpus: u32) -> Result<Self, SysError> {
-        let counters = Words::new(sampler::words(cpus))?;
+        let (counters, map) = Words::new(sampler::words(cpus))?;
         // lo would show each frame twice.
         let hooks: &[Hook] = match hardware {
             libc::ARPHRD_LOOPBACK => &[Hook::Ingress],
@@ -62,7 +62,7 @@ impl Loaded {
                 hook: *hook,
                 snap: tap.snap,
                 ring: ring.as_fd().as_raw_fd(),
-                counters: counters.as_fd().as_raw_fd(),
+                counters: map.as_raw_fd(),
                 cpus,
             };
             Ok((*hook, Program::load(&sampler.program())?))

@@ -572,10 +572,12 @@ fn filters_of_others_stay_and_our_left_ones_go() {
         let before = [filters("ingress"), filters("egress")];
 
         // A killed agent closes nothing.
-        std::mem::forget(source(way, &[tap(link.far, 1)]));
+        std::mem::forget(source(way, &[tap(link.far, 1), tap(index("lo"), 1)]));
+        assert!(run("tc filter show dev lo ingress").contains("hsflowd"));
         let left = filters("ingress");
         assert!(left.contains("hsflowd") && left.contains("pref 2 bpf"), "{left}");
         let mut source = source(way, &[tap(link.far, 1), tap(link.near, 1)]);
+        assert_eq!(run("tc filter show dev lo ingress"), "", "left where there is no tap now");
         assert_eq!(filters("ingress").matches("hsflowd direct-action").count(), 1);
         assert_eq!(filters("egress").matches("hsflowd direct-action").count(), 1);
         link.send_many(10);

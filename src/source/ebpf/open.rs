@@ -3,7 +3,8 @@
 //! In: what is wanted, and a ring. Out: frames; losses as what was added. Rule: everything that can be refused is done before a
 //! packet is counted, so a tap is attached whole or not at all.
 
-use super::attach::{Attach, Attached, Route};
+use super::attach::{Attach, Attached};
+use super::route::Route;
 use crate::sample::frame::{Direction, End, Frame, LinkType, Vlan};
 use crate::source::af_packet::{Tap, link_type};
 use crate::sys::SysError;

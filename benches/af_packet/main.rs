@@ -16,6 +16,9 @@
 //!
 //! recvmmsg clones, queues and frees a buffer for each frame. Version 3 is no cheaper, and its timer runs for every tap
 //! every few milliseconds, also where nothing happens. At 1:1000 nearly all is waking up.
+//!
+//! The same for the eBPF source, whose program costs 4 ns over an empty one at 1:100 (`BPF_PROG_TEST_RUN`, kernel 6.18); what the
+//! table shows beyond that is the hook itself.
 #![allow(clippy::unwrap_used)] // a benchmark that cannot run ends with the reason
 #![allow(clippy::disallowed_methods)] // it measures outside processes, which need time to come to rest
 

@@ -108,6 +108,8 @@ pub struct PacketLog {
     pub group: Option<u32>,
     /// 1 in N, from the probability rounded down; `None` when that is 0 or not given.
     pub sampling: Option<u32>,
+    /// The agent sets the rule up itself; never for `ulog { }`.
+    pub own_rule: bool,
 }
 
 /// `dropmon { }`.

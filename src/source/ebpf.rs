@@ -113,7 +113,8 @@ impl Taps {
         }
         let open = loaded.attach(&mut self.attach, route).map_err(obstacle)?;
         self.taps.insert(tap.if_index, open);
-        Ok(())
+        // Anyone may remove a filter; a link nobody can.
+        if self.attach == Attach::Clsact { watch.follow_filters().map_err(obstacle) } else { Ok(()) }
     }
 
     /// Closes a tap; false where there was none. What it had not handed on is lost, and not counted.
@@ -166,23 +167,22 @@ impl super::Source for Taps {
         Ok(visit)
     }
 
-    /// Lost samples are in shared memory, so this costs a system call; with clsact one for each tap, because anyone may
-    /// remove a filter.
+    /// Lost samples are in shared memory and changes are announced, so this costs a system call.
     fn check(&mut self, _: Instant, report: &mut dyn FnMut(Finding)) -> Option<Instant> {
         let malformed = std::mem::take(&mut self.malformed);
         if malformed > 0 {
             report(Finding::Malformed(malformed));
         }
         let (route, watch) = self.space.as_mut()?;
-        let (gone, missed) = watch.take();
+        let news = watch.take();
         self.taps.retain(|if_index, open| {
             let added = open.lost();
             if added > 0 {
                 report(Finding::Lost { if_index: Some(*if_index), added });
             }
-            let gone = gone.contains(if_index)
-                || missed && route.hardware(*if_index).is_err_and(|error| error.is_gone())
-                || open.is_removed(route);
+            let gone = news.gone.contains(if_index)
+                || news.missed && route.hardware(*if_index).is_err_and(|error| error.is_gone())
+                || (news.missed || news.changed.contains(if_index)) && open.is_removed(route);
             if gone {
                 report(Finding::Gone(*if_index));
             }
@@ -198,7 +198,7 @@ impl super::Source for Taps {
 }
 
 impl AsFd for Taps {
-    /// Readable when a ring has samples, or an interface changed.
+    /// Readable when a ring has samples, or interfaces changed.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
     }

@@ -54,7 +54,8 @@ static PSAMPLE_KEYS: &[Key] = &[
 
 pub(super) static NFLOG: Object = Object {
     activity: Activity::Active,
-    more: "The firewall rule does the sampling (-m statistic --mode random --probability P -j NFLOG).",
+    more: "The firewall rule does the sampling (-m statistic --mode random --probability P -j NFLOG): a rule of \
+           yours, or with rule = on one of the agent's.",
     ..Object::new(ObjectId::Nflog, "nflog", "Take packets that a firewall rule sampled", NFLOG_KEYS)
 };
 
@@ -71,6 +72,12 @@ static NFLOG_KEYS: &[Key] = &[
     )
     .alias(&["nflogProbability"])
     .unset("unknown"),
+    switch("rule", "off", "Set up the firewall rules for the group, and remove them at the end").more(
+        "In iptables and ip6tables, at the head of INPUT, OUTPUT and FORWARD, with the comment hsflowd-rs, by \
+         which they are known: no other rule is touched. They sample 1 in 1/probability, or without it 1 in \
+         sampling, and nothing is left to do for the agent. Needs CAP_NET_ADMIN, and of the older kind of \
+         iptables CAP_NET_RAW and write access to /run/xtables.lock.",
+    ),
 ];
 
 pub(super) static ULOG: Object = Object {

@@ -10,10 +10,12 @@ use super::request::Request;
 use crate::wire::ebpf::Hook;
 
 const RTM_NEWQDISC: u16 = 36;
-const RTM_DELQDISC: u16 = 37;
+/// `RTM_DELQDISC`.
+pub const DEL_QDISC: u16 = 37;
 const RTM_GETQDISC: u16 = 38;
 const RTM_NEWTFILTER: u16 = 44;
-const RTM_DELTFILTER: u16 = 45;
+/// `RTM_DELTFILTER`.
+pub const DEL_FILTER: u16 = 45;
 const RTM_GETTFILTER: u16 = 46;
 const HEADER_LEN: usize = 20;
 const TCA_KIND: u16 = 1;
@@ -60,7 +62,7 @@ pub fn add_qdisc(buffer: &mut Vec<u8>, sequence: u32, if_index: u32) {
 /// Removes the qdisc with all filters on it.
 pub fn remove_qdisc(buffer: &mut Vec<u8>, sequence: u32, if_index: u32) {
     let fixed = header(if_index, CLSACT_HANDLE, TC_H_CLSACT, 0);
-    let _ = Request::change(buffer, RTM_DELQDISC, sequence, &fixed);
+    let _ = Request::change(buffer, DEL_QDISC, sequence, &fixed);
 }
 
 /// Asks what qdisc there is.
@@ -82,7 +84,7 @@ pub fn add_filter(buffer: &mut Vec<u8>, sequence: u32, place: Place, program: i3
 
 /// Removes one of our filters.
 pub fn remove_filter(buffer: &mut Vec<u8>, sequence: u32, place: Place) {
-    let request = Request::change(buffer, RTM_DELTFILTER, sequence, &place.header());
+    let request = Request::change(buffer, DEL_FILTER, sequence, &place.header());
     let _ = request.attribute(TCA_KIND, b"bpf\0");
 }
 
@@ -95,6 +97,11 @@ pub fn get_filter(buffer: &mut Vec<u8>, sequence: u32, place: Place) {
 /// Asks for all filters of a hook.
 pub fn dump_filters(buffer: &mut Vec<u8>, sequence: u32, if_index: u32, hook: Hook) {
     let _ = Request::dump(buffer, RTM_GETTFILTER, sequence, &header(if_index, 0, parent(hook), 0));
+}
+
+/// The interface of any message about qdiscs or filters.
+pub fn interface(payload: &[u8]) -> Result<u32, ParseError> {
+    u32_at(payload, 4, "tcm_ifindex")
 }
 
 /// True where the payload of an answer to [`get_qdisc`] says `clsact`.

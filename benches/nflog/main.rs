@@ -12,7 +12,7 @@
 mod visit;
 
 use hsflow::sample::frame::Frame;
-use hsflow::sflow::datagram::Datagrams;
+use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::flow::kernel::Timestamp;
 use hsflow::sflow::flow::packet::SampledHeader;
 use hsflow::sflow::ids::DataSource;
@@ -183,8 +183,9 @@ impl Rig {
 fn receive(port: u16) {
     let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
     collector.connect(("127.0.0.1", port)).unwrap();
-    let mut send = |datagram: &[u8]| drop(collector.send(datagram));
-    let mut stream = Datagrams::new([192, 0, 2, 2].into(), 100_000, 1400);
+    let mut stream = Stream::new([192, 0, 2, 2].into(), 100_000);
+    let mut send = |unsent: Unsent<'_>| drop(collector.send(stream.complete(unsent)));
+    let mut queue = Datagrams::new(1400, [192, 0, 2, 2].into());
     let one = NonZeroU32::MIN;
     let mut source = Log::new(Settings {
         group: 5,
@@ -202,7 +203,7 @@ fn receive(port: u16) {
         let found = visit(&mut source, PATIENCE, |frame| {
             samples += 1;
             lost += frame.lost;
-            sample(&mut stream, frame, samples, &mut send);
+            sample(&mut queue, frame, samples, &mut send);
         });
         if found.unwrap().frames == 0 && ended() {
             break;
@@ -211,7 +212,7 @@ fn receive(port: u16) {
     println!("{samples} {lost}");
 }
 
-fn sample(stream: &mut Datagrams, frame: &Frame<'_>, sequence: u32, send: &mut impl FnMut(&[u8])) {
+fn sample(queue: &mut Datagrams, frame: &Frame<'_>, sequence: u32, send: &mut impl FnMut(Unsent<'_>)) {
     let header = FlowHeader {
         sequence,
         source: DataSource::interface(frame.if_index),
@@ -224,7 +225,7 @@ fn sample(stream: &mut Datagrams, frame: &Frame<'_>, sequence: u32, send: &mut i
     let mut bytes = [0; HEADER_BYTES];
     let parts = frame.link_header.iter().chain(frame.bytes);
     let length = bytes.iter_mut().zip(parts).map(|(to, from)| *to = *from).count();
-    let added = stream.add_flow(
+    let added = queue.add_flow(
         1,
         &header,
         |out| {

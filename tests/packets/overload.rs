@@ -116,9 +116,10 @@ fn rules_account_for_what_the_kernel_had_no_room_for() {
         let mut last = (0, 0, 0);
         let all = wait_until_or(LIMIT, || {
             ruled.pass();
-            let (samples, drops) = ruled.site.collector.look(|tally| {
-                (tally.of(ruled.link.index), tally.drops(ruled.link.index))
-            });
+            let (samples, drops) = ruled
+                .site
+                .collector
+                .look(|tally| (tally.of(ruled.link.index), tally.drops(ruled.link.index)));
             last = (samples - before, drops, ruled.link.crossed().inward - crossed);
             (last.0 + last.1 == last.2).then_some(())
         });

@@ -8,10 +8,12 @@ use crate::sample::frame::Sink;
 use crate::source::af_packet::{self, Tap};
 use crate::source::{Obstacle, Source, ebpf};
 use crate::sys::SysError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// Taps of pcap that are opened in one go.
+const MOST_EFFORT: usize = 64;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A tap that is wanted.
@@ -33,6 +35,7 @@ pub(super) struct Taps {
     packet: af_packet::Taps,
     ebpf: Option<ebpf::Taps>,
     kept: BTreeMap<u32, Kept>,
+    planned: VecDeque<(u32, Option<Wish>)>,
     retry_at: Option<Instant>,
     pause: Duration,
 }
@@ -40,12 +43,20 @@ pub(super) struct Taps {
 impl Taps {
     pub(super) fn new() -> Result<Self, SysError> {
         let packet = af_packet::Taps::new()?;
-        Ok(Self { packet, ebpf: None, kept: BTreeMap::new(), retry_at: None, pause: FIRST_PAUSE })
+        Ok(Self {
+            packet,
+            ebpf: None,
+            kept: BTreeMap::new(),
+            planned: VecDeque::new(),
+            retry_at: None,
+            pause: FIRST_PAUSE,
+        })
     }
 
-    /// The wishes in force.
+    /// The wishes in force, and those that are planned.
     pub(super) fn wishes(&self) -> impl Iterator<Item = (u32, Option<Wish>)> {
-        self.kept.iter().map(|(index, kept)| (*index, Some(kept.wish)))
+        let kept = self.kept.iter().map(|(index, kept)| (*index, Some(kept.wish)));
+        kept.chain(self.planned.iter().copied())
     }
 
     /// Reports of all taps.
@@ -63,8 +74,33 @@ impl Taps {
         self.retry_at
     }
 
+    /// Notes changes, `None` for a tap that shall be closed.
+    pub(super) fn plan(&mut self, changes: Vec<(u32, Option<Wish>)>) {
+        self.planned.extend(changes);
+    }
+
+    /// True while some of the changes are still to be made.
+    pub(super) fn has_work(&self) -> bool {
+        !self.planned.is_empty()
+    }
+
+    /// Makes as many of the changes as take some ten milliseconds: attaching an eBPF program waits for all processors.
+    pub(super) fn work(&mut self, sink: &mut dyn Sink, now: Instant) {
+        let mut effort = 0;
+        while effort < MOST_EFFORT {
+            let Some((if_index, wish)) = self.planned.pop_front() else { return };
+            let by_ebpf = wish.is_some_and(|wish| wish.ebpf) || self.is_by_ebpf(if_index);
+            effort += if by_ebpf { MOST_EFFORT / 2 } else { 1 };
+            self.apply(if_index, wish, sink, now);
+        }
+    }
+
+    fn is_by_ebpf(&self, if_index: u32) -> bool {
+        self.kept.get(&if_index).is_some_and(|kept| kept.wish.ebpf)
+    }
+
     /// Opens, changes or closes the tap of an interface. What was sampled at the old rate goes to `sink` first.
-    pub(super) fn apply(&mut self, if_index: u32, wish: Option<Wish>, sink: &mut dyn Sink, now: Instant) {
+    fn apply(&mut self, if_index: u32, wish: Option<Wish>, sink: &mut dyn Sink, now: Instant) {
         let Some(wish) = wish else {
             self.close(if_index);
             return;

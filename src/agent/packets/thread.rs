@@ -45,6 +45,8 @@ pub(super) struct PacketThread {
     gather_ms: u8,
     /// The last visit found packets.
     busy: bool,
+    /// A source asked for a visit.
+    called: bool,
     ended: bool,
 }
 
@@ -66,6 +68,7 @@ impl PacketThread {
             check_at: None,
             gather_ms: LONGEST_GATHER_MS,
             busy: false,
+            called: false,
             ended: false,
         })
     }
@@ -85,6 +88,10 @@ impl PacketThread {
         self.wait();
         self.take_orders();
         let now = self.clock.now();
+        if self.taps.has_work() {
+            self.work_on_taps(now);
+            self.check_at = Some(now);
+        }
         self.read(now);
         let mut desk = self.desk.lock();
         if desk.flush_at().is_some_and(|at| at <= now) {
@@ -132,12 +139,14 @@ impl PacketThread {
             *fd = PollFd::new(source.as_fd(), PollFlags::POLLIN);
             count += 1;
         }
+        let fds = fds.get_mut(..count).unwrap_or_default();
         // EINTR is as good as a deadline: everything is looked at anyway.
-        let _: Result<_, Errno> = poll(fds.get_mut(..count).unwrap_or_default(), timeout);
+        let _: Result<_, Errno> = poll(fds, timeout);
+        self.called = fds.iter().skip(1).any(|fd| fd.any() == Some(true));
     }
 
     fn timeout(&self) -> PollTimeout {
-        if self.busy {
+        if self.busy || self.taps.has_work() {
             return PollTimeout::ZERO;
         }
         let rested = self.resting.values().map(|(_, until)| *until).min();
@@ -169,11 +178,15 @@ impl PacketThread {
     }
 
     fn apply_taps(&mut self, changes: Vec<(u32, Option<Wish>)>, now: Instant) {
+        self.taps.plan(changes);
+        self.work_on_taps(now);
+    }
+
+    /// Opens and closes some taps; the rest waits for the next turn, so that those that are open are read meanwhile.
+    fn work_on_taps(&mut self, now: Instant) {
         let mut desk = self.desk.lock();
         desk.begin("pcap", now);
-        for (if_index, wish) in changes {
-            self.taps.apply(if_index, wish, &mut *desk, now);
-        }
+        self.taps.work(&mut *desk, now);
         desk.end();
     }
 
@@ -212,7 +225,8 @@ impl PacketThread {
         drop(desk);
         self.busy = total.frames > 0;
         self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
-        if news {
+        // A source that calls and has no packets has something else to look after.
+        if news || (self.called && !self.busy) {
             self.check_at = Some(now);
         } else if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
             self.check_at = Some(now + CHECKING);

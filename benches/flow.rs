@@ -7,7 +7,7 @@ use etherparse::PacketBuilder;
 use hsflow::sample::flow::{Packet, Sampler, encode, path};
 use hsflow::sample::frame::{End, Frame, Vlan};
 use hsflow::sample::local::Locals;
-use hsflow::sflow::datagram::Datagrams;
+use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use std::hint::black_box;
 
 fn tcp() -> Vec<u8> {
@@ -33,8 +33,9 @@ fn flow(c: &mut Criterion) {
     let tagged = Frame { vlan: Some(Vlan { tpid: 0x8100, tci: 5 }), wire_len: 1518, ..plain };
     for (name, frame) in [("a TCP frame", plain), ("with a VLAN tag to put back", tagged)] {
         let mut sampler = Sampler::new(7);
-        let mut datagrams = Datagrams::new([10, 0, 0, 1].into(), 0, 1400);
-        let mut send = |datagram: &[u8]| _ = black_box(datagram);
+        let mut datagrams = Datagrams::new(1400, [10, 0, 0, 1].into());
+        let mut stream = Stream::new([10, 0, 0, 1].into(), 0);
+        let mut send = |unsent: Unsent<'_>| _ = black_box(stream.complete(unsent));
         c.bench_function(name, |b| {
             b.iter(|| {
                 let packet = Packet::of(black_box(&frame))?;

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 const PAIRS: usize = 5000;
 const BATCH: usize = 100;
+/// Questions in one send.
+const SENT: usize = 64;
 
 type Ends = (SocketAddr, SocketAddr);
 
@@ -37,9 +39,9 @@ fn connections() -> io::Result<(Vec<TcpStream>, Vec<Ends>)> {
 }
 
 /// Batches whose samples are far apart in the list of all sockets.
-fn batches(ends: &[Ends]) -> Vec<Vec<Ends>> {
+fn batches(ends: &[Ends], size: usize) -> Vec<Vec<Ends>> {
     let scattered: Vec<Ends> = (0..ends.len()).map(|at| ends[at * 7919 % ends.len()]).collect();
-    scattered.chunks(BATCH).map(<[Ends]>::to_vec).collect()
+    scattered.chunks_exact(size).map(<[Ends]>::to_vec).collect()
 }
 
 fn wanted(ends: &Ends) -> Wanted {
@@ -66,7 +68,8 @@ fn sockets(c: &mut Criterion) {
     let mut group = c.benchmark_group("100 samples, 10,000 sockets");
     group.throughput(Throughput::Elements(BATCH as u64));
 
-    let questions: Vec<Vec<Wanted>> = batches(&ends).iter().map(|b| b.iter().map(wanted).collect()).collect();
+    let questions: Vec<Vec<Wanted>> =
+        batches(&ends, BATCH).iter().map(|b| b.iter().map(wanted).collect()).collect();
     let (mut sockets, mut answers) = (Sockets::new("/", now), Vec::new());
     let mut next = questions.iter().cycle();
     group.bench_function("lookup", |b| {
@@ -87,21 +90,21 @@ fn sockets(c: &mut Criterion) {
     let socket = Netlink::open(Protocol::SocketDiag, 256 * 1024);
     assert!(socket.is_ok());
     let Ok(mut socket) = socket else { return };
-    let requests = batches(&ends).into_iter().map(|batch| {
+    let requests = batches(&ends, SENT).into_iter().map(|batch| {
         let mut bytes = Vec::new();
-        for (local, remote) in batch.into_iter().take(64) {
+        for (local, remote) in batch {
             inet_diag::get(&mut bytes, 1, TCP, local, remote, 1);
         }
         bytes
     });
     let requests: Vec<Vec<u8>> = requests.collect();
     let mut next = requests.iter().cycle();
-    group.throughput(Throughput::Elements(64));
+    group.throughput(Throughput::Elements(SENT as u64));
     group.bench_function("floor: one send, one receive, 64 questions", |b| {
         on_cpu(b, || {
             let sent = next.next().map_or(Ok(()), |bytes| socket.send(bytes));
             let received = socket.receive(1024, Duration::ZERO).map(|datagrams| datagrams.iter().count());
-            assert_eq!((sent, received), (Ok(()), Ok(64)));
+            assert_eq!((sent, received), (Ok(()), Ok(SENT)));
         });
     });
     group.finish();

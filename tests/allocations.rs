@@ -149,9 +149,10 @@ fn samples_of_packets_and_of_drops_allocate_nothing() {
         Discard { reason_name: Some("NO_SOCKET"), bytes: &bytes, wire_len: 1514, ..Discard::default() };
     let locals = Locals::new([[9; 4].into()], [[2; 6]]);
     let (mut sampler, mut discards) = (Sampler::new(7), discard::Discards::default());
-    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
+    let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let mut sent = 0;
-    let mut send = |datagram: &[u8]| sent += datagram.len();
+    let mut send = |unsent: Unsent<'_>| sent += stream.complete(unsent).len();
     let asked = allocations(|| {
         for frame in [plain, tagged].iter().cycle().take(1000) {
             let packet = Packet::of(frame).unwrap();

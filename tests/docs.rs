@@ -119,11 +119,12 @@ fn the_tools_subcommands_and_options_are_those_of_its_manual() {
     assert!(options_of_help(&help).is_subset(&["-h", "--help", "-V", "--version"].map(str::to_owned).into()));
 }
 
-/// The words between `before` and a quote, in every source file of the agent.
+/// The words between `before` and a quote, in every source file of the agent's loop.
 fn words_in_source(before: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
-    for entry in fs::read_dir(repository("src/agent")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+    let entries = fs::read_dir(repository("src/agent")).unwrap().map(|entry| entry.unwrap().path());
+    for path in entries.filter(|path| path.is_file()) {
+        let text = fs::read_to_string(path).unwrap();
         let joined = text.lines().map(str::trim).collect::<String>();
         words.extend(joined.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
     }
@@ -135,6 +136,7 @@ fn every_component_that_the_agent_reports_is_in_its_manual() {
     let mut reported = words_in_source(".set(\"");
     assert!(reported.len() >= 5, "{reported:?}");
     reported.extend(Component::ALL.map(|component| component.name().to_owned()));
+    reported.extend(hsflow::agent::packets::COMPONENTS.map(str::to_owned));
     let families = words_in_source("const COLLECTOR: &str = \"");
     assert_eq!(families.len(), 1, "the collectors' prefix");
     reported.extend(families.iter().map(|prefix| prefix.trim().to_owned()));

@@ -6,18 +6,23 @@
 #[path = "support/netns.rs"]
 mod netns;
 mod support;
+#[path = "support/visit.rs"]
+mod visit;
 
 use hsflow::collect::sockets::namespaces::Unreachable;
 use hsflow::collect::sockets::{Answer, Counts, Place, Sockets, Wanted};
 use hsflow::host::Clock;
-use hsflow::sample::connection::Connection;
+use hsflow::sample::connection::{Connection, Scope, of_guest, of_host};
+use hsflow::sample::frame::Direction;
+use hsflow::source::af_packet::{Tap, Taps};
+use hsflow::wire::frame::{Start, parse};
 use hsflow::wire::netlink::inet_diag::{TCP, UDP};
 use netns::{Elsewhere, isolated, json, run};
 use nix::sched::{CloneFlags, setns};
 use socket2::{Domain, Socket, Type};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 use support::{TempDir, wait_until};
@@ -41,6 +46,7 @@ fn pair(listener: &TcpListener, client: Socket) -> (TcpStream, TcpStream) {
     let (mut server, _) = listener.accept().unwrap();
     client.write_all(&[7; 1000]).unwrap();
     server.read_exact(&mut [0; 1000]).unwrap();
+    come_to_rest(&client);
     (client, server)
 }
 
@@ -93,6 +99,11 @@ fn tcp_info(socket: &impl AsRawFd) -> libc::tcp_info {
     };
     assert_eq!(done, 0);
     info
+}
+
+/// Waits for the last acknowledgement, which the kernel may hold back for a while; then the state changes no more.
+fn come_to_rest(stream: &TcpStream) {
+    wait_until("acknowledgement", LIMIT, || (tcp_info(stream).tcpi_unacked == 0).then_some(()));
 }
 
 /// Compares with the owner's view of a connection at rest.
@@ -346,10 +357,66 @@ fn connections_of_a_container_are_found_in_its_namespace() {
         assert_same(second[0], &container.streams.0);
         assert_same(second[1], &container.streams.1);
         assert_eq!((sockets.namespaces().open(), sockets.unreachable()), (1, None));
+        // The same addresses mean another socket in another place.
+        let elsewhere = Wanted { place: batch[1].place, ..batch[0] };
+        let mixed = lookup(&mut sockets, &[elsewhere, batch[0], elsewhere, batch[1], turned(batch[0])]);
+        assert_eq!((mixed[0], mixed[2]), (None, None));
+        assert_same(mixed[1], &container.streams.0);
+        assert_same(mixed[3], &container.streams.1);
+        assert_eq!(mixed[4], mixed[1]);
         // A socket bound to the interface in the container.
         let device = Socket::from(container.streams.0.as_fd().try_clone_to_owned().unwrap());
         inside(container.space.pid(), || device.bind_device(Some(b"far")).unwrap());
         assert_same(one(&mut sockets, batch[0]), &container.streams.0);
+    });
+}
+
+/// The whole way: packets on the host's end of a container's link, seen from the host and from the container.
+#[test]
+fn every_sampled_packet_finds_the_sockets_of_both_its_ends() {
+    isolated("every_sampled_packet_finds_the_sockets_of_both_its_ends", || {
+        let mut container = Container::new();
+        let mut sockets = Sockets::new("/", now());
+        let open = container.wanted();
+        wait_until("answer from the container", LIMIT, || one(&mut sockets, open));
+        let mut source = Taps::new().unwrap();
+        let one_in = std::num::NonZeroU32::MIN;
+        source.add(Tap { if_index: container.near, one_in, snap: 128, promiscuous: false }).unwrap();
+        let (far, near) = &mut container.streams;
+        for _ in 0..50 {
+            far.write_all(&[1; 100]).unwrap();
+            near.read_exact(&mut [0; 100]).unwrap();
+            near.write_all(&[2; 100]).unwrap();
+            far.read_exact(&mut [0; 100]).unwrap();
+        }
+        come_to_rest(near);
+        let mut wanted = Vec::new();
+        let here = IpAddr::from([10, 78, 0, 1]);
+        for _ in 0..5 {
+            let step = Duration::from_millis(20);
+            let seen = visit::visit(&mut source, step, |frame| {
+                let headers = parse(Start::Ethernet, frame.bytes);
+                let ends = [
+                    (of_guest(&headers, Scope::default(), frame.direction), open.place),
+                    (of_host(&headers, Scope::default(), &|ip| ip == here), container.at_home().place),
+                ];
+                let both = ends.map(|(connection, place)| Some(Wanted { connection: connection?, place }));
+                assert_eq!(both[0].is_some(), both[1].is_some());
+                for (wanted, side) in both.iter().flatten().zip([Direction::In, Direction::Out]) {
+                    assert_eq!(wanted.connection.sent, frame.direction == side);
+                }
+                wanted.extend(both.into_iter().flatten());
+            });
+            seen.unwrap();
+        }
+        assert!(wanted.len() >= 200, "{}", wanted.len());
+        let before = sockets.counts();
+        let answers = lookup(&mut sockets, &wanted);
+        for pair in answers.chunks(2) {
+            assert_same(pair[0], &container.streams.0);
+            assert_same(pair[1], &container.streams.1);
+        }
+        assert_eq!(sockets.counts().found, before.found + 2);
     });
 }
 
@@ -381,7 +448,9 @@ fn nothing_of_a_deleted_namespace_is_kept() {
         // Or one of the processes that may not be looked at, as there are on some machines, could have led there.
         let why = sockets.unreachable().unwrap();
         assert!(matches!(why, Unreachable::NoDoor(_) | Unreachable::Look(_)), "{why}");
-        // In the end there is nothing to look after.
+        // Where no namespace is open, nobody is woken for it every few seconds; in the end there is nothing to look after.
+        let again = sockets.check(now() + Duration::from_secs(10)).unwrap();
+        assert!(again > now() + Duration::from_secs(60));
         assert_eq!(sockets.check(now() + Duration::from_secs(200)), None);
     });
 }

@@ -16,36 +16,48 @@ pub struct Need {
     pub capability: Capability,
     /// The setting that needs it.
     pub reason: &'static str,
+    /// Without it the setting does nothing; else it does less, or nothing on some kernels.
+    pub vital: bool,
 }
 
 /// What these settings need beyond an ordinary user's rights.
 pub fn needed(settings: &Settings) -> Vec<Need> {
-    let mut needs = Vec::new();
-    if settings.collectors.iter().any(|c| c.namespace.is_some()) {
-        needs.push(Need {
-            capability: Capability::CAP_SYS_ADMIN,
-            reason: "collector namespace: entering a network namespace",
-        });
-    }
+    use Capability::{CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
     let m = &settings.modules;
-    let mut need = |wanted: bool, capability, reason| {
-        if wanted && !needs.iter().any(|need: &Need| need.capability == capability) {
-            needs.push(Need { capability, reason });
+    let namespace = settings.collectors.iter().any(|c| c.namespace.is_some());
+    let device = settings.collectors.iter().any(|c| c.device.is_some());
+    let group = m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some());
+    let own_rule = group && m.nflog.as_ref().is_some_and(|nflog| nflog.own_rule);
+    let (pcap, epcap) = (!m.pcap.is_empty(), !m.epcap.is_empty());
+    let wishes = [
+        (namespace, CAP_SYS_ADMIN, true, "collector namespace: entering a network namespace"),
+        (pcap, CAP_NET_RAW, true, "pcap: tapping interfaces"),
+        (epcap, CAP_NET_RAW, true, "epcap: tapping interfaces where there is no eBPF"),
+        (epcap, CAP_BPF, true, "epcap: loading its program"),
+        (epcap, CAP_NET_ADMIN, true, "epcap: attaching its program"),
+        (group, CAP_NET_ADMIN, true, "nflog: its group"),
+        (m.psample.is_some(), CAP_NET_ADMIN, true, "psample: its group"),
+        (own_rule, CAP_NET_RAW, false, "nflog rule: iptables-legacy"),
+        (m.dropmon.is_some(), CAP_NET_ADMIN, true, "dropmon: starting the monitor"),
+        (m.dropmon.is_some(), CAP_SYS_ADMIN, true, "dropmon: joining the group of its events"),
+        (device, CAP_NET_RAW, false, "collector dev: binding to a device before Linux 5.7"),
+        (m.tcp.is_some(), CAP_SYS_ADMIN, false, "tcp: sockets in the network namespaces of containers"),
+        (m.tcp.is_some(), CAP_SYS_PTRACE, false, "tcp: finding network namespaces that have no name"),
+    ];
+    let mut needs: Vec<Need> = Vec::new();
+    for (_, capability, vital, reason) in wishes.into_iter().filter(|(wanted, ..)| *wanted) {
+        match needs.iter_mut().find(|need| need.capability == capability) {
+            Some(need) => need.vital |= vital,
+            None => needs.push(Need { capability, reason, vital }),
         }
-    };
-    // epcap falls back to the taps of pcap.
-    need(!m.pcap.is_empty() || !m.epcap.is_empty(), Capability::CAP_NET_RAW, "pcap: tapping interfaces");
-    need(!m.epcap.is_empty(), Capability::CAP_BPF, "epcap: loading its program");
-    need(!m.epcap.is_empty(), Capability::CAP_NET_ADMIN, "epcap: attaching its program");
-    need(
-        m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some()),
-        Capability::CAP_NET_ADMIN,
-        "nflog: its group",
-    );
-    need(m.psample.is_some(), Capability::CAP_NET_ADMIN, "psample: its group");
-    need(m.dropmon.is_some(), Capability::CAP_NET_ADMIN, "dropmon: starting the monitor");
-    need(m.dropmon.is_some(), Capability::CAP_SYS_ADMIN, "dropmon: joining the group of its events");
+    }
     needs
+}
+
+/// The vital ones that this process does not have, and cannot get: what they are for is not possible.
+pub fn missing(needs: &[Need]) -> Vec<Need> {
+    let has = |need: &&Need| caps::has_cap(None, CapSet::Effective, need.capability).unwrap_or(false);
+    needs.iter().filter(|need| need.vital && !has(need)).copied().collect()
 }
 
 /// Giving up privileges failed; the object and the errno say where.
@@ -102,4 +114,23 @@ pub fn apply_drop(user: &User, needs: &[Need]) -> Result<(), PrivilegeError> {
         caps::set(None, set, &keep)?;
     }
     prctl::set_no_new_privs().map_err(system("refusing new privileges"))
+}
+
+/// Gives up what an ordinary user was given (by a service manager) and `needs` does not have. Nothing can be regained
+/// afterwards.
+///
+/// # Errors
+/// A system call refused; the process then has more rights than it says, all given by whoever started it.
+pub fn apply_reduction(needs: &[Need]) -> Result<(), PrivilegeError> {
+    let had = caps::read(None, CapSet::Permitted)?;
+    let keep: CapsHashSet = needs.iter().map(|n| n.capability).filter(|c| had.contains(c)).collect();
+    if keep == had {
+        return Ok(());
+    }
+    // A capability leaves the ambient set with the permitted one.
+    for set in [CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        let held = caps::read(None, set)?;
+        caps::set(None, set, &held.intersection(&keep).copied().collect())?;
+    }
+    Ok(())
 }

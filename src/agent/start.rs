@@ -174,7 +174,8 @@ fn give_up_privileges(agent: &Agent, made_socket: bool, made_directory: bool) ->
     if agent.options.keep_privileges {
         return Ok(());
     }
-    let Some(user) = privileges::unprivileged_user()? else { return Ok(()) };
+    let needs = privileges::needed(&agent.settings);
+    let Some(user) = privileges::unprivileged_user()? else { return privileges::apply_reduction(&needs) };
     let socket = &agent.options.socket;
     let made = [socket.parent().filter(|_| made_directory), Some(socket.as_path()).filter(|_| made_socket)];
     for path in made.into_iter().flatten() {
@@ -182,7 +183,6 @@ fn give_up_privileges(agent: &Agent, made_socket: bool, made_directory: bool) ->
             log::debug!(target: "privileges", "{}: {e}", path.display());
         }
     }
-    let needs = privileges::needed(&agent.settings);
     privileges::apply_drop(&user, &needs)?;
     log::info!(target: "privileges", "running as {} with {} capabilities", user.name, needs.len());
     for need in needs {

@@ -17,8 +17,8 @@ pub(super) fn modules(tree: &Tree) -> Modules {
         pcap: tree.list(ObjectId::Pcap).map(tap).collect(),
         epcap: tree.list(ObjectId::Epcap).map(tap).collect(),
         psample: tree.named(ObjectId::Psample).map(psample),
-        nflog: tree.named(ObjectId::Nflog).map(packet_log),
-        ulog: tree.named(ObjectId::Ulog).map(packet_log),
+        nflog: tree.named(ObjectId::Nflog).map(|nflog| packet_log(nflog, nflog.switch("rule"))),
+        ulog: tree.named(ObjectId::Ulog).map(|ulog| packet_log(ulog, false)),
         dropmon: tree.named(ObjectId::Dropmon).map(dropmon),
         tcp: tree.named(ObjectId::Tcp).map(tcp),
         kvm: tree
@@ -79,11 +79,11 @@ fn psample(section: &Section) -> Psample {
     }
 }
 
-fn packet_log(section: &Section) -> PacketLog {
+fn packet_log(section: &Section, own_rule: bool) -> PacketLog {
     let probability = section.real("probability").filter(|&probability| probability > 0.0);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounds down and saturates
     let sampling = probability.map(|probability| (1.0 / probability) as u32);
-    PacketLog { group: section.opt_int("group"), sampling }
+    PacketLog { group: section.opt_int("group"), sampling, own_rule }
 }
 
 fn dropmon(section: &Section) -> Dropmon {

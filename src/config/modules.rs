@@ -53,7 +53,7 @@ pub struct Json {
 }
 
 /// Which object a tap is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TapKind {
     /// `pcap { }`.
     Pcap,
@@ -69,6 +69,15 @@ impl TapKind {
             Self::Epcap => "epcap",
         }
     }
+}
+
+/// Which of the taps in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TapId {
+    /// The object's name.
+    pub kind: TapKind,
+    /// How many of that name stand before it.
+    pub place: usize,
 }
 
 /// One `pcap { }` or `epcap { }`.
@@ -108,6 +117,8 @@ pub struct PacketLog {
     pub group: Option<u32>,
     /// 1 in N, from the probability rounded down; `None` when that is 0 or not given.
     pub sampling: Option<u32>,
+    /// The agent sets the rule up itself; never for `ulog { }`.
+    pub own_rule: bool,
 }
 
 /// `dropmon { }`.

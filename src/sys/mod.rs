@@ -5,6 +5,7 @@
 //! the value that hands its address to the kernel; a failure keeps errno, the operation and the object. No policy,
 //! no retry but on `EINTR`.
 
+pub mod bpf;
 mod error;
 pub mod ethtool;
 pub mod netlink;

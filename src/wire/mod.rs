@@ -1,6 +1,7 @@
 //! Foreign formats: bytes to types and back. Pure: no I/O, no clock, no allocation policy of its own.
 
 pub mod cbpf;
+pub mod ebpf;
 pub mod ethernet;
 pub mod frame;
 pub mod ip;

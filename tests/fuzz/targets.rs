@@ -8,11 +8,13 @@ use hsflow::config;
 use hsflow::sample::flow::{Packet, Path, Sampler, encode, path};
 use hsflow::sample::frame::{Direction, Frame, LinkType, Vlan};
 use hsflow::sample::local::Locals;
-use hsflow::sflow::datagram::Datagrams;
+use hsflow::sample::skip::Skip;
+use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::decode::{Datagram, Sample, decode};
 use hsflow::sflow::flow::FlowRecord;
 use hsflow::sflow::sample::Port;
 use hsflow::sflow::xdr::Writer;
+use hsflow::source::nflog::messages::Messages;
 use hsflow::wire::frame::{self, Start};
 use hsflow::wire::netlink::attribute::Attributes;
 use hsflow::wire::netlink::header::messages;
@@ -21,6 +23,7 @@ use hsflow::wire::netlink::{
     address, drop_monitor, ethtool, generic, inet_diag, link, nflog, psample, stats,
 };
 use hsflow::wire::{pcap, tunnel, udp};
+use std::num::NonZeroU32;
 
 type Law = fn(&[u8]);
 
@@ -29,6 +32,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("config", configuration),
     ("headers", headers),
     ("netlink", netlink),
+    ("nflog", log_messages),
     ("pcap", pcap),
     ("procfs", procfs),
     ("samples", samples),
@@ -101,6 +105,25 @@ fn write_again(payload: &[u8]) {
     assert!(again.map(|a| (a.kind, a.value)).eq(read.iter().map(|a| (a.kind, a.value))));
 }
 
+/// Samples of a firewall's messages lie inside them, and are no longer than they were on the wire.
+fn log_messages(data: &[u8]) {
+    let one_in = |n| NonZeroU32::new(n).expect("not 0");
+    let mut messages = Messages::new(one_in(10), Skip::new(one_in(1), 0), 100);
+    let mut samples = 0;
+    let frames = messages.read(data, &mut |frame: &Frame<'_>| {
+        samples += 1;
+        assert!(inside(frame.bytes, data) || frame.bytes.is_empty());
+        assert!(inside(frame.link_header, data) || frame.link_header.is_empty());
+        assert!(
+            frame.bytes.len() <= 100
+                && frame.bytes.len() + frame.link_header.len() <= frame.wire_len as usize
+        );
+        assert!(frame.if_index != 0 && frame.one_in == 10);
+    });
+    assert_eq!(frames, samples);
+    assert!(frames + messages.take_malformed() as usize <= data.len());
+}
+
 /// Packets lie inside the file, payloads inside their packet, and an error is the last thing.
 fn pcap(data: &[u8]) {
     let Ok(mut packets) = pcap::packets(data) else { return };
@@ -169,10 +192,12 @@ fn samples(data: &[u8]) {
     let _ = path(&packet, &Locals::default());
     let path = Path { input: Port::INTERNAL, output: Port::INTERNAL };
     let header = Sampler::new(1).take(&frame, path);
-    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
+    let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let (limit, mut sent) = (limit.into(), Vec::new());
-    let mut send =
-        |datagram: &[u8]| sent.extend(decode(datagram).expect("our own encoding is readable").samples);
+    let mut send = |unsent: Unsent<'_>| {
+        sent.extend(decode(stream.complete(unsent)).expect("our own encoding is readable").samples);
+    };
     datagrams
         .add_flow(1, &header, |out| encode(&packet, path, None, limit, out), &mut send)
         .expect("it fits");

@@ -13,6 +13,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) struct Counted {
     pub(crate) flows: u64,
     pub(crate) packets: u64,
+    /// Of whole frames, checksum included.
+    pub(crate) bytes: u64,
     /// Sequence errors.
     pub(crate) failures: u64,
     /// Datagrams that it could not read.
@@ -38,6 +40,7 @@ pub(crate) fn count(datagrams: &[Vec<u8>]) -> Counted {
     Counted {
         flows: number("Flows: "),
         packets: number("Packets: "),
+        bytes: number("Bytes: "),
         failures: number("Sequence Errors: "),
         bad: number("Bad Packets: "),
     }

@@ -8,7 +8,7 @@ use hsflow::sflow::counters::CounterRecord;
 use hsflow::sflow::counters::interface::GenericInterface;
 use hsflow::sflow::decode::{Datagram, Sample, decode};
 use hsflow::sflow::flow::FlowRecord;
-use hsflow::sflow::sample::FlowHeader;
+use hsflow::sflow::sample::{FlowHeader, Port};
 use hsflow::sflow::xdr::Writer;
 use hsflow::wire::{pcap, udp};
 
@@ -87,6 +87,20 @@ impl Stream {
             _ => None,
         };
         samples.filter_map(flow).collect()
+    }
+
+    /// The first flow sample in a datagram of its own, with other ports: input and output are this one.
+    pub(crate) fn first_flow_by(&self, port: u32) -> Vec<u8> {
+        let mut datagrams = self.decoded();
+        for datagram in &mut datagrams {
+            datagram.samples.retain(|sample| matches!(sample, Sample::Flow(_)));
+            datagram.samples.truncate(1);
+            if let Some(Sample::Flow(flow)) = datagram.samples.first_mut() {
+                (flow.header.input, flow.header.output) = (Port::interface(port), Port::interface(port));
+                return encoded(datagram);
+            }
+        }
+        panic!("no flow sample");
     }
 
     /// As our decoder reads them.

@@ -96,6 +96,34 @@ pub(crate) fn flows(stream: &Stream) -> Vec<FlowHeader> {
     rows.iter().map(flow).collect()
 }
 
+/// A sampled header: bytes on the wire, those that were stripped, and the beginning in hexadecimal.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Header {
+    length: u64,
+    stripped: u64,
+    bytes: String,
+}
+
+impl Header {
+    /// That of an Ethernet frame, of which 128 bytes are shown; its checksum is on the wire only.
+    pub(crate) fn of(frame: &[u8]) -> Self {
+        let bytes = frame.iter().take(128).map(|byte| format!("{byte:02x}")).collect();
+        Self { length: frame.len() as u64 + 4, stripped: 4, bytes }
+    }
+}
+
+/// The sampled Ethernet headers that it finds.
+pub(crate) fn headers(stream: &Stream) -> Vec<Header> {
+    let names = ["sflow_245.header.frame_length", "sflow_245.header.payload_stripped", "sflow_245.header"];
+    let rows = dissect(&stream.single_samples(), "sflow_245.header_protocol == 1", &names);
+    let header = |row: &String| {
+        let cells: Vec<_> = row.split('\t').collect();
+        let number = |column: usize| cells[column].parse().unwrap();
+        Header { length: number(0), stripped: number(1), bytes: cells[2].replace(':', "") }
+    };
+    rows.iter().map(header).collect()
+}
+
 /// How many datagrams it calls malformed sFlow.
 pub(crate) fn malformed(datagrams: &[Vec<u8>]) -> usize {
     dissect(datagrams, "_ws.malformed", &["_ws.malformed"]).iter().filter(|row| row.contains("sFlow")).count()

@@ -35,7 +35,7 @@ check "starts" systemctl start hsflowd
 equal "state" "$(systemctl is-active hsflowd)" active
 equal "user" "$(stat -c %U "/proc/$(pid)")" hsflowd
 equal "user id" "$(status Uid)" "$(id -u hsflowd)"
-for set in CapEff CapPrm CapBnd CapAmb; do equal $set "$(status $set)" 0000000000000000; done
+for set in CapEff CapPrm CapInh CapAmb; do equal $set "$(status $set)" 0000000000000000; done
 equal "NoNewPrivs" "$(status NoNewPrivs)" 1
 equal "Seccomp" "$(status Seccomp)" 2
 check "exposure is at most 3.0" systemd-analyze security --offline=true --threshold=30 /lib/systemd/system/hsflowd.service

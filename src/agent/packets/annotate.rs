@@ -66,6 +66,13 @@ impl Annotator {
         }
     }
 
+    /// Lets go of the network namespaces that no interface leads to any more.
+    pub fn retain_namespaces(&mut self) {
+        let places = &self.places;
+        let leads = |number| places.values().any(|place| place.namespace == Some(number));
+        self.sockets.namespaces().retain(leads);
+    }
+
     /// What became of the questions, and what stands in the way of some.
     pub fn sockets(&self) -> &Sockets {
         &self.sockets

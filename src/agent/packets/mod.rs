@@ -22,12 +22,20 @@ use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use crate::host::Host;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
+
+/// The components that packet sampling has: sources by their names in the configuration, the questions about
+/// connections, and the watch over samplers.
+pub const COMPONENTS: [&str; 8] = ["pcap", "epcap", "nflog", "ulog", "psample", "dropmon", "tcp", WATCH];
+
+/// The component of the watch over samplers.
+pub const WATCH: &str = "packet-samples";
 
 /// What the thread is told.
 enum Order {
@@ -132,6 +140,10 @@ impl Drop for Packets {
 }
 
 fn start(host: &Host, desk: &SharedDesk) -> io::Result<Running> {
+    // A tap is a descriptor. Where there may be no more of them, the taps that want one say so.
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
     let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
     let (orders, received) = channel();
     let thread = thread::PacketThread::new(host, desk.clone(), received, Arc::clone(&wake))

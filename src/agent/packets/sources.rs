@@ -33,7 +33,8 @@ impl Wanted {
 /// The rate of the packets of a firewall rule; `None` where none is to be sampled.
 pub fn nflog_rate(settings: &Settings) -> Option<RuleRate> {
     let nflog = settings.modules.nflog.as_ref()?;
-    RuleRate::of_rule(settings.sampling, nflog.sampling)
+    let rate = if nflog.own_rule { RuleRate::of_own_rule } else { RuleRate::of_rule };
+    rate(settings.sampling, nflog.sampling)
 }
 
 fn nflog_settings(settings: &Settings) -> Option<nflog::Settings> {
@@ -44,7 +45,7 @@ fn nflog_settings(settings: &Settings) -> Option<nflog::Settings> {
         rule_one_in: rate.rule_one_in,
         skip: rate.skip,
         copy: settings.header_bytes,
-        own_rule: false,
+        own_rule: settings.modules.nflog.as_ref()?.own_rule,
         receive_bytes: nflog::RECEIVE_BYTES,
     })
 }

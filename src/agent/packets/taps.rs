@@ -5,8 +5,8 @@
 
 use super::report::TapReport;
 use crate::sample::frame::Sink;
-use crate::source::Obstacle;
 use crate::source::af_packet::{self, Tap};
+use crate::source::{Obstacle, Source, ebpf};
 use crate::sys::SysError;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -30,7 +30,8 @@ struct Kept {
 
 /// All taps.
 pub(super) struct Taps {
-    pub(super) packet: af_packet::Taps,
+    packet: af_packet::Taps,
+    ebpf: Option<ebpf::Taps>,
     kept: BTreeMap<u32, Kept>,
     retry_at: Option<Instant>,
     pause: Duration,
@@ -39,7 +40,7 @@ pub(super) struct Taps {
 impl Taps {
     pub(super) fn new() -> Result<Self, SysError> {
         let packet = af_packet::Taps::new()?;
-        Ok(Self { packet, kept: BTreeMap::new(), retry_at: None, pause: FIRST_PAUSE })
+        Ok(Self { packet, ebpf: None, kept: BTreeMap::new(), retry_at: None, pause: FIRST_PAUSE })
     }
 
     /// The wishes in force.
@@ -83,16 +84,32 @@ impl Taps {
     fn close(&mut self, if_index: u32) {
         self.kept.remove(&if_index);
         self.packet.remove(if_index);
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.remove(if_index);
+        }
     }
 
     fn change_rate(&mut self, tap: Tap, sink: &mut dyn Sink) -> bool {
         let (if_index, one_in) = (tap.if_index, tap.one_in);
-        self.packet.set_rate(if_index, one_in, sink) == Ok(true)
+        let by_ebpf = self.ebpf.as_mut().is_some_and(|taps| taps.set_rate(if_index, one_in));
+        by_ebpf || self.packet.set_rate(if_index, one_in, sink) == Ok(true)
     }
 
     fn open(&mut self, if_index: u32, wish: Wish, now: Instant) {
         let mut report = TapReport { source: "pcap", ..TapReport::default() };
-        let opened = self.packet.add(wish.tap);
+        let opened = match wish.ebpf.then(|| self.open_ebpf(wish.tap)) {
+            None => self.packet.add(wish.tap),
+            Some(Ok(())) => {
+                report.source = "epcap";
+                Ok(())
+            }
+            Some(Err(obstacle @ Obstacle::NoInterface(_))) => Err(obstacle),
+            Some(Err(obstacle)) => {
+                report.instead =
+                    Some(format!("epcap is not possible here: {obstacle}; pcap samples instead"));
+                self.packet.add(wish.tap)
+            }
+        };
         if let Err(obstacle) = opened {
             report.obstacle = Some(obstacle.to_string());
             // One that does not exist is wanted anew when it does.
@@ -101,6 +118,20 @@ impl Taps {
             }
         }
         self.kept.insert(if_index, Kept { wish, report });
+    }
+
+    fn open_ebpf(&mut self, tap: Tap) -> Result<(), Obstacle> {
+        let taps = match &mut self.ebpf {
+            Some(taps) => taps,
+            None => self.ebpf.insert(ebpf::Taps::new().map_err(Obstacle::Failed)?),
+        };
+        taps.add(tap)
+    }
+
+    /// The sources of the taps.
+    pub(super) fn each(&mut self) -> impl Iterator<Item = &mut dyn Source> {
+        let packet = std::iter::once(&mut self.packet as &mut dyn Source);
+        packet.chain(self.ebpf.iter_mut().map(|source| source as &mut dyn Source))
     }
 
     /// Tries again what failed. True where something came of it.

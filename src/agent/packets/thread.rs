@@ -10,7 +10,7 @@ use super::taps::Taps;
 use super::{Order, Wanted, Wish};
 use crate::agent::guard::guarded;
 use crate::host::{Clock, Host};
-use crate::source::{Finding, Source, Visit};
+use crate::source::{Finding, Visit};
 use crate::status::registry::State;
 use crate::sys::SysError;
 use nix::errno::Errno;
@@ -123,11 +123,10 @@ impl PacketThread {
         }
         let timeout = self.timeout();
         let resting = &self.resting;
-        let (packet, sources) = (&self.taps.packet, &mut self.sources);
         let wake = || PollFd::new(self.wake.as_fd(), PollFlags::POLLIN);
         let mut fds: [_; 1 + MOST_SOURCES] = std::array::from_fn(|_| wake());
         let mut count = 1;
-        let each = std::iter::once(packet as &dyn Source).chain(sources.each().map(|source| &*source));
+        let each = self.taps.each().chain(self.sources.each()).map(|source| &*source);
         let awake = each.filter(|source| !resting.contains_key(source.name()));
         for (fd, source) in fds.iter_mut().skip(1).zip(awake) {
             *fd = PollFd::new(source.as_fd(), PollFlags::POLLIN);
@@ -184,10 +183,12 @@ impl PacketThread {
     }
 
     fn read(&mut self, now: Instant) {
+        let resting = self.resting.len();
         self.resting.retain(|_, (_, until)| *until > now);
+        let mut news = self.resting.len() < resting;
         let mut total = Visit::default();
         let mut desk = self.desk.lock();
-        let each = std::iter::once(&mut self.taps.packet as &mut dyn Source).chain(self.sources.each());
+        let each = self.taps.each().chain(self.sources.each());
         for source in each {
             let name = source.name();
             if self.resting.contains_key(name) {
@@ -200,7 +201,10 @@ impl PacketThread {
                     total.fullest = total.fullest.max(visit.fullest);
                     total.more |= visit.more;
                 }
-                Err(error) => _ = self.resting.insert(name, (error, now + REST)),
+                Err(error) => {
+                    self.resting.insert(name, (error, now + REST));
+                    news = true;
+                }
             }
             desk.end();
         }
@@ -208,7 +212,9 @@ impl PacketThread {
         drop(desk);
         self.busy = total.frames > 0;
         self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
-        if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
+        if news {
+            self.check_at = Some(now);
+        } else if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
             self.check_at = Some(now + CHECKING);
         }
     }
@@ -218,7 +224,7 @@ impl PacketThread {
         self.check_at = None;
         let mut desk = self.desk.lock();
         let (mut gone, mut lost) = (Vec::new(), Vec::new());
-        let each = std::iter::once(&mut self.taps.packet as &mut dyn Source).chain(self.sources.each());
+        let each = self.taps.each().chain(self.sources.each());
         let mut again = None;
         for source in each {
             let name = source.name();

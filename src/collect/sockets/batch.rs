@@ -4,18 +4,20 @@
 //! batch; whom the first question does not find is asked for once more as bound to the interface's master, if it has one.
 
 use super::query::{Query, Question, Reply};
-use super::{Answer, Counts, LISTENING, Wanted};
+use super::{Answer, Counts, LISTENING, Place, Wanted};
 use crate::collect::interfaces::transport::Transport;
+use crate::sample::connection::Connection;
 use crate::sys::SysError;
 use nix::errno::Errno;
-use std::cmp::Ordering;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::ops::Range;
 
 /// The memory of one lookup.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Places in the caller's list, alike ones together.
-    order: Vec<usize>,
+    /// Namespace, hash, and place in the caller's list: alike ones stand together, and to sort them is cheap.
+    order: Vec<(Option<u32>, u64, usize)>,
     distinct: Vec<Distinct>,
     questions: Vec<Question>,
     /// For each question, its place in `distinct`.
@@ -55,31 +57,30 @@ impl Fate {
     }
 }
 
-/// By namespace first; the direction of the packet makes no difference.
-fn compare(one: &Wanted, other: &Wanted) -> Ordering {
-    let key = |wanted: &Wanted| {
-        let connection = wanted.connection;
-        (wanted.place, connection.protocol, connection.local, connection.remote)
-    };
-    key(one).cmp(&key(other))
+/// What makes two questions one: the direction of the packet does not count.
+fn key(wanted: &Wanted) -> (u8, SocketAddr, SocketAddr, Place) {
+    let Connection { protocol, local, remote, .. } = wanted.connection;
+    (protocol, local, remote, wanted.place)
+}
+
+fn hash(wanted: &Wanted) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key(wanted).hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Batch {
     /// Takes a new batch.
     pub(super) fn sort(&mut self, wanted: &[Wanted]) {
         self.order.clear();
-        self.order.extend(0..wanted.len());
-        let at = |place: &usize| wanted.get(*place);
-        self.order.sort_unstable_by(|one, other| match (at(one), at(other)) {
-            (Some(one), Some(other)) => compare(one, other),
-            _ => Ordering::Equal,
-        });
+        let marked = wanted.iter().enumerate();
+        self.order.extend(marked.map(|(at, wanted)| (wanted.place.namespace, hash(wanted), at)));
+        self.order.sort_unstable();
         self.distinct.clear();
-        for (place, wanted) in
-            self.order.iter().enumerate().filter_map(|(place, at)| Some((place, wanted.get(*at)?)))
-        {
+        for (place, (_, _, at)) in self.order.iter().enumerate() {
+            let Some(wanted) = wanted.get(*at) else { continue };
             match self.distinct.last_mut() {
-                Some(last) if compare(&last.wanted, wanted).is_eq() => last.wanting.1 = place + 1,
+                Some(last) if key(&last.wanted) == key(wanted) => last.wanting.1 = place + 1,
                 _ => self.distinct.push(Distinct {
                     wanted: *wanted,
                     wanting: (place, place + 1),
@@ -169,7 +170,7 @@ impl Batch {
     pub(super) fn spread(&self, answers: &mut [Option<Answer>]) {
         for next in &self.distinct {
             let Fate::Found(answer) = next.fate else { continue };
-            for at in self.order.get(next.wanting.0..next.wanting.1).unwrap_or_default() {
+            for (_, _, at) in self.order.get(next.wanting.0..next.wanting.1).unwrap_or_default() {
                 if let Some(place) = answers.get_mut(*at) {
                     *place = Some(answer);
                 }

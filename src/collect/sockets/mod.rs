@@ -14,7 +14,7 @@ mod search;
 use crate::sample::connection::Connection;
 use crate::sys::SysError;
 use crate::sys::netlink::{Netlink, Protocol};
-use crate::wire::netlink::inet_diag::{Socket, tcp_info::TcpInfo};
+use crate::wire::netlink::inet_diag::{Socket, TCP, tcp_info::TcpInfo};
 use batch::Batch;
 use namespaces::{Namespaces, Unreachable};
 use query::Query;
@@ -29,7 +29,7 @@ const RETRY: Duration = Duration::from_secs(15);
 const LISTENING: u8 = 10;
 
 /// Where the socket of a sampled packet must be looked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {
     /// `IFLA_LINK_NETNSID` of the interface whose other end is in a container; `None` for sockets of this namespace.
     pub namespace: Option<u32>,
@@ -155,16 +155,16 @@ impl Sockets {
         self.batch.spread(answers);
     }
 
-    /// Closes what is no longer needed; answers when to be called again, if at all.
+    /// Looks after the namespaces: leaves those of no more use. To be called about a second after a lookup and at the
+    /// moment that it returned the last time, if any.
     pub fn check(&mut self, now: Instant) -> Option<Instant> {
         self.namespaces.check(now)
     }
 
     fn open(&mut self, now: Instant) {
-        match Netlink::open(Protocol::SocketDiag, RECEIVE_BUFFER) {
-            Ok(socket) => {
-                (self.home, self.retry_at, self.obstacle) = (Some(Query::new(socket)), None, None);
-            }
+        let opened = Netlink::open(Protocol::SocketDiag, RECEIVE_BUFFER);
+        match opened.and_then(|socket| Query::probed(socket, TCP)) {
+            Ok(query) => (self.home, self.retry_at, self.obstacle) = (Some(query), None, None),
             Err(error) => self.close(error, now),
         }
     }

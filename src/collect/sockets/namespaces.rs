@@ -22,8 +22,10 @@ const IDLE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(2);
 /// The longest time until a namespace is looked for again.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Searches begin at least this far apart: each may look at every process.
+/// Searches begin at least this far apart, because each may look at every process; after one in vain twice as far, and so
+/// on up to [`SEARCH_SELDOM`].
 const SEARCH_EVERY: Duration = Duration::from_secs(1);
+const SEARCH_SELDOM: Duration = Duration::from_secs(16);
 /// Namespaces open at a time.
 const MAX_OPEN: usize = 256;
 
@@ -31,7 +33,7 @@ const MAX_OPEN: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
     /// It may not be entered.
-    #[error("CAP_SYS_ADMIN is missing ({0})")]
+    #[error("CAP_SYS_ADMIN is missing, or RestrictNamespaces= is set ({0})")]
     Enter(SysError),
     /// It has no name, and some processes may not be looked at; the error is of the first of them.
     #[error("CAP_SYS_PTRACE may be missing ({0})")]
@@ -54,6 +56,7 @@ pub struct Namespaces {
     known: BTreeMap<u32, Entry>,
     search: Option<Receiver<Found>>,
     next_search: Option<Instant>,
+    search_every: Duration,
     next_look: Option<Instant>,
     unreachable: Option<Unreachable>,
 }
@@ -107,6 +110,7 @@ impl Namespaces {
             known: BTreeMap::new(),
             search: None,
             next_search: None,
+            search_every: SEARCH_EVERY,
             next_look: None,
             unreachable: None,
         }
@@ -171,7 +175,11 @@ impl Namespaces {
             self.known.retain(
                 |_, entry| !matches!(entry.state, State::Missing { until } if until + PATIENCE <= now),
             );
-            self.next_look = (!self.known.is_empty()).then_some(now + LOOK);
+            let looks = self.known.values().map(|entry| match entry.state {
+                State::Missing { until } => until + PATIENCE,
+                _ => now + LOOK,
+            });
+            self.next_look = looks.min();
         }
         let searching = self.search.is_some().then_some(now + SEARCH_EVERY);
         [self.next_look, searching].into_iter().flatten().min()
@@ -187,6 +195,9 @@ impl Namespaces {
         };
         self.search = None;
         self.unreachable = None;
+        let in_vain = found.opened.is_empty();
+        self.search_every = if in_vain { (self.search_every * 2).min(SEARCH_SELDOM) } else { SEARCH_EVERY };
+        self.next_search = Some(now + self.search_every);
         for (number, door, socket) in found.opened {
             let entry = self.known.get_mut(&number).filter(|entry| matches!(entry.state, State::Searched));
             if let Some(entry) = entry {
@@ -200,7 +211,7 @@ impl Namespaces {
                 self.unreachable = Some(found.obstacle.clone().unwrap_or(Unreachable::NoDoor(*number)));
             }
         }
-        self.next_look = self.next_look.or(Some(now + LOOK));
+        self.next_look = Some(now + LOOK);
     }
 
     /// Begins a search for all that are wanted.

@@ -11,12 +11,15 @@ use crate::sample::connection::Connection;
 use crate::sys::SysError;
 use crate::wire::netlink::header::{Message, Outcome, messages};
 use crate::wire::netlink::inet_diag::{self, Socket};
+use nix::errno::Errno;
 use std::time::Duration;
 
 /// Questions in one send. A reply takes 2.3 KB of a receive buffer of 212,992 bytes, with the kernel's bookkeeping.
 const BATCH: usize = 64;
 /// Bytes for one reply: 408 in Linux 6.18, and `struct tcp_info` grows.
 pub(super) const SLOT: usize = 1024;
+/// A module may have to be loaded first; the kernel does so before it answers.
+const PROBE_WAIT: Duration = Duration::from_millis(100);
 /// How often a full receive buffer is read on before the rest is given up.
 const MAX_OVERRUNS: u32 = 4;
 
@@ -41,6 +44,23 @@ pub(super) type Reply = Result<Answer, i32>;
 impl<T: Transport> Query<T> {
     pub(super) fn new(socket: T) -> Self {
         Self { socket, sequence: 0, requests: Vec::new() }
+    }
+
+    /// Fails where the kernel has no table for this protocol (`tcp_diag` is neither built in nor to be loaded): to a
+    /// question for one socket it would say that there is none.
+    pub(super) fn probed(mut socket: T, protocol: u8) -> Result<Self, SysError> {
+        let mut request = Vec::new();
+        inet_diag::probe(&mut request, 0, protocol);
+        socket.send(&request)?;
+        let datagrams = socket.receive(SLOT, PROBE_WAIT)?;
+        for message in datagrams.iter().flat_map(messages).flatten() {
+            if let Ok(Outcome::Done(errno) | Outcome::Error(errno)) = message.outcome()
+                && errno != 0
+            {
+                return Err(SysError::new("dump", "tcp_diag", Errno::from_raw(errno)));
+            }
+        }
+        Ok(Self::new(socket))
     }
 
     /// Asks all, and hands on each reply with the place of its question.

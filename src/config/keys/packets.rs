@@ -2,8 +2,6 @@
 
 use super::{Activity, Key, Kind, Object, ObjectId, Repeat, int, name, pattern, switch};
 
-const TAPS: Activity = Activity::Partly("it only says which interfaces send counter samples");
-
 pub(super) static PCAP: Object = Object {
     repeat: Repeat::List,
     activity: Activity::Active,
@@ -14,7 +12,7 @@ pub(super) static PCAP: Object = Object {
 
 pub(super) static EPCAP: Object = Object {
     repeat: Repeat::List,
-    activity: TAPS,
+    activity: Activity::Active,
     more: "Takes the keys of pcap. The kernel counts the packets that it chooses from. Where it has no such thing (before \
            Linux 5.8), or will not let the agent, the interface is sampled as by pcap, and the status says so.",
     ..Object::new(ObjectId::Epcap, "epcap", "Sample the packets of interfaces with eBPF", TAP_KEYS)
@@ -56,7 +54,8 @@ static PSAMPLE_KEYS: &[Key] = &[
 
 pub(super) static NFLOG: Object = Object {
     activity: Activity::Active,
-    more: "The firewall rule does the sampling (-m statistic --mode random --probability P -j NFLOG).",
+    more: "The firewall rule does the sampling (-m statistic --mode random --probability P -j NFLOG): a rule of \
+           yours, or with rule = on one of the agent's.",
     ..Object::new(ObjectId::Nflog, "nflog", "Take packets that a firewall rule sampled", NFLOG_KEYS)
 };
 
@@ -73,6 +72,12 @@ static NFLOG_KEYS: &[Key] = &[
     )
     .alias(&["nflogProbability"])
     .unset("unknown"),
+    switch("rule", "off", "Set up the firewall rules for the group, and remove them at the end").more(
+        "In iptables and ip6tables, at the head of INPUT, OUTPUT and FORWARD, with the comment hsflowd-rs, by \
+         which they are known: no other rule is touched. They sample 1 in 1/probability, or without it 1 in \
+         sampling, and nothing is left to do for the agent. Needs CAP_NET_ADMIN, and of the older kind of \
+         iptables CAP_NET_RAW and write access to /run/xtables.lock.",
+    ),
 ];
 
 pub(super) static ULOG: Object = Object {
@@ -159,7 +164,5 @@ pub(super) static TCP: Object = Object {
 static TCP_KEYS: &[Key] = &[
     switch("tunnel", "off", "Look inside tunnels"),
     switch("udp", "off", "Look up UDP sockets too"),
-    switch("dump", "off", "Accepted from old files")
-        .unset("no effect")
-        .ignored("sockets are asked for one by one"),
+    switch("dump", "off", "Accepted from old files").ignored("sockets are asked for one by one"),
 ];

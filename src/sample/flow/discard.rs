@@ -78,16 +78,17 @@ fn name(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::sample::frame::LinkType;
-    use crate::sflow::datagram::Datagrams;
+    use crate::sflow::datagram::{Datagrams, Stream, Unsent};
     use crate::sflow::decode::{Framed, Sample, decode};
     use crate::sflow::flow::FlowRecord;
     use crate::sflow::flow::packet::SampledHeader;
 
     fn sample(discards: &mut Discards, discard: &Discard<'_>) -> Framed<DiscardHeader, FlowRecord> {
         let header = discards.take(discard);
-        let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+        let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
+        let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
         let mut sent = Vec::new();
-        let mut send = |bytes: &[u8]| sent.extend(decode(bytes).unwrap().samples);
+        let mut send = |unsent: Unsent<'_>| sent.extend(decode(stream.complete(unsent)).unwrap().samples);
         datagrams.add_discard(1, &header, |out| encode(discard, out), &mut send).unwrap();
         datagrams.flush(1, &mut send);
         match sent.pop() {

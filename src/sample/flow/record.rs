@@ -1,7 +1,7 @@
 //! The records of a flow sample.
 //!
-//! In: a packet, its path, what is known of its TCP connection. Out: records, in the C agent's order, the sampled header
-//! last. Rules: what the source did not tell has no record; a number that its record has no room for is the largest one
+//! In: a packet, its path, what is known of its TCP connection. Out: records, the sampled header first: the order means
+//! nothing, but Wireshark loses its way behind a record that it does not know. Then the C agent's order. Rules: what the source did not tell has no record; a number that its record has no room for is the largest one
 //! that fits. VLANs (1001): a frame is seen on one wire, and the VLAN told is that of this side; that of the other
 //! side is all ones, which the specification's erratum makes "unknown".
 //!
@@ -30,6 +30,7 @@ pub fn encode(
     out: &mut SampleWriter<'_, '_>,
 ) -> Result<(), Full> {
     let frame = packet.frame;
+    packet.header.encode(header_bytes, out)?;
     if let Some(tcp) = tcp {
         out.record(tcp)?;
     }
@@ -39,8 +40,7 @@ pub fn encode(
     add(out, frame.time.map(|nanoseconds| Timestamp { nanoseconds }))?;
     add(out, vlan(packet))?;
     tunnel::encode_removed(frame.tunnel.as_ref(), out)?;
-    tunnel::encode_carried(packet, path, header_bytes, out)?;
-    packet.header.encode(header_bytes, out)
+    tunnel::encode_carried(packet, path, header_bytes, out)
 }
 
 /// Adds a record if there is one.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::sample::frame::{Direction, Vlan};
-use crate::sflow::datagram::Datagrams;
+use crate::sflow::datagram::{Datagrams, Stream, Unsent};
 use crate::sflow::decode::{Framed, Sample, decode};
 use crate::sflow::flow::FlowRecord;
 use crate::sflow::flow::forwarding::ExtendedSwitch;
@@ -28,9 +28,10 @@ fn sample(
 ) -> Option<Framed<FlowHeader, FlowRecord>> {
     let packet = Packet::of(frame)?;
     let header = Sampler::new(7).take(frame, path);
-    let mut datagrams = Datagrams::new([192, 0, 2, 1].into(), 0, 1400);
+    let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
+    let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let mut sent = Vec::new();
-    let mut send = |bytes: &[u8]| sent.push(bytes.to_vec());
+    let mut send = |unsent: Unsent<'_>| sent.push(stream.complete(unsent).to_vec());
     datagrams.add_flow(1, &header, |out| encode(&packet, path, tcp, limit, out), &mut send).unwrap();
     datagrams.flush(1, &mut send);
     let datagram = decode(&sent[0]).unwrap();
@@ -41,10 +42,10 @@ fn sample(
     }
 }
 
-/// Its sampled header, which is the last record.
+/// Its sampled header, which is the first record.
 fn header(frame: &Frame<'_>, limit: usize) -> Option<SampledHeader<'static>> {
-    match sample(frame, Path::default(), None, limit)?.records.pop() {
-        Some(FlowRecord::SampledHeader(header)) => Some(header),
+    match sample(frame, Path::default(), None, limit)?.records.swap_remove(0) {
+        FlowRecord::SampledHeader(header) => Some(header),
         other => panic!("{other:?}"),
     }
 }
@@ -193,7 +194,7 @@ fn a_frame_is_never_shorter_on_the_wire_than_what_is_shown_of_it() {
 }
 
 #[test]
-fn records_stand_in_the_c_agents_order_and_large_numbers_are_cut_to_the_largest() {
+fn the_header_is_first_then_comes_the_c_agents_order_and_large_numbers_are_cut_to_the_largest() {
     let wire = tcp(&[]);
     let tunnel = TunnelKey {
         id: Some(77),
@@ -215,7 +216,7 @@ fn records_stand_in_the_c_agents_order_and_large_numbers_are_cut_to_the_largest(
         ..ethernet(&wire, 1000)
     };
     let sample = sample(&frame, INWARDS, Some(&TcpInfo { rtt: 42, ..TcpInfo::default() }), 128).unwrap();
-    assert_eq!(formats(&sample), [2209, 1036, 1040, 1039, 1043, 1001, 1024, 1030, 1]);
+    assert_eq!(formats(&sample), [1, 2209, 1036, 1040, 1039, 1043, 1001, 1024, 1030]);
     assert_eq!((sample.header.sequence, sample.header.sampling_rate), (1, 400));
     assert_eq!((sample.header.input, sample.header.output), (INWARDS.input, INWARDS.output));
     let json = serde_json::to_string(&sample.records).unwrap();
@@ -246,7 +247,7 @@ fn an_untold_number_has_no_record() {
 fn the_outermost_tag_is_told_on_the_side_where_it_was_seen() {
     let told = |frame: &Frame<'_>| {
         let sample = sample(frame, Path::default(), None, 128).unwrap();
-        match sample.records.first() {
+        match sample.records.get(1) {
             Some(FlowRecord::ExtendedSwitch(vlans)) => vlans.clone(),
             other => panic!("{other:?}"),
         }
@@ -291,7 +292,7 @@ fn a_tunnel_that_ends_here_shows_where_the_inner_frame_starts_in_whatever_form_i
             assert!(
                 json.contains(&format!(r#""inner_header_offset":{place}"#)) && json.contains(r#""vni":4660"#)
             );
-            let Some(FlowRecord::SampledHeader(shown)) = sample.records.last() else { panic!() };
+            let Some(FlowRecord::SampledHeader(shown)) = sample.records.first() else { panic!() };
             assert!(inner.starts_with(&shown.header[place..]) && shown.header.len() == 128);
         }
     }
@@ -301,8 +302,8 @@ fn a_tunnel_that_ends_here_shows_where_the_inner_frame_starts_in_whatever_form_i
 fn a_place_outside_the_shown_header_is_not_told() {
     let wire = vxlan(&tcp(&[]));
     let at = |limit| formats(&sample(&ethernet(&wire, 1000), INWARDS, None, limit).unwrap());
-    assert_eq!(at(50), [1030, 1]);
-    assert_eq!(at(51), [1027, 1030, 1]);
+    assert_eq!(at(50), [1, 1030]);
+    assert_eq!(at(51), [1, 1027, 1030]);
 }
 
 #[test]
@@ -363,7 +364,7 @@ proptest! {
             prop_assert!(link != LinkType::Ethernet && link != LinkType::Other(32));
             return Ok(());
         };
-        let Some(FlowRecord::SampledHeader(shown)) = sample.records.last() else { panic!() };
+        let Some(FlowRecord::SampledHeader(shown)) = sample.records.first() else { panic!() };
         prop_assert!(shown.header.len() <= limit.min(256));
         prop_assert!(shown.frame_length as usize >= shown.header.len() + shown.stripped as usize);
         let mut visible = shown.header.to_vec();

@@ -185,14 +185,14 @@ fn set_up(family: usize, rule: &Rule, known: &[String]) -> Result<Vec<String>, R
         return Ok(found);
     }
     let new = CHAINS.iter().map(|(chain, only)| insertion(rule, chain, only));
-    replace(family, &found, new.collect())?;
+    replace(family, &found, &new.collect::<String>())?;
     listed(family)
 }
 
 fn remove(family: usize) -> Result<Vec<String>, RuleError> {
     let found = listed(family)?;
     if !found.is_empty() {
-        replace(family, &found, String::new())?;
+        replace(family, &found, "")?;
     }
     Ok(Vec::new())
 }
@@ -209,7 +209,7 @@ fn listed(family: usize) -> Result<Vec<String>, RuleError> {
 }
 
 /// One transaction: either all of it happens, or nothing.
-fn replace(family: usize, old: &[String], new: String) -> Result<(), RuleError> {
+fn replace(family: usize, old: &[String], new: &str) -> Result<(), RuleError> {
     let (_, program) = FAMILIES[family];
     let gone = old.iter().filter_map(|line| line.strip_prefix("-A ")).map(|line| format!("-D {line}\n"));
     let table = format!("*filter\n{}{new}COMMIT\n", gone.collect::<String>());

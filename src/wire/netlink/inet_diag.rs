@@ -74,6 +74,14 @@ pub fn dump(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, v6: bool, local: 
     }
 }
 
+/// Asks for all sockets in none of the states: an empty dump, or an error where the kernel has no such table.
+pub fn probe(buffer: &mut Vec<u8>, sequence: u32, protocol: u8) {
+    let any = SocketAddr::new(IpAddr::from([0; 4]), 0);
+    let mut fixed = request(protocol, false, any, any, 0);
+    fixed[4..8].fill(0);
+    let _ = Request::dump(buffer, KIND, sequence, &fixed);
+}
+
 fn request(protocol: u8, v6: bool, source: SocketAddr, destination: SocketAddr, if_index: u32) -> [u8; 56] {
     let mut fixed = [0; 56];
     let extensions = 1 << (INET_DIAG_INFO - 1);

@@ -8,7 +8,10 @@ use super::header::HEADER_LEN;
 
 const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
+const NLM_F_ECHO: u16 = 0x8;
 const NLM_F_DUMP: u16 = 0x300;
+const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_CREATE: u16 = 0x400;
 
 /// A request that is being written at the end of a buffer. Finished when dropped out of use: lengths are kept
 /// right after every step.
@@ -24,6 +27,11 @@ impl<'a> Request<'a> {
         Self::start(buffer, kind, NLM_F_REQUEST, sequence, fixed)
     }
 
+    /// Asks for one object of a kind that the kernel would only announce to those who listen.
+    pub fn get_announced(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_ECHO, sequence, fixed)
+    }
+
     /// Asks for all objects.
     pub fn dump(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
         Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_DUMP, sequence, fixed)
@@ -32,6 +40,12 @@ impl<'a> Request<'a> {
     /// Asks for something to be done; the answer is an acknowledgement or an error.
     pub fn change(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
         Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_ACK, sequence, fixed)
+    }
+
+    /// Asks for something to be made that is not there yet; the answer is as with [`Request::change`].
+    pub fn create(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+        Self::start(buffer, kind, flags, sequence, fixed)
     }
 
     fn start(buffer: &'a mut Vec<u8>, kind: u16, flags: u16, sequence: u32, fixed: &[u8]) -> Self {

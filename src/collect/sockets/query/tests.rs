@@ -1,9 +1,10 @@
 //! A kernel that loses, repeats, cuts and refuses, by a script.
 
 use super::*;
-use crate::sys::netlink::Datagrams;
+use crate::sys::netlink::{Datagrams, Netlink, Protocol};
 use nix::errno::Errno;
 use std::collections::VecDeque;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 
 const ARENA: usize = 64 * SLOT;
@@ -66,8 +67,11 @@ fn questions(count: u16) -> Vec<Question> {
     (0..count).map(|port| Question { connection: ask(port), if_index: 0 }).collect()
 }
 
-/// Users or errnos by place, and the script that is left.
-fn run(steps: Vec<Step>, count: u16) -> (Vec<(usize, Result<u32, i32>)>, Script) {
+/// A reply's place, and user or errno.
+type Got = (usize, Result<u32, i32>);
+
+/// What came of so many questions, and the script that is left.
+fn run(steps: Vec<Step>, count: u16) -> (Vec<Got>, Script) {
     let mut query = Query::new(Script { steps: steps.into(), ..Script::default() });
     let mut got = Vec::new();
     query.ask(&questions(count), &mut |at, reply| got.push((at, reply.map(|answer| answer.uid)))).unwrap();
@@ -117,4 +121,31 @@ fn many_questions_go_out_in_batches_that_fit() {
     assert_eq!(script.sent, [64, 64, 22]);
     let wanted: Vec<_> = (0..150_usize).map(|at| (at, Ok(u32::try_from(at + 1).unwrap()))).collect();
     assert_eq!(got, wanted);
+}
+
+#[test]
+fn protocol_that_the_kernel_has_no_table_for_is_an_error_and_not_a_host_without_sockets() {
+    let open = || Netlink::open(Protocol::SocketDiag, 0).unwrap();
+    assert!(Query::probed(open(), inet_diag::TCP).is_ok());
+    let error = Query::probed(open(), 99).unwrap_err();
+    assert_eq!(error.errno, ENOENT);
+}
+
+/// With the least room for replies that the kernel gives, most are lost; the next question is answered again.
+#[test]
+fn kernel_that_has_no_room_for_replies_loses_only_those() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (local, remote) = (stream.local_addr().unwrap(), stream.peer_addr().unwrap());
+    let question =
+        Question { connection: Connection { protocol: 6, local, remote, sent: true }, if_index: 1 };
+    let mut query = Query::new(Netlink::open(Protocol::SocketDiag, 0).unwrap());
+    for _ in 0..3 {
+        let mut found = 0;
+        query.ask(&[question; 64], &mut |_, reply| found += u32::from(reply.is_ok())).unwrap();
+        assert!((1..64).contains(&found), "{found}");
+        let mut alone = 0;
+        query.ask(&[question], &mut |at, reply| alone += u32::from(at == 0 && reply.is_ok())).unwrap();
+        assert_eq!(alone, 1);
+    }
 }

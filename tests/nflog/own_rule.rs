@@ -1,0 +1,200 @@
+//! The agent's own rules: what they sample, and that they come and go without a trace.
+
+use super::host::{Host, NEAR, datagram, drain, flood, is_udp, settings, z};
+use super::netns::{isolated, run};
+use hsflow::host::Clock;
+use hsflow::source::Source;
+use hsflow::source::nflog::{Log, Settings};
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const CHAINS: [&str; 3] = ["INPUT", "OUTPUT", "FORWARD"];
+
+/// A source whose rules stand, or that says why they do not.
+fn own(one_in: u32) -> Log {
+    let mut source = Log::new(Settings { own_rule: true, ..settings(one_in, 1) }).unwrap();
+    settle(&mut source, Clock::system().now());
+    source
+}
+
+/// Waits for the programs, as of `now`.
+fn settle(source: &mut Log, now: Instant) {
+    let soon = now + Duration::from_secs(1);
+    while source.check(now, &mut |finding| panic!("{finding:?}")) == Some(soon) {
+        drain(source, |_| {});
+    }
+}
+
+/// All rules, without counters and dates.
+fn saved() -> Vec<String> {
+    ["iptables-save", "ip6tables-save"]
+        .map(run)
+        .concat()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(" [").next().unwrap().to_owned())
+        .collect()
+}
+
+fn ours(saved: &[String]) -> usize {
+    saved.iter().filter(|line| line.contains("--comment hsflowd-rs ")).count()
+}
+
+/// Rules that look somewhat like ours.
+fn others() {
+    for program in ["iptables", "ip6tables"] {
+        for rest in [
+            "INPUT -m comment --comment hsflowd-rs -j ACCEPT",
+            "INPUT -m comment --comment hsflowd-rs2 -j NFLOG --nflog-group 5",
+            "OUTPUT -j NFLOG --nflog-group 7",
+            "FORWARD -p tcp -m statistic --mode random --probability 0.1 -j NFLOG --nflog-group 7",
+        ] {
+            run(&format!("{program} -A {rest}"));
+        }
+    }
+}
+
+#[test]
+fn own_rules_stand_at_the_head_and_leave_no_trace() {
+    isolated("own_rules_stand_at_the_head_and_leave_no_trace", || {
+        others();
+        let before = saved();
+        let source = own(1000);
+        assert_eq!(source.obstacle(), None);
+        let with = saved();
+        assert_eq!(ours(&with) - ours(&before), 6);
+        for program in ["iptables", "ip6tables"] {
+            for chain in CHAINS {
+                let text = run(&format!("{program} -S {chain} 1"));
+                assert!(text.contains("--comment hsflowd-rs ") && text.contains("0.00100000"), "{text}");
+            }
+        }
+        drop(source);
+        assert_eq!(saved(), before);
+    });
+}
+
+#[test]
+fn rules_of_a_killed_agent_are_replaced_and_flushed_ones_come_back() {
+    isolated("rules_of_a_killed_agent_are_replaced_and_flushed_ones_come_back", || {
+        others();
+        let before = saved();
+        let mut first = own(10);
+        let now = Clock::system().now();
+        run("iptables -D INPUT 1");
+        settle(&mut first, now + Duration::from_secs(500));
+        assert_eq!(ours(&saved()) - ours(&before), 5, "not yet looked at");
+        settle(&mut first, now + Duration::from_secs(700));
+        assert_eq!(ours(&saved()) - ours(&before), 6);
+        drop(first);
+        // An agent that is killed does not remove what it has set up.
+        for program in ["iptables", "ip6tables"] {
+            run(&format!("{program} -I INPUT 1 -m comment --comment hsflowd-rs -j NFLOG --nflog-group 9"));
+        }
+        let source = own(100);
+        let with = saved();
+        assert_eq!(ours(&with) - ours(&before), 6);
+        assert!(!with.iter().any(|line| line.contains("--nflog-group 9")), "{with:?}");
+        drop(source);
+        assert_eq!(saved(), before);
+    });
+}
+
+#[test]
+fn own_rules_sample_at_their_rate_and_a_packet_once() {
+    isolated("own_rules_sample_at_their_rate_and_a_packet_once", || {
+        let host = Host::new();
+        host.count();
+        for one_in in [10, 100] {
+            let mut source = own(one_in);
+            let (before, mut samples) = (host.counted(), 0);
+            flood(&host, 30, &mut source, |frame| samples += 1 + frame.lost);
+            let z = z(samples, host.counted() - before, one_in);
+            assert!(z.abs() <= 4.5, "1:{one_in}: {samples}, z = {z}");
+        }
+        let mut source = own(1);
+        let mut seen = |what: &str| {
+            let mut seen = 0;
+            drain(&mut source, |frame| seen += u32::from(is_udp(frame)));
+            assert_eq!(seen, 1, "{what}");
+        };
+        host.far.send_many(&datagram(NEAR, 18), 1);
+        seen("received");
+        host.far.send_many(&datagram([10, 2, 0, 2], 18), 1);
+        seen("forwarded");
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        socket.send_to(b"out", "10.1.0.2:9").unwrap();
+        seen("sent");
+        socket.send_to(b"inside", "127.0.0.1:9").unwrap();
+        seen("inside this host");
+        let socket = UdpSocket::bind("[::]:0").unwrap();
+        socket.send_to(b"out", "[fd00::2]:9").unwrap();
+        seen("sent by IPv6");
+    });
+}
+
+#[test]
+fn rules_wait_for_the_group() {
+    isolated("rules_wait_for_the_group", || {
+        let first = Log::new(settings(1, 1)).unwrap();
+        let mut source = Log::new(Settings { own_rule: true, ..settings(10, 1) }).unwrap();
+        let now = Clock::system().now();
+        assert!(source.check(now, &mut |finding| panic!("{finding:?}")).is_some());
+        assert!(source.obstacle().unwrap().to_string().contains("taken"));
+        assert_eq!(saved(), [""; 0]);
+        drop(first);
+        settle(&mut source, now + Duration::from_secs(60));
+        assert_eq!((source.obstacle(), ours(&saved())), (None, 6));
+    });
+}
+
+const AS_USER: &str = "HSFLOW_TEST_AS_USER";
+
+#[test]
+fn an_ordinary_user_with_the_capabilities_sets_rules_up() {
+    const NAME: &str = "own_rule::an_ordinary_user_with_the_capabilities_sets_rules_up";
+    if std::env::var_os(AS_USER).is_some() {
+        return as_user();
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return println!("SKIP {NAME}: not root");
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let again = again.args(["--exact", NAME, "--nocapture", "--test-threads=1"]).env(AS_USER, "1");
+    let output = again.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+}
+
+/// As the agent becomes an ordinary user.
+fn as_user() {
+    use caps::{CapSet, Capability};
+    use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+    isolated("", || {
+        let host = Host::new();
+        host.count();
+        let (uid, gid) = (Uid::from_raw(65_534), Gid::from_raw(65_534));
+        nix::sys::prctl::set_keepcaps(true).unwrap();
+        setgroups(&[]).unwrap();
+        setresgid(gid, gid, gid).unwrap();
+        setresuid(uid, uid, uid).unwrap();
+        let keep = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW].into_iter().collect();
+        for set in [CapSet::Effective, CapSet::Permitted] {
+            caps::set(None, set, &keep).unwrap();
+        }
+        nix::sys::prctl::set_no_new_privs().unwrap();
+        for one_in in [1, 1] {
+            let mut source = own(one_in);
+            assert_eq!(source.obstacle(), None);
+            let mut seen = 0;
+            host.far.send_many(&datagram(NEAR, 18), 5);
+            drain(&mut source, |frame| seen += u32::from(is_udp(frame)));
+            assert_eq!(seen, 5);
+        }
+        let mut seen = 0;
+        let mut witness = Log::new(settings(1, 1)).unwrap();
+        host.far.send_many(&datagram(NEAR, 18), 5);
+        drain(&mut witness, |frame| seen += u32::from(is_udp(frame)));
+        assert_eq!(seen, 0, "rules were left");
+    });
+}

@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check fuzz bench bench-check test-vm test-long footprint clean
+.PHONY: help run build test lint check fuzz bench bench-check test-vm test-long footprint packets clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 10
 
@@ -35,6 +35,7 @@ bench-check: ## benchmarks, each run once
 	cargo test --locked --bench '*'
 	cargo build --locked --bins
 	benches/footprint/footprint --quick --agent target/debug/hsflowd
+	benches/packets/packets --quick --agent target/debug/hsflowd
 
 test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
 	tests/install.sh build vm
@@ -48,6 +49,10 @@ test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed
 footprint: build ## processor time, wake-ups and memory of a running agent, beside a floor
 	tests/install.sh test
 	benches/footprint/footprint
+
+packets: build ## what packet sampling costs in a running agent, beside a floor
+	tests/install.sh test
+	benches/packets/packets
 
 clean: ## remove what was built here (not the machines in ~/.cache/hsflowd-vmrig)
 	cargo clean

@@ -4,17 +4,17 @@
 //! every source that the configuration names has a state.
 
 use super::daemon::Agent;
-use super::packets::{Annotator, Sampled, TapReport, WATCH, Wanted, nflog_rate};
+use super::packets::{Annotator, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges;
 use crate::collect::interfaces::{Change, Changes, Interface};
 use crate::collect::sockets::Place;
-use crate::config::model::TapKind;
+use crate::config::model::{Tap, TapKind};
 use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
 use crate::status::snapshot;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Interfaces that a component's state names one by one.
 const MOST_NAMED: usize = 4;
@@ -24,6 +24,8 @@ const MOST_NAMED: usize = 4;
 pub(super) struct Watches {
     of: BTreeMap<u32, Watch>,
     silent: BTreeMap<u32, Silence>,
+    /// Interfaces have gone since the last poll.
+    gone: bool,
 }
 
 impl Agent {
@@ -32,9 +34,9 @@ impl Agent {
         let (header, datagram) = (self.settings.header_bytes, self.settings.datagram_bytes);
         self.packets.desk.lock().configure(header, datagram);
         self.tell_locals();
-        let table = self.measures.interfaces.table();
-        let wish = |i: &Interface| (i.index, ports::sampling(&self.settings, i).ok().map(|s| s.wish));
-        let wishes: Vec<_> = table.iter().map(wish).collect();
+        self.tapped_by.clear();
+        let indices: Vec<_> = self.measures.interfaces.table().iter().map(|i| i.index).collect();
+        let wishes: Vec<_> = indices.into_iter().map(|index| (index, self.wish_of(index))).collect();
         let applied = self.packets.apply_taps(wishes.into_iter());
         let applied = applied.and_then(|()| self.packets.apply_sources(Wanted::of(&self.settings)));
         self.report_thread(applied);
@@ -121,21 +123,20 @@ impl Agent {
                 self.packets.desk.lock().forget(index);
                 self.measures.chip_sampled.remove(&index);
                 self.watches.forget(index);
+                self.watches.gone = true;
             }
         }
-        let table = self.measures.interfaces.table();
-        let wish =
-            |index| table.get(index).and_then(|i| ports::sampling(&self.settings, i).ok()).map(|s| s.wish);
         let mut wishes = Vec::new();
         for (index, change) in changes.iter() {
             if matches!(change, Change::Replaced(_)) {
                 // Another interface with the same number: the tap of the old one has ended.
                 wishes.push((index, None));
             }
-            wishes.push((index, wish(index)));
+            wishes.push((index, self.wish_of(index)));
         }
         if self.settings.modules.tcp.is_some() {
             let mut desk = self.packets.desk.lock();
+            let table = self.measures.interfaces.table();
             if let Some(annotator) = &mut desk.annotator {
                 changes.iter().for_each(|(index, _)| annotator.set_place(index, table.get(index).map(place)));
                 annotator.retain_namespaces();
@@ -145,6 +146,17 @@ impl Agent {
         let applied = self.packets.apply_taps(gone.into_iter());
         let applied = applied.and_then(|()| self.packets.apply_taps(there.into_iter()));
         self.report_thread(applied);
+    }
+
+    /// The tap that an interface shall have; notes which object asks for it.
+    fn wish_of(&mut self, index: u32) -> Option<Wish> {
+        let interface = self.measures.interfaces.table().get(index);
+        let Some(sampling) = interface.and_then(|i| ports::sampling(&self.settings, i).ok()) else {
+            self.tapped_by.remove(&index);
+            return None;
+        };
+        self.tapped_by.insert(index, sampling.object);
+        Some(sampling.wish)
     }
 
     fn tell_locals(&mut self) {
@@ -183,7 +195,7 @@ impl Agent {
     fn report_taps(&mut self) {
         for kind in [TapKind::Pcap, TapKind::Epcap] {
             let name = kind.name();
-            if !self.settings.modules.taps().any(|(k, _)| k == kind) {
+            if !self.settings.modules.taps().any(|(object, _)| object.kind == kind) {
                 self.registry.remove(name);
                 continue;
             }
@@ -195,29 +207,34 @@ impl Agent {
     fn tap_problems(&self, kind: TapKind) -> Vec<String> {
         let desk = self.packets.desk.lock();
         let table = self.measures.interfaces.table();
-        let tapped: Vec<_> =
-            table.iter().filter_map(|i| Some((i, ports::sampling(&self.settings, i).ok()?))).collect();
-        let of_kind = tapped.iter().filter(|(_, s)| s.kind == kind);
-        let failed = of_kind.filter_map(|(i, _)| {
-            let TapReport { instead, obstacle, .. } = desk.report.taps.get(&i.index)?;
-            Some(format!("{}: {}", i.name, obstacle.as_ref().or(instead.as_ref())?))
+        let failed = desk.report.taps.iter().filter_map(|(index, tap)| {
+            let problem = tap.obstacle.as_ref().or(tap.instead.as_ref())?;
+            let asked = self.tapped_by.get(index).is_some_and(|object| object.kind == kind);
+            Some(format!("{}: {problem}", table.get(*index).filter(|_| asked)?.name))
         });
-        let objects = self.settings.modules.taps().filter(|(k, tap)| *k == kind && !tap.dynamic);
-        let idle = objects.filter(|(_, tap)| !tapped.iter().any(|(_, s)| std::ptr::eq(s.tap, *tap)));
-        let idle = idle.map(|(_, tap)| match (&tap.device, &tap.device_pattern) {
-            (Some(device), _) => format!("no interface {device} that could be tapped"),
-            (None, Some(pattern)) => format!("no interface fits dev.pattern = {}", pattern.as_str()),
-            (None, None) => format!("no interface fits a {} object", kind.name()),
-        });
+        let used: BTreeSet<_> = self.tapped_by.values().collect();
+        let objects =
+            self.settings.modules.taps().filter(|(object, tap)| object.kind == kind && !tap.dynamic);
+        let idle = objects.filter(|(object, _)| !used.contains(&object)).map(|(_, tap)| in_vain(kind, tap));
         failed.chain(idle).collect()
     }
 
     /// Looks at the packets that the interfaces of the last poll have counted, beside what was sampled of them.
     pub(super) fn watch_samplers(&mut self) {
         self.report_connections();
-        let desk = self.packets.desk.lock();
+        let mut desk = self.packets.desk.lock();
+        if std::mem::take(&mut self.watches.gone) {
+            // Packets that were under way when their interface went have brought it back.
+            let table = self.measures.interfaces.table();
+            desk.retain(|index| table.get(index).is_some());
+        }
         for (index, packets) in &self.measures.packets {
             let Some(wish) = self.packets.taps().get(index) else { continue };
+            if desk.report.taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
+                // There is no tap, which is said already.
+                self.watches.forget(*index);
+                continue;
+            }
             let samples = desk.sampled().get(index).map_or(0, |s| s.sampler.samples() + s.unknown);
             self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
         }
@@ -264,6 +281,15 @@ impl Agent {
             }
         }
         shown
+    }
+}
+
+/// What to say of an object that no interface fits.
+fn in_vain(kind: TapKind, tap: &Tap) -> String {
+    match (&tap.device, &tap.device_pattern) {
+        (Some(device), _) => format!("no interface {device} that could be tapped"),
+        (None, Some(pattern)) => format!("no interface fits dev.pattern = {}", pattern.as_str()),
+        (None, None) => format!("no interface fits a {} object", kind.name()),
     }
 }
 

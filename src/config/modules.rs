@@ -53,7 +53,7 @@ pub struct Json {
 }
 
 /// Which object a tap is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TapKind {
     /// `pcap { }`.
     Pcap,
@@ -69,6 +69,15 @@ impl TapKind {
             Self::Epcap => "epcap",
         }
     }
+}
+
+/// Which of the taps in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TapId {
+    /// The object's name.
+    pub kind: TapKind,
+    /// How many of that name stand before it.
+    pub place: usize,
 }
 
 /// One `pcap { }` or `epcap { }`.

@@ -9,6 +9,7 @@
 
 mod attach;
 mod open;
+mod route;
 mod watch;
 
 pub use attach::Attach;
@@ -21,10 +22,10 @@ use crate::sys::bpf::{LINK_CREATE, MAP_CREATE};
 use crate::sys::ready::ReadySet;
 use crate::sys::{SysError, bpf};
 use crate::wire::ebpf::event::Event;
-use attach::{ADD_FILTER, ADD_QDISC, Route};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use open::{Loaded, Open};
+use route::{ADD_FILTER, ADD_QDISC, Route};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};

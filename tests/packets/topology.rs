@@ -89,7 +89,7 @@ fn tagged_twice(ip: &[u8]) -> Vec<u8> {
     ethernet(NEAR, FAR, &[0x88A8, 7, 0x8100, 100, 0x0800], ip)
 }
 fn pppoe(ip: &[u8]) -> Vec<u8> {
-    ethernet(NEAR, FAR, &[0x8864, 0x1100, 1, 2 + LENGTH as u16, 0x0021], ip)
+    ethernet(NEAR, FAR, &[0x8864, 0x1100, 1, 2 + u16::try_from(LENGTH).unwrap(), 0x0021], ip)
 }
 fn bare(ip: &[u8]) -> Vec<u8> {
     ip.to_vec()
@@ -97,7 +97,7 @@ fn bare(ip: &[u8]) -> Vec<u8> {
 fn vxlan(ip: &[u8]) -> Vec<u8> {
     let inner = plain(ip);
     let length = 8 + 8 + inner.len();
-    let udp = [50_000, 4789, length as u16, 0].map(u16::to_be_bytes).concat();
+    let udp = [50_000, 4789, u16::try_from(length).unwrap(), 0].map(u16::to_be_bytes).concat();
     let vni = [8, 0, 0, 0, 0, 0, 5, 0];
     plain(&[&ipv4(20 + length, [TUNNEL, THERE], 17)[..], &udp, &vni, &inner].concat())
 }

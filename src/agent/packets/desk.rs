@@ -152,6 +152,11 @@ impl Desk {
         std::mem::take(&mut self.appeared)
     }
 
+    /// Forgets the data sources that are no more.
+    pub fn retain(&mut self, exists: impl Fn(u32) -> bool) {
+        self.sampled.retain(|if_index, _| exists(*if_index));
+    }
+
     /// Forgets a data source that is no more.
     pub fn forget(&mut self, if_index: u32) {
         self.sampled.remove(&if_index);

@@ -183,7 +183,9 @@ impl PacketThread {
     }
 
     fn read(&mut self, now: Instant) {
+        let resting = self.resting.len();
         self.resting.retain(|_, (_, until)| *until > now);
+        let mut news = self.resting.len() < resting;
         let mut total = Visit::default();
         let mut desk = self.desk.lock();
         let each = self.taps.each().chain(self.sources.each());
@@ -199,7 +201,10 @@ impl PacketThread {
                     total.fullest = total.fullest.max(visit.fullest);
                     total.more |= visit.more;
                 }
-                Err(error) => _ = self.resting.insert(name, (error, now + REST)),
+                Err(error) => {
+                    self.resting.insert(name, (error, now + REST));
+                    news = true;
+                }
             }
             desk.end();
         }
@@ -207,7 +212,9 @@ impl PacketThread {
         drop(desk);
         self.busy = total.frames > 0;
         self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
-        if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
+        if news {
+            self.check_at = Some(now);
+        } else if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
             self.check_at = Some(now + CHECKING);
         }
     }

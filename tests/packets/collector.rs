@@ -211,12 +211,7 @@ impl Collector {
 
     /// Waits until `enough` finds something in what has come.
     #[track_caller]
-    pub(crate) fn wait<T>(
-        &self,
-        what: &str,
-        limit: Duration,
-        enough: impl FnMut(&Tally) -> Option<T>,
-    ) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, limit: Duration, enough: impl FnMut(&Tally) -> Option<T>) -> T {
         self.try_wait(limit, enough).unwrap_or_else(|| {
             let seen = self.look(|tally| format!("{} samples came: {:#?}", tally.total, tally.kinds));
             panic!("not within {limit:?}: {what}; {seen}")

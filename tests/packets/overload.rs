@@ -94,7 +94,7 @@ fn a_flood_at_one_to_one_is_sampled_or_told_lost() {
 
 #[test]
 #[ignore = "ten million packets; tests/long.sh runs it"]
-fn long_a_flood_at_one_to_one_is_sampled_or_told_lost() {
+fn long_samples_of_a_flood_are_sent_or_told_lost() {
     isolated(|| flood("pcap", 10_000_000));
 }
 
@@ -116,9 +116,10 @@ fn rules_account_for_what_the_kernel_had_no_room_for() {
         let mut last = (0, 0, 0);
         let all = wait_until_or(LIMIT, || {
             ruled.pass();
-            let (samples, drops) = ruled.site.collector.look(|tally| {
-                (tally.of(ruled.link.index), tally.drops(ruled.link.index))
-            });
+            let (samples, drops) = ruled
+                .site
+                .collector
+                .look(|tally| (tally.of(ruled.link.index), tally.drops(ruled.link.index)));
             last = (samples - before, drops, ruled.link.crossed().inward - crossed);
             (last.0 + last.1 == last.2).then_some(())
         });

@@ -4,6 +4,8 @@
 //! All devices stand in one namespace, sampled 1:1 by one agent. Each row sends one packet with a payload of its own, and
 //! looks for that in the samples. Kinds of devices that this kernel lacks print `SKIP`; the machine test has them all.
 
+#![allow(clippy::cast_possible_truncation)] // lengths of small packets
+
 use crate::collector::{Flow, Tally, header};
 use crate::file_side::FileSide;
 use crate::netns::Elsewhere;

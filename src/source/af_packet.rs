@@ -252,12 +252,16 @@ pub(super) fn link_type(hardware: u16) -> LinkType {
         libc::ARPHRD_NONE | ARPHRD_RAWIP | libc::ARPHRD_TUNNEL | libc::ARPHRD_TUNNEL6 | libc::ARPHRD_SIT => {
             LinkType::Ip
         }
+        // Their own headers are added behind the tap and taken off before it. Where GRE has no fixed remote end, the
+        // packet begins with the IP header of the tunnel.
+        libc::ARPHRD_IPGRE | ARPHRD_IP6GRE | libc::ARPHRD_PPP => LinkType::Ip,
         other => LinkType::Other(other),
     }
 }
 
 /// `linux/if_arp.h`: mobile modems, and tunnels of some drivers.
 const ARPHRD_RAWIP: u16 = 519;
+const ARPHRD_IP6GRE: u16 = 823;
 
 fn obstacle(error: SysError) -> Obstacle {
     Obstacle::new(error, CAPABILITY)
@@ -289,8 +293,8 @@ mod tests {
             vlan: Some((0x88A8, 5)),
             time: (1, 2),
         };
-        let frame = frame(&raw, tap, link_type(512));
-        assert_eq!((frame.wire_len, frame.link), (u32::MAX, LinkType::Other(512)));
+        let frame = frame(&raw, tap, link_type(801));
+        assert_eq!((frame.wire_len, frame.link), (u32::MAX, LinkType::Other(801)));
         assert_eq!((frame.direction, frame.time), (Direction::In, Some(1_000_000_002)));
     }
 }

@@ -13,6 +13,8 @@ use std::num::NonZeroU32;
 /// Bytes that are looked at, however few a sample shall have: addresses and tunnels lie in them.
 const FEWEST_BYTES: u32 = 128;
 
+const RATE_ZERO: &str = "its sampling rate is 0";
+
 /// Whether `interface` sends counter samples, and why or why not. `chip_sampled` are those that `psample` has samples of.
 pub fn decide(
     settings: &Settings,
@@ -62,10 +64,24 @@ pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, 
             (one_in, in_words(&origin))
         }
     };
-    let one_in = NonZeroU32::new(one_in).ok_or("its sampling rate is 0")?;
+    let one_in = NonZeroU32::new(one_in).ok_or(RATE_ZERO)?;
     let snap = u16::try_from(settings.header_bytes.max(FEWEST_BYTES)).unwrap_or(u16::MAX);
     let tapped = Tap { if_index: interface.index, one_in, snap, promiscuous: tap.promiscuous };
     Ok(Sampling { wish: Wish { tap: tapped, ebpf: object.kind == TapKind::Epcap }, object, origin })
+}
+
+/// Why an object that fits interfaces taps none of them, if that is what the file says.
+pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettings) -> Option<String> {
+    let mut fitting = table.iter().filter(|i| tap.matches(&i.name, i.speed_bps));
+    fitting.find_map(|i| {
+        let (chosen, _) = settings.modules.tap(&i.name, i.speed_bps)?;
+        let why = match sampling(settings, i) {
+            _ if chosen != object => "the last object that fits counts, and pcap before epcap",
+            Err(RATE_ZERO) => RATE_ZERO,
+            _ => return None,
+        };
+        Some(format!("{}: {why}", i.name))
+    })
 }
 
 fn in_words(origin: &RateOrigin) -> String {

@@ -39,7 +39,12 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         (m.psample.is_some(), CAP_NET_ADMIN, true, "psample: its group"),
         (own_rule, CAP_NET_RAW, false, "nflog rule: iptables-legacy"),
         (m.dropmon.is_some(), CAP_NET_ADMIN, true, "dropmon: starting the monitor"),
-        (m.dropmon.is_some(), CAP_SYS_ADMIN, true, "dropmon: joining the group of its events"),
+        (
+            m.dropmon.is_some(),
+            CAP_SYS_ADMIN,
+            false,
+            "dropmon: joining the group of its events since Linux 6.7",
+        ),
         (device, CAP_NET_RAW, false, "collector dev: binding to a device before Linux 5.7"),
         (m.tcp.is_some(), CAP_SYS_ADMIN, false, "tcp: sockets in the network namespaces of containers"),
         (m.tcp.is_some(), CAP_SYS_PTRACE, false, "tcp: finding network namespaces that have no name"),

@@ -7,17 +7,14 @@ use super::daemon::Agent;
 use super::packets::{Annotator, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges;
+use super::tap_states::summary;
 use crate::collect::interfaces::{Change, Changes, Interface};
 use crate::collect::sockets::Place;
-use crate::config::model::{Tap, TapKind};
 use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
 use crate::status::snapshot;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Interfaces that a component's state names one by one.
-const MOST_NAMED: usize = 4;
+use std::collections::BTreeMap;
 
 /// What is known of the sampled interfaces between two polls.
 #[derive(Debug, Default)]
@@ -103,10 +100,11 @@ impl Agent {
         let dropmon = m.dropmon.as_ref().map(|_| None);
         let psample = m.psample.as_ref().map(|_| None);
         for (name, state) in [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample)] {
-            match state {
+            // Where nothing stands against it, the packet thread tells; that what it told holds again is no news to it.
+            let told = || self.packets.desk.lock().report.components.get(name).cloned();
+            match state.map(|state| state.or_else(told)) {
                 None => self.registry.remove(name),
                 Some(Some(state)) => self.set(name, state),
-                // The packet thread tells.
                 Some(None) => {}
             }
         }
@@ -191,34 +189,6 @@ impl Agent {
         self.report_taps();
     }
 
-    /// The state of `pcap` and `epcap`: interfaces that cannot be tapped, and objects that fit none.
-    fn report_taps(&mut self) {
-        for kind in [TapKind::Pcap, TapKind::Epcap] {
-            let name = kind.name();
-            if !self.settings.modules.taps().any(|(object, _)| object.kind == kind) {
-                self.registry.remove(name);
-                continue;
-            }
-            let problems = self.tap_problems(kind);
-            self.set(name, summary(&problems));
-        }
-    }
-
-    fn tap_problems(&self, kind: TapKind) -> Vec<String> {
-        let desk = self.packets.desk.lock();
-        let table = self.measures.interfaces.table();
-        let failed = desk.report.taps.iter().filter_map(|(index, tap)| {
-            let problem = tap.obstacle.as_ref().or(tap.instead.as_ref())?;
-            let asked = self.tapped_by.get(index).is_some_and(|object| object.kind == kind);
-            Some(format!("{}: {problem}", table.get(*index).filter(|_| asked)?.name))
-        });
-        let used: BTreeSet<_> = self.tapped_by.values().collect();
-        let objects =
-            self.settings.modules.taps().filter(|(object, tap)| object.kind == kind && !tap.dynamic);
-        let idle = objects.filter(|(object, _)| !used.contains(&object)).map(|(_, tap)| in_vain(kind, tap));
-        failed.chain(idle).collect()
-    }
-
     /// Looks at the packets that the interfaces of the last poll have counted, beside what was sampled of them.
     pub(super) fn watch_samplers(&mut self) {
         self.report_connections();
@@ -228,11 +198,12 @@ impl Agent {
             let table = self.measures.interfaces.table();
             desk.retain(|index| table.get(index).is_some());
         }
+        // Where there is no tap, that is said already.
+        let taps = &desk.report.taps;
+        self.watches.retain(|index| taps.get(index).is_some_and(|tap| tap.obstacle.is_none()));
         for (index, packets) in &self.measures.packets {
             let Some(wish) = self.packets.taps().get(index) else { continue };
-            if desk.report.taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
-                // There is no tap, which is said already.
-                self.watches.forget(*index);
+            if taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
                 continue;
             }
             let samples = desk.sampled().get(index).map_or(0, |s| s.sampler.samples() + s.unknown);
@@ -256,12 +227,18 @@ impl Agent {
         let desk = self.packets.desk.lock();
         let mut shown = snapshot::Sampling::default();
         if let Some(Sampled { sampler, source, one_in, unknown }) = desk.sampled().get(&interface.index) {
-            shown.source = Some((*source).to_owned());
-            shown.one_in = Some(*one_in);
-            shown.rate_origin = match nflog_rate(&self.settings).filter(|_| *source == "nflog") {
-                Some(rate) => rate.origin.label().to_owned(),
-                None => format!("told by {source} with each sample"),
+            // What a tap has sampled is of the past where none is wanted now, and so is a source that was switched off.
+            let origin = match *source {
+                "nflog" => nflog_rate(&self.settings).map(|rate| rate.origin.label().to_owned()),
+                "psample" if self.settings.modules.psample.is_some() => {
+                    Some("psample, told with each sample".to_owned())
+                }
+                _ => None,
             };
+            if let Some(origin) = origin {
+                (shown.source, shown.one_in) = (Some((*source).to_owned()), Some(*one_in));
+                shown.rate_origin = origin;
+            }
             (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
             shown.unknown = *unknown;
         }
@@ -281,15 +258,6 @@ impl Agent {
             }
         }
         shown
-    }
-}
-
-/// What to say of an object that no interface fits.
-fn in_vain(kind: TapKind, tap: &Tap) -> String {
-    match (&tap.device, &tap.device_pattern) {
-        (Some(device), _) => format!("no interface {device} that could be tapped"),
-        (None, Some(pattern)) => format!("no interface fits dev.pattern = {}", pattern.as_str()),
-        (None, None) => format!("no interface fits a {} object", kind.name()),
     }
 }
 
@@ -313,6 +281,11 @@ impl Watches {
         self.of.remove(&index);
         self.silent.remove(&index);
     }
+
+    fn retain(&mut self, keep: impl Fn(&u32) -> bool) {
+        self.of.retain(|index, _| keep(index));
+        self.silent.retain(|index, _| keep(index));
+    }
 }
 
 fn in_words(silence: Silence) -> String {
@@ -320,14 +293,4 @@ fn in_words(silence: Silence) -> String {
     format!(
         "its counters moved by {packets} packets without one sample, where {expected} were to be expected"
     )
-}
-
-/// One state for what is wrong with several interfaces.
-fn summary(problems: &[String]) -> State {
-    match problems.split_at_checked(MOST_NAMED) {
-        Some((named, more)) if !more.is_empty() => {
-            State::degraded(&format!("{}; and {} more", named.join("; "), more.len()))
-        }
-        _ => State::from_problems(problems),
-    }
 }

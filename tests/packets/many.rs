@@ -57,6 +57,15 @@ fn two_hundred_taps_are_small() {
 }
 
 #[test]
+fn two_hundred_taps_of_all_packets_are_bounded() {
+    isolated(|| {
+        // 64 MiB of rings, one large ring above it, and 32 KiB for each further tap.
+        let kib = taps(200, 1);
+        assert!(kib <= (64 + 5 + 7) << 10, "{kib} KiB");
+    });
+}
+
+#[test]
 fn a_thousand_taps_work() {
     isolated(|| _ = taps(1000, 400));
 }

@@ -218,7 +218,7 @@ impl Agent {
         let desk = self.packets.desk.lock();
         for (index, packets) in &self.measures.packets {
             let Some(wish) = self.packets.taps().get(index) else { continue };
-            let samples = desk.sampled().get(index).map_or(0, |s| s.sampler.samples() + s.unknown);
+            let samples = desk.sampled(*index).map_or(0, |s| s.sampler.samples() + s.unknown);
             self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
         }
         drop(desk);
@@ -238,7 +238,7 @@ impl Agent {
     pub(super) fn sampling_in_force(&self, interface: &Interface) -> snapshot::Sampling {
         let desk = self.packets.desk.lock();
         let mut shown = snapshot::Sampling::default();
-        if let Some(Sampled { sampler, source, one_in, unknown }) = desk.sampled().get(&interface.index) {
+        if let Some(Sampled { sampler, source, one_in, unknown, .. }) = desk.sampled(interface.index) {
             shown.source = Some((*source).to_owned());
             shown.one_in = Some(*one_in);
             shown.rate_origin = match nflog_rate(&self.settings).filter(|_| *source == "nflog") {

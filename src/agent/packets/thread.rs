@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Longest time between two visits to sources that have packets.
 const LONGEST_GATHER_MS: u8 = 10;
+/// Packets that come closer to each other than this are gathered.
+const FREQUENT: Duration = Duration::from_millis(LONGEST_GATHER_MS as u64);
 /// Kinds of packet sources.
 const MOST_SOURCES: usize = 7;
 /// After packets came, losses are asked for.
@@ -43,7 +45,9 @@ pub(super) struct PacketThread {
     resting: BTreeMap<&'static str, (SysError, Instant)>,
     check_at: Option<Instant>,
     gather_ms: u8,
-    /// The last visit found packets.
+    /// The last visit that found packets.
+    found_at: Option<Instant>,
+    /// More packets are to be expected soon.
     busy: bool,
     ended: bool,
 }
@@ -65,6 +69,7 @@ impl PacketThread {
             resting: BTreeMap::new(),
             check_at: None,
             gather_ms: LONGEST_GATHER_MS,
+            found_at: None,
             busy: false,
             ended: false,
         })
@@ -82,7 +87,10 @@ impl PacketThread {
 
     /// Waits once, and does what there is to do.
     fn turn(&mut self) {
-        self.wait();
+        if self.wait() {
+            // Whatever the eventfd says, the orders are in the channel.
+            let _ = self.wake.read();
+        }
         self.take_orders();
         let now = self.clock.now();
         self.read(now);
@@ -114,12 +122,15 @@ impl PacketThread {
         let _ = poll(&mut [], PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
     }
 
-    /// Until something can be read, an order comes, or a deadline passes.
-    fn wait(&mut self) {
-        if self.busy && self.gather_ms > 0 {
+    /// Until something can be read, an order comes, or a deadline passes; true for an order. Busy sources are read anyway:
+    /// whether they have something is then not asked before.
+    fn wait(&mut self) -> bool {
+        let ordered = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+        if self.busy {
             // Only an order ends this sooner: the next visit shall be worth waking up for.
             let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
             let _ = poll(&mut order, PollTimeout::from(self.gather_ms));
+            return order.iter().any(ordered);
         }
         let timeout = self.timeout();
         let resting = &self.resting;
@@ -134,12 +145,10 @@ impl PacketThread {
         }
         // EINTR is as good as a deadline: everything is looked at anyway.
         let _: Result<_, Errno> = poll(fds.get_mut(..count).unwrap_or_default(), timeout);
+        fds.first().is_some_and(ordered)
     }
 
     fn timeout(&self) -> PollTimeout {
-        if self.busy {
-            return PollTimeout::ZERO;
-        }
         let rested = self.resting.values().map(|(_, until)| *until).min();
         let deadlines = [self.check_at, self.desk.lock().flush_at(), self.taps.retry_at(), rested];
         let Some(next) = deadlines.into_iter().flatten().min() else { return PollTimeout::NONE };
@@ -149,23 +158,22 @@ impl PacketThread {
     }
 
     fn take_orders(&mut self) {
-        // Nothing was written where something else woke the thread up.
-        if self.wake.read().is_err() {
-            return;
-        }
-        let now = self.clock.now();
+        let mut news = false;
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Taps(changes)) => self.apply_taps(changes, now),
-                Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, now),
+                Ok(Order::Taps(changes)) => self.apply_taps(changes, self.clock.now()),
+                Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, self.clock.now()),
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;
                 }
                 Err(TryRecvError::Empty) => break,
             }
+            news = true;
         }
-        self.publish();
+        if news {
+            self.publish();
+        }
     }
 
     fn apply_taps(&mut self, changes: Vec<(u32, Option<Wish>)>, now: Instant) {
@@ -205,9 +213,14 @@ impl PacketThread {
         }
         self.sources.settle(&mut desk);
         drop(desk);
-        self.busy = total.frames > 0;
+        // One packet after a pause is not worth a wait: it would cost a second wake-up.
+        let soon = self.found_at.is_some_and(|at| now < at + FREQUENT);
+        self.busy = total.more || total.frames > usize::from(!soon);
+        if total.frames > 0 {
+            self.found_at = Some(now);
+        }
         self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
-        if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
+        if total.frames > 0 && self.check_at.is_none_or(|at| at > now + CHECKING) {
             self.check_at = Some(now + CHECKING);
         }
     }

@@ -4,6 +4,14 @@
 #![allow(clippy::unwrap_used)] // a panic is how a test fails
 #![allow(unsafe_code)] // a global allocator cannot be written without; nothing of this is in the agent
 
+#[path = "support/netns.rs"]
+mod netns;
+#[path = "support/traffic.rs"]
+mod traffic;
+
+use hsflow::agent::outlet::SharedOutlet;
+use hsflow::agent::pace::Pace;
+use hsflow::agent::packets::SharedDesk;
 use hsflow::collect::host::{HostCounters, HostSample};
 use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
 use hsflow::collect::sockets::{Place, Sockets, Wanted};
@@ -18,9 +26,14 @@ use hsflow::sflow::counters::host::{Adaptor, Adaptors, HostNetIo};
 use hsflow::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::ids::DataSource;
+use hsflow::source::af_packet::{self, Tap};
+use hsflow::source::{Source, ebpf};
+use nix::net::if_::if_nametoindex;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 thread_local! {
@@ -243,4 +256,63 @@ fn asking_for_the_sockets_of_a_batch_allocates_nothing_once_its_buffers_have_gro
     assert_eq!((before.wanted, before.found, before.absent), (100, 1, 99));
     assert_eq!(allocations(|| sockets.lookup(&wanted, &mut answers, now)), 0);
     assert!(answers[0].is_some() && answers[0] == answers[1] && answers[2].is_none());
+}
+
+/// Frames that a source has at once, as many as fill several datagrams.
+const BURST: usize = 100;
+
+#[test]
+fn from_the_kernels_buffer_to_the_collector_a_packet_allocates_nothing() {
+    let name = "from_the_kernels_buffer_to_the_collector_a_packet_allocates_nothing";
+    netns::isolated(name, || {
+        netns::run("ip link add near type veth peer name far");
+        netns::run("ip link set near up");
+        netns::run("ip link set far up");
+        let [near, far] = ["near", "far"].map(|name| if_nametoindex(name).unwrap());
+        let tap = Tap { if_index: far, one_in: NonZeroU32::MIN, snap: 128, promiscuous: false };
+        let mut pcap = af_packet::Taps::new().unwrap();
+        pcap.add(tap).unwrap();
+        drives_without_allocating(&mut pcap, near);
+        drop(pcap);
+        let mut epcap = ebpf::Taps::new().unwrap();
+        match epcap.add(tap) {
+            Ok(()) => drives_without_allocating(&mut epcap, near),
+            Err(obstacle) => println!("SKIP epcap: {obstacle}"),
+        }
+    });
+}
+
+/// Reads the source as the packet thread does, while frames come in by `near`'s other end.
+fn drives_without_allocating(source: &mut dyn Source, near: u32) {
+    let (clock, receiver) = (Clock::system(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let outlet = SharedOutlet::new("/".as_ref(), 0, clock.now());
+    let port = receiver.local_addr().unwrap().port();
+    let settings = CollectorSettings { host: "127.0.0.1".to_owned(), port, device: None, namespace: None };
+    outlet.lock().set_agent(Some([192, 0, 2, 1].into()));
+    outlet.lock().collectors.apply(&[settings], Duration::ZERO);
+    let desk = SharedDesk::new(&outlet, Pace::new(clock.now()), Arc::default());
+    desk.lock().configure(128, 1400);
+    let frame = traffic::udp_frame(64, [[2; 6], [4; 6]], [[192, 0, 2, 9].into(), [192, 0, 2, 8].into()], 0);
+    let mut sender = traffic::Sender::new(near);
+    let mut visit = |source: &mut dyn Source| {
+        let mut desk = desk.lock();
+        desk.begin(source.name(), clock.now());
+        let frames = source.read(&mut *desk).unwrap().frames;
+        desk.end();
+        desk.flush(clock.now());
+        frames
+    };
+    let (mut asked, mut frames) = (0, 0);
+    for round in 0..4 {
+        sender.send(&frame, BURST);
+        let found = allocations(|| frames = visit(source));
+        assert!(frames >= BURST, "{} has {frames}", source.name());
+        // The first time the data source is new.
+        asked += if round == 0 { 0 } else { found };
+    }
+    assert_eq!(asked, 0, "{}", source.name());
+    let sent = outlet.lock().datagrams;
+    assert!(sent >= 4 * 10, "{sent} datagrams");
+    let mut buffer = [0; 2000];
+    assert!(receiver.recv(&mut buffer).unwrap() > 1000, "the first is full");
 }

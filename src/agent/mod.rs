@@ -11,7 +11,7 @@ pub mod guard;
 pub mod identity;
 pub mod measures;
 pub mod once;
-mod outlet;
+pub mod outlet;
 pub mod pace;
 pub mod packets;
 pub mod pid_file;

@@ -206,7 +206,7 @@ impl Agent {
             if taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
                 continue;
             }
-            let samples = desk.sampled().get(index).map_or(0, |s| s.sampler.samples() + s.unknown);
+            let samples = desk.sampled(*index).map_or(0, |s| s.sampler.samples() + s.unknown);
             self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
         }
         drop(desk);
@@ -226,7 +226,7 @@ impl Agent {
     pub(super) fn sampling_in_force(&self, interface: &Interface) -> snapshot::Sampling {
         let desk = self.packets.desk.lock();
         let mut shown = snapshot::Sampling::default();
-        if let Some(Sampled { sampler, source, one_in, unknown }) = desk.sampled().get(&interface.index) {
+        if let Some(Sampled { sampler, source, one_in, unknown, .. }) = desk.sampled(interface.index) {
             // What a tap has sampled is of the past where none is wanted now, and so is a source that was switched off.
             let origin = match *source {
                 "nflog" => nflog_rate(&self.settings).map(|rate| rate.origin.label().to_owned()),

@@ -6,14 +6,14 @@
 use super::super::outlet::SharedOutlet;
 use super::super::pace::Pace;
 use super::annotate::Annotator;
+use super::ledger::{Ledger, Sampled};
 use super::report::Report;
 use crate::sample::flow::discard::{self, Discards};
-use crate::sample::flow::{self, Packet, Sampler};
+use crate::sample::flow::{self, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
 use crate::sample::local::Locals;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::flow::socket::TcpInfo;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -23,19 +23,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The source whose interfaces send counters because it samples them.
 const PSAMPLE: &str = "psample";
-
-/// What was sampled at one data source.
-#[derive(Clone, Copy, Debug)]
-pub struct Sampled {
-    /// Sequence, pool, drops.
-    pub sampler: Sampler,
-    /// The packet source that sampled last.
-    pub source: &'static str,
-    /// The rate of its last sample.
-    pub one_in: u32,
-    /// Packets that no sample can describe.
-    pub unknown: u64,
-}
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +56,7 @@ pub struct Desk {
     source: &'static str,
     header_bytes: usize,
     locals: Locals,
-    sampled: HashMap<u32, Sampled>,
+    ledger: Ledger,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
     appeared: Vec<u32>,
     /// Asks for TCP's state of connections, where that is wanted.
@@ -90,7 +77,7 @@ pub struct SharedDesk {
 
 impl SharedDesk {
     /// An empty desk, whose samples go to `outlet`.
-    pub(super) fn new(outlet: &SharedOutlet, pace: Pace, news: Arc<Notify>) -> Self {
+    pub fn new(outlet: &SharedOutlet, pace: Pace, news: Arc<Notify>) -> Self {
         let agent = outlet.lock().agent();
         let desk = Desk {
             outlet: outlet.clone(),
@@ -103,7 +90,7 @@ impl SharedDesk {
             source: "",
             header_bytes: 0,
             locals: Locals::default(),
-            sampled: HashMap::new(),
+            ledger: Ledger::default(),
             appeared: Vec::new(),
             annotator: None,
             counts: Counts::default(),
@@ -142,9 +129,9 @@ impl Desk {
         self.locals = locals;
     }
 
-    /// What was sampled at each data source.
-    pub fn sampled(&self) -> &HashMap<u32, Sampled> {
-        &self.sampled
+    /// What was sampled at a data source.
+    pub fn sampled(&self, if_index: u32) -> Option<&Sampled> {
+        self.ledger.get(if_index)
     }
 
     /// Data sources of `psample` that are new since the last call.
@@ -154,21 +141,21 @@ impl Desk {
 
     /// Forgets the data sources that are no more.
     pub fn retain(&mut self, exists: impl Fn(u32) -> bool) {
-        self.sampled.retain(|if_index, _| exists(*if_index));
+        self.ledger.retain(exists);
     }
 
     /// Forgets a data source that is no more.
     pub fn forget(&mut self, if_index: u32) {
-        self.sampled.remove(&if_index);
+        self.ledger.forget(if_index);
     }
 
     /// A batch of this source begins.
-    pub(super) fn begin(&mut self, source: &'static str, now: Instant) {
+    pub fn begin(&mut self, source: &'static str, now: Instant) {
         (self.source, self.now, self.uptime_ms) = (source, now, self.pace.uptime_ms(now));
     }
 
     /// The batch is complete.
-    pub(super) fn end(&mut self) {
+    pub fn end(&mut self) {
         self.release_held();
         if !self.appeared.is_empty() {
             self.news.notify_one();
@@ -184,7 +171,7 @@ impl Desk {
     }
 
     /// Sends what waits in the queue.
-    pub(super) fn flush(&mut self, now: Instant) {
+    pub fn flush(&mut self, now: Instant) {
         self.flush_at = None;
         let (outlet, uptime_ms) = (&self.outlet, self.pace.uptime_ms(now));
         self.queue.flush(uptime_ms, &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now));
@@ -195,7 +182,7 @@ impl Desk {
         self.counts.dropped_samples += u64::from(added);
         if let Some(if_index) = if_index {
             let source = self.source;
-            entry(&mut self.sampled, if_index, source, one_in).sampler.lost(added, one_in);
+            self.ledger.entry(if_index, source, one_in).sampler.lost(added, one_in);
         }
     }
 
@@ -224,7 +211,7 @@ impl Desk {
     fn emit(&mut self, packet: &Packet<'_>, connection: Option<&TcpInfo>) {
         let frame = packet.frame;
         let path = flow::path(packet, &self.locals);
-        let sampled = entry(&mut self.sampled, frame.if_index, self.source, frame.one_in);
+        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
         let header = sampled.sampler.next(frame.one_in, path);
         let (outlet, now, header_bytes) = (&self.outlet, self.now, self.header_bytes);
         let added = self.queue.add_flow(
@@ -240,24 +227,12 @@ impl Desk {
     }
 }
 
-fn entry<'a>(
-    sampled: &'a mut HashMap<u32, Sampled>,
-    if_index: u32,
-    source: &'static str,
-    one_in: u32,
-) -> &'a mut Sampled {
-    let new = || Sampled { sampler: Sampler::new(if_index), source, one_in, unknown: 0 };
-    let sampled = sampled.entry(if_index).or_insert_with(new);
-    (sampled.source, sampled.one_in) = (source, one_in);
-    sampled
-}
-
 impl Sink for Desk {
     fn packet(&mut self, frame: &Frame<'_>) {
-        if self.source == PSAMPLE && !self.sampled.contains_key(&frame.if_index) {
+        if self.source == PSAMPLE && self.ledger.get(frame.if_index).is_none() {
             self.appeared.push(frame.if_index);
         }
-        let sampled = entry(&mut self.sampled, frame.if_index, self.source, frame.one_in);
+        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
         sampled.sampler.count(frame);
         self.counts.dropped_samples += u64::from(frame.lost);
         let Some(packet) = Packet::of(frame) else {

@@ -7,13 +7,15 @@
 
 mod annotate;
 mod desk;
+mod ledger;
 mod report;
 mod sources;
 mod taps;
 mod thread;
 
 pub use annotate::Annotator;
-pub use desk::{Counts, Desk, Sampled, SharedDesk};
+pub use desk::{Counts, Desk, SharedDesk};
+pub use ledger::Sampled;
 pub use report::{Report, TapReport};
 pub use sources::{Wanted, nflog_rate};
 pub use taps::Wish;

@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Longest time between two visits to sources that have packets.
 const LONGEST_GATHER_MS: u8 = 10;
+/// Packets that come closer to each other than this are gathered.
+const FREQUENT: Duration = Duration::from_millis(LONGEST_GATHER_MS as u64);
 /// Kinds of packet sources.
 const MOST_SOURCES: usize = 7;
 /// After packets came, losses are asked for.
@@ -43,7 +45,9 @@ pub(super) struct PacketThread {
     resting: BTreeMap<&'static str, (SysError, Instant)>,
     check_at: Option<Instant>,
     gather_ms: u8,
-    /// The last visit found packets.
+    /// The last visit that found packets.
+    found_at: Option<Instant>,
+    /// More packets are to be expected soon.
     busy: bool,
     /// A source asked for a visit.
     called: bool,
@@ -67,6 +71,7 @@ impl PacketThread {
             resting: BTreeMap::new(),
             check_at: None,
             gather_ms: LONGEST_GATHER_MS,
+            found_at: None,
             busy: false,
             called: false,
             ended: false,
@@ -85,7 +90,10 @@ impl PacketThread {
 
     /// Waits once, and does what there is to do.
     fn turn(&mut self) {
-        self.wait();
+        if self.wait() {
+            // Whatever the eventfd says, the orders are in the channel.
+            let _ = self.wake.read();
+        }
         self.take_orders();
         let now = self.clock.now();
         if self.taps.has_work() {
@@ -121,12 +129,16 @@ impl PacketThread {
         let _ = poll(&mut [], PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
     }
 
-    /// Until something can be read, an order comes, or a deadline passes.
-    fn wait(&mut self) {
-        if self.busy && self.gather_ms > 0 {
+    /// Until something can be read, an order comes, or a deadline passes; true for an order. Busy sources are read anyway:
+    /// whether they have something is then not asked before.
+    fn wait(&mut self) -> bool {
+        let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+        self.called = false;
+        if self.busy {
             // Only an order ends this sooner: the next visit shall be worth waking up for.
             let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
             let _ = poll(&mut order, PollTimeout::from(self.gather_ms));
+            return order.iter().any(ready);
         }
         let timeout = self.timeout();
         let resting = &self.resting;
@@ -142,11 +154,12 @@ impl PacketThread {
         let fds = fds.get_mut(..count).unwrap_or_default();
         // EINTR is as good as a deadline: everything is looked at anyway.
         let _: Result<_, Errno> = poll(fds, timeout);
-        self.called = fds.iter().skip(1).any(|fd| fd.any() == Some(true));
+        self.called = fds.iter().skip(1).any(ready);
+        fds.first().is_some_and(ready)
     }
 
     fn timeout(&self) -> PollTimeout {
-        if self.busy || self.taps.has_work() {
+        if self.taps.has_work() {
             return PollTimeout::ZERO;
         }
         let rested = self.resting.values().map(|(_, until)| *until).min();
@@ -158,23 +171,22 @@ impl PacketThread {
     }
 
     fn take_orders(&mut self) {
-        // Nothing was written where something else woke the thread up.
-        if self.wake.read().is_err() {
-            return;
-        }
-        let now = self.clock.now();
+        let mut news = false;
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Taps(changes)) => self.apply_taps(changes, now),
-                Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, now),
+                Ok(Order::Taps(changes)) => self.apply_taps(changes, self.clock.now()),
+                Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, self.clock.now()),
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;
                 }
                 Err(TryRecvError::Empty) => break,
             }
+            news = true;
         }
-        self.publish();
+        if news {
+            self.publish();
+        }
     }
 
     fn apply_taps(&mut self, changes: Vec<(u32, Option<Wish>)>, now: Instant) {
@@ -223,12 +235,17 @@ impl PacketThread {
         }
         self.sources.settle(&mut desk);
         drop(desk);
-        self.busy = total.frames > 0;
+        // One packet after a pause is not worth a wait: it would cost a second wake-up.
+        let soon = self.found_at.is_some_and(|at| now < at + FREQUENT);
+        self.busy = total.more || total.frames > usize::from(!soon);
+        if total.frames > 0 {
+            self.found_at = Some(now);
+        }
         self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
         // A source that calls and has no packets has something else to look after.
-        if news || (self.called && !self.busy) {
+        if news || (self.called && total.frames == 0) {
             self.check_at = Some(now);
-        } else if self.busy && self.check_at.is_none_or(|at| at > now + CHECKING) {
+        } else if total.frames > 0 && self.check_at.is_none_or(|at| at > now + CHECKING) {
             self.check_at = Some(now + CHECKING);
         }
     }

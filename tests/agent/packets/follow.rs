@@ -173,3 +173,21 @@ fn promisc_holds_as_long_as_the_tap() {
         assert_eq!(promiscuity(), 0);
     });
 }
+
+#[test]
+fn a_tap_outlives_its_interface_going_down() {
+    isolated(|| {
+        wire();
+        let rig = tapping("");
+        for round in 1..=3 {
+            send(10);
+            let flows = wait_flows(&rig, a0(), round * 10);
+            assert_eq!(flows.last().unwrap().header.sample_pool as usize, round * 10);
+            ip("link set a0 down");
+            ip("link set a0 up");
+            ip("neigh replace 10.9.0.2 lladdr 02:00:00:00:09:02 dev a0 nud permanent");
+        }
+        assert_eq!(rig.component("pcap"), "running");
+        assert_whole(&rig.datagrams());
+    });
+}

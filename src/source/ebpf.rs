@@ -244,14 +244,14 @@ mod tests {
 
     #[test]
     fn an_error_says_which_privilege_is_missing_or_that_the_kernel_is_too_old() {
-        let obstacle = |operation, errno| obstacle(SysError::new(operation, "AF_PACKET", errno));
+        let obstacle = |operation, errno| obstacle(SysError::new(operation, operation, errno));
         let denied = |obstacle| match obstacle {
             Obstacle::Denied { capability, .. } => capability,
             other => panic!("{other:?}"),
         };
         assert_eq!(denied(obstacle(MAP_CREATE, Errno::EPERM)), "CAP_BPF");
         assert_eq!(denied(obstacle(bpf::PROG_LOAD, Errno::EPERM)), "CAP_NET_ADMIN");
-        assert_eq!(denied(obstacle("socket", Errno::EPERM)), "CAP_NET_RAW");
+        assert_eq!(denied(obstacle("AF_PACKET", Errno::EPERM)), "CAP_NET_RAW");
         assert!(matches!(obstacle(MAP_CREATE, Errno::ENOSYS), Obstacle::Absent(_)));
         assert!(matches!(obstacle(MAP_CREATE, Errno::EINVAL), Obstacle::Absent(_)));
         assert!(matches!(obstacle(bpf::PROG_LOAD, Errno::EACCES), Obstacle::Failed(_)));

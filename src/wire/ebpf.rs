@@ -1,6 +1,6 @@
 //! Programs for the kernel's eBPF machine: instructions as data, written by a small assembler with labels.
 //!
-//! In: calls of an [`Assembler`] in the order of the program. Out: the instructions as the kernel takes them. Rule: nothing
+//! In: calls of an assembler in the order of the program. Out: the instructions as the kernel takes them. Rule: nothing
 //! here fails: a jump whose label was never placed leads to itself, which the kernel's verifier refuses. So neither a
 //! compiler nor an object file is needed, at build time or later. Spec: RFC 9669 (instruction set), `linux/bpf.h`
 //! (helpers), Documentation/bpf/standardization/instruction-set.rst.

@@ -94,7 +94,7 @@ fn a_flood_at_one_to_one_is_sampled_or_told_lost() {
 
 #[test]
 #[ignore = "ten million packets; tests/long.sh runs it"]
-fn long_a_flood_at_one_to_one_is_sampled_or_told_lost() {
+fn long_samples_of_a_flood_are_sent_or_told_lost() {
     isolated(|| flood("pcap", 10_000_000));
 }
 

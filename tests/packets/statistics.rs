@@ -160,7 +160,7 @@ fn taps_draw_fairly() {
 
 #[test]
 #[ignore = "millions of packets; tests/long.sh runs it"]
-fn long_taps_draw_fairly() {
+fn long_samples_of_taps_are_a_fair_draw() {
     isolated(|| table("pcap", many));
 }
 
@@ -171,7 +171,7 @@ fn programs_draw_fairly() {
 
 #[test]
 #[ignore = "millions of packets; tests/long.sh runs it"]
-fn long_programs_draw_fairly() {
+fn long_samples_of_programs_are_a_fair_draw() {
     isolated(|| table("epcap", many));
 }
 
@@ -182,7 +182,7 @@ fn rules_draw_fairly() {
 
 #[test]
 #[ignore = "millions of packets; tests/long.sh runs it"]
-fn long_rules_draw_fairly() {
+fn long_samples_of_rules_are_a_fair_draw() {
     isolated(|| table_of_rules(many));
 }
 

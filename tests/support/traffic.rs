@@ -40,7 +40,7 @@ pub(crate) fn ipv4(length: usize, [to, from]: [Ipv4Addr; 2], protocol: u8) -> [u
     header[16..20].copy_from_slice(&to.octets());
     let sum: u32 = header.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
     let folded = (sum & 0xFFFF) + (sum >> 16);
-    header[10..12].copy_from_slice(&(!folded as u16).to_be_bytes());
+    header[10..12].copy_from_slice(&u16::try_from(!folded & 0xFFFF).unwrap().to_be_bytes());
     header
 }
 

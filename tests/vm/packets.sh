@@ -34,6 +34,7 @@ sampled() { send 50; within 15 "$1" seen "${2:-$flows | length >= 50}" || { hsfl
 drop_in() { install -D -m 644 "/src/systemd/$1" "/etc/systemd/system/hsflowd.service.d/$1"; systemctl daemon-reload; }
 drop_out() { rm -r /etc/systemd/system/hsflowd.service.d; systemctl daemon-reload; }
 filters() { for hook in ingress egress; do tc filter show dev v0 $hook; done | grep -c 'bpf.*hsflowd'; }
+rule() { iptables "-$1" OUTPUT -o v0 -p udp -m statistic --mode random --probability 1 -j NFLOG --nflog-group 5; }
 restart() { : > $caught; check "restarts $1" systemctl restart hsflowd; }
 catch 6343
 

@@ -65,7 +65,7 @@ equal "collector" "$(auto collector)" "127.0.0.1 6343"
 before=$(pid); revision=$(auto rev_start); sequence=$(last '.[].sequence')
 conf 3
 check "reload" systemctl reload hsflowd
-within 10 "the new polling is in force" test "$(auto polling)" = 3 || sed 's/^/       /' /etc/hsflowd.auto
+within 10 "the new polling is in force" eval 'test "$(auto polling)" = 3' || sed 's/^/       /' /etc/hsflowd.auto
 within 10 "rev_start rises" eval "[ \"\$(sed -n 's/^rev_start=//p' /etc/hsflowd.auto)\" -gt $revision ]"
 echo 'sflow { polling = banana' > /etc/hsflowd.conf
 systemctl reload hsflowd
@@ -126,7 +126,7 @@ equal "its result" "$(show Result) $(show ExecMainCode) $(show ExecMainStatus)" 
 refute "no settings file is left to mislead sub-agents" cat /etc/hsflowd.auto
 echo 'sflow { collector { udpport = 6343 } }' > /etc/hsflowd.conf
 refute "a bad file does not start" systemctl start hsflowd
-within 10 "and is not tried again" test "$(show ActiveState)" = failed
+within 10 "and is not tried again" eval 'test "$(show ActiveState)" = failed'
 equal "its status" "$(show ExecMainStatus)" 78
 conf 2
 check "a good file starts" systemctl start hsflowd

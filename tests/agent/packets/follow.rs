@@ -1,6 +1,7 @@
 //! Interfaces that come, go and change their names, and bridges: who is tapped, and who sends counters because of it.
 
 use super::{a0, connect, quiet, sampling, send, tapping, wait_flows, wait_source, wire};
+use crate::netns;
 use crate::rig::{LIMIT, Rig, assert_whole, if_index, ip, isolated, senders, source};
 use crate::support::wait_until;
 use std::collections::BTreeSet;
@@ -150,6 +151,43 @@ fn a_reload_without_changes_disturbs_no_tap() {
         send(10);
         wait_flows(&rig, a0(), 20);
         assert_eq!(sockets(&rig), before);
+        assert_whole(&rig.datagrams());
+    });
+}
+
+#[test]
+fn promisc_holds_as_long_as_the_tap() {
+    isolated(|| {
+        wire();
+        let promiscuity = || netns::json("ip -d -j link show dev a0")[0]["promiscuity"].as_u64().unwrap();
+        let wait = |count| {
+            wait_until(&format!("promiscuity {count}"), LIMIT, || (promiscuity() == count).then_some(()));
+        };
+        let mut rig = Rig::running("pcap { dev = a0 sampling = 5 promisc = on }");
+        wait(1);
+        rig.reload("pcap { dev = a0 sampling = 5 }");
+        wait(0);
+        rig.reload("pcap { dev = a0 sampling = 6 promisc = on }");
+        wait(1);
+        assert_eq!(rig.agent().stop(LIMIT).code(), Some(0));
+        assert_eq!(promiscuity(), 0);
+    });
+}
+
+#[test]
+fn a_tap_outlives_its_interface_going_down() {
+    isolated(|| {
+        wire();
+        let rig = tapping("");
+        for round in 1..=3 {
+            send(10);
+            let flows = wait_flows(&rig, a0(), round * 10);
+            assert_eq!(flows.last().unwrap().header.sample_pool as usize, round * 10);
+            ip("link set a0 down");
+            ip("link set a0 up");
+            ip("neigh replace 10.9.0.2 lladdr 02:00:00:00:09:02 dev a0 nud permanent");
+        }
+        assert_eq!(rig.component("pcap"), "running");
         assert_whole(&rig.datagrams());
     });
 }

@@ -63,7 +63,7 @@ fn above(x: f64, freedom: usize) -> f64 {
 }
 
 /// Runs the table for one kind of tap. `packets` are those of a cell, by rate.
-fn table(source: &str, packets: impl Fn(u32) -> usize) {
+fn table(source: &str, packets: impl Fn(u32) -> usize) -> Vec<Cell> {
     let mut links = RATES.map(|rate| (rate, Link::new(&format!("r{rate}"))));
     let mut marker = Marker::new();
     let taps = RATES.map(|rate| format!("{source} {{ dev = r{rate} sampling = {rate} }}"));
@@ -93,10 +93,11 @@ fn table(source: &str, packets: impl Fn(u32) -> usize) {
         pool(source, *rate, &site, link);
     }
     judge(source, &cells);
+    cells
 }
 
 /// Runs the table for a firewall rule, one rate after the other.
-fn table_of_rules(packets: impl Fn(u32) -> usize) {
+fn table_of_rules(packets: impl Fn(u32) -> usize) -> Vec<Cell> {
     let mut cells = Vec::new();
     for rate in RATES {
         let mut ruled = Ruled::new(Link::new(&format!("r{rate}")), rate);
@@ -114,9 +115,10 @@ fn table_of_rules(packets: impl Fn(u32) -> usize) {
         assert_eq!(ruled.site.collector.look(|tally| tally.drops(ruled.link.index)), 0);
     }
     judge("nflog", &cells);
+    cells
 }
 
-/// Prints the table and what it says.
+/// Prints the table of a source and what it says.
 fn judge(source: &str, cells: &[Cell]) {
     for cell in cells {
         let Cell { size, rate, way, packets, samples } = cell;
@@ -125,11 +127,16 @@ fn judge(source: &str, cells: &[Cell]) {
             "cell {source:5} {way:3} {size:4} bytes 1:{rate:<4} {packets:7} packets {samples:6} samples z {z:+.2}"
         );
     }
+    assert!(cells.iter().all(|cell| cell.packets > 0 && cell.z().abs() <= 4.5), "{source}: see the table");
+    judge_together(source, cells);
+}
+
+/// All cells together.
+fn judge_together(source: &str, cells: &[Cell]) {
     let chi: f64 = cells.iter().map(|cell| cell.z().powi(2)).sum();
     let p = above(chi, cells.len());
     let packets: u64 = cells.iter().map(|cell| cell.packets).sum();
     println!("cells {source:5} {packets} packets, chi-square {chi:.1} in {} cells, p {p:.5}", cells.len());
-    assert!(cells.iter().all(|cell| cell.packets > 0 && cell.z().abs() <= 4.5), "{source}: see the table");
     assert!(p > 0.00001, "{source}: p {p}");
 }
 
@@ -155,35 +162,34 @@ fn many(rate: u32) -> usize {
 
 #[test]
 fn taps_draw_fairly() {
-    isolated(|| table("pcap", few));
-}
-
-#[test]
-#[ignore = "millions of packets; tests/long.sh runs it"]
-fn long_samples_of_taps_are_a_fair_draw() {
-    isolated(|| table("pcap", many));
+    isolated(|| drop(table("pcap", few)));
 }
 
 #[test]
 fn programs_draw_fairly() {
-    isolated(|| table("epcap", few));
-}
-
-#[test]
-#[ignore = "millions of packets; tests/long.sh runs it"]
-fn long_samples_of_programs_are_a_fair_draw() {
-    isolated(|| table("epcap", many));
+    isolated(|| drop(table("epcap", few)));
 }
 
 #[test]
 fn rules_draw_fairly() {
-    isolated(|| table_of_rules(few));
+    isolated(|| drop(table_of_rules(few)));
 }
 
 #[test]
 #[ignore = "millions of packets; tests/long.sh runs it"]
-fn long_samples_of_rules_are_a_fair_draw() {
-    isolated(|| table_of_rules(many));
+fn long_samples_of_all_sources_are_a_fair_draw() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!(
+            "SKIP long_samples_of_all_sources_are_a_fair_draw: not root, who has three namespaces"
+        );
+    }
+    let mut cells = Vec::new();
+    // Each in a namespace of its own: the links have the same names.
+    isolated(|| cells.extend(table("pcap", many)));
+    isolated(|| cells.extend(table("epcap", many)));
+    isolated(|| cells.extend(table_of_rules(many)));
+    assert!(cells.iter().map(|cell| cell.packets).sum::<u64>() >= 10_000_000);
+    judge_together("all", &cells);
 }
 
 /// All of these cross a 1:1 sampler, some of each size both ways.

@@ -32,7 +32,7 @@ pub fn decide(
             .master
             .and_then(|index| table.get(index))
             .is_some_and(|m| shows_ports(settings, m)),
-        chip_sampled: chip_sampled.contains(&interface.index),
+        chip_sampled: settings.modules.psample.is_some() && chip_sampled.contains(&interface.index),
     };
     sends_counters(settings.interface_counters, port)
 }

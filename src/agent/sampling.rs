@@ -10,6 +10,7 @@ use super::privileges;
 use super::tap_states::summary;
 use crate::collect::interfaces::{Change, Changes, Interface};
 use crate::collect::sockets::Place;
+use crate::config::model::TapKind;
 use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
@@ -177,7 +178,9 @@ impl Agent {
         let components = desk.report.components.clone();
         let appeared = desk.take_appeared();
         drop(desk);
-        for (name, state) in components {
+        // Those of the taps are made below, with more than the thread knows.
+        let taps = TapKind::ALL.map(TapKind::name);
+        for (name, state) in components.into_iter().filter(|(name, _)| !taps.contains(name)) {
             self.set(name, state);
         }
         // A report may be older than the settings.

@@ -13,7 +13,7 @@ const MOST_NAMED: usize = 4;
 impl Agent {
     /// Notes the states of both.
     pub(super) fn report_taps(&mut self) {
-        for kind in [TapKind::Pcap, TapKind::Epcap] {
+        for kind in TapKind::ALL {
             if self.settings.modules.taps().any(|(object, _)| object.kind == kind) {
                 self.set(kind.name(), self.tap_state(kind));
             } else {
@@ -49,7 +49,11 @@ impl Agent {
             let asked = self.tapped_by.get(index).is_some_and(|object| object.kind == kind);
             Some(format!("{}: {problem}", table.get(*index).filter(|_| asked)?.name))
         });
-        failed.collect()
+        let unreadable = match desk.report.components.get(kind.name()) {
+            Some(State::Degraded { reason }) => Some(reason.clone()),
+            _ => None,
+        };
+        unreadable.into_iter().chain(failed).collect()
     }
 }
 

@@ -62,6 +62,9 @@ pub enum TapKind {
 }
 
 impl TapKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Pcap, Self::Epcap];
+
     /// Its name in the file.
     pub fn name(self) -> &'static str {
         match self {

@@ -61,7 +61,7 @@ own() { iptables -S | grep -c hsflowd-rs; }
 conf 'sampling = 1 nflog { group = 6 probability = 1 rule = on }'
 restart "with a rule of its own"
 within 20 "which it sets" state nflog running || component nflog
-equal "in three chains" "$(own)" 3
+within 20 "in three chains" eval 'test 3 = $(own)'
 equal "holds CAP_NET_ADMIN and CAP_NET_RAW" "$(all_sets)" 0000000000003000
 sampled "and of which samples come"
 kill -9 "$(pid)"
@@ -81,6 +81,10 @@ within 10 "without the module psample says so" state psample DEGRADED
 tc qdisc add dev v0 clsact && tc filter add dev v0 egress matchall action sample rate 1 group 2 trunc 128
 within 5 "the module that tc loads is noticed" state psample running || component psample
 sampled "psample samples what leaves"
+within 10 "so v0 sends its counters" eval 'hsflowctl explain interface v0 | grep -q "It sends its counters (sampled by psample"' || hsflowctl explain interface v0
+conf; systemctl reload hsflowd
+within 10 "without psample no more" eval 'hsflowctl explain interface v0 | grep -q "It sends no counter samples (not sampled"' || hsflowctl explain interface v0
+check "and it is not sampled" eval 'hsflowctl explain interface v0 | grep -q "^Its packets are not sampled"'
 systemctl stop hsflowd
 equal "somebody else's filter stays" "$(tc filter show dev v0 egress | grep -c matchall)" 2
 tc qdisc del dev v0 clsact

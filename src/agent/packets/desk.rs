@@ -229,10 +229,10 @@ impl Desk {
 
 impl Sink for Desk {
     fn packet(&mut self, frame: &Frame<'_>) {
-        if self.source == PSAMPLE && self.ledger.get(frame.if_index).is_none() {
+        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
+        if self.source == PSAMPLE && !std::mem::replace(&mut sampled.by_psample, true) {
             self.appeared.push(frame.if_index);
         }
-        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
         sampled.sampler.count(frame);
         self.counts.dropped_samples += u64::from(frame.lost);
         let Some(packet) = Packet::of(frame) else {

@@ -58,6 +58,8 @@ pub struct Agent {
     /// The packet thread.
     pub packets: Packets,
     pub(super) watches: Watches,
+    /// The packet thread could not be started; tried again with the next poll.
+    pub(super) thread_refused: bool,
     /// Which object of the file asks for the tap of an interface.
     pub(super) tapped_by: BTreeMap<u32, TapId>,
     pub(super) wish: Wish,
@@ -88,6 +90,7 @@ impl Agent {
         Ok(Self {
             packets: Packets::new(&host, &outlet, pace),
             watches: Watches::default(),
+            thread_refused: false,
             tapped_by: BTreeMap::new(),
             outlet,
             pace,

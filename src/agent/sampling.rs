@@ -8,7 +8,7 @@ use super::packets::{Annotator, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges;
 use super::tap_states::summary;
-use crate::collect::interfaces::{Change, Changes, Interface};
+use crate::collect::interfaces::{Change, Changes, Interface, Kind};
 use crate::collect::sockets::Place;
 use crate::config::model::TapKind;
 use crate::sample::local::Locals;
@@ -166,6 +166,7 @@ impl Agent {
     }
 
     fn report_thread(&mut self, applied: std::io::Result<()>) {
+        self.thread_refused = applied.is_err();
         if let Err(error) = applied {
             self.set(WATCH, State::degraded(&format!("the packet thread cannot be started: {error}")));
         }
@@ -185,6 +186,8 @@ impl Agent {
         }
         // A report may be older than the settings.
         self.report_idle();
+        // A fault of the packet thread may have cost it this.
+        self.apply_annotations();
         for index in appeared {
             self.measures.chip_sampled.insert(index);
             self.measures.choose_one(&self.settings, index);
@@ -194,6 +197,9 @@ impl Agent {
 
     /// Looks at the packets that the interfaces of the last poll have counted, beside what was sampled of them.
     pub(super) fn watch_samplers(&mut self) {
+        if self.thread_refused {
+            return self.apply_sampling();
+        }
         self.report_connections();
         let mut desk = self.packets.desk.lock();
         if std::mem::take(&mut self.watches.gone) {
@@ -250,10 +256,14 @@ impl Agent {
             Err(_) => {}
             Ok(sampling) => {
                 let tap = desk.report.taps.get(&interface.index);
-                shown.source = tap.filter(|tap| tap.obstacle.is_none()).map(|tap| tap.source.to_owned());
-                shown.one_in = Some(sampling.wish.tap.one_in.get());
-                shown.rate_origin = sampling.origin;
-                shown.reason = tap.and_then(|tap| tap.instead.clone());
+                if let Some(tap) = tap.filter(|tap| tap.obstacle.is_none()) {
+                    shown.source = Some(tap.source.to_owned());
+                    shown.one_in = Some(sampling.wish.tap.one_in.get());
+                    shown.rate_origin = sampling.origin;
+                    shown.reason.clone_from(&tap.instead);
+                } else if shown.source.is_none() {
+                    shown.reason = Some("its tap is being opened".to_owned());
+                }
                 shown.warning =
                     tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
                 let silence = self.watches.silent.get(&interface.index);
@@ -266,7 +276,9 @@ impl Agent {
 
 /// Where the sockets of an interface's packets are.
 fn place(interface: &Interface) -> Place {
-    let (namespace, inner) = (interface.link_namespace, interface.link);
+    // Tunnels and VLANs have a lower device in another namespace, where none of their sockets are.
+    let pair = interface.kind == Kind::Veth || interface.kind == Kind::Other("netkit".to_owned());
+    let (namespace, inner) = (interface.link_namespace.filter(|_| pair), interface.link);
     let if_index = inner.filter(|_| namespace.is_some()).unwrap_or(interface.index);
     Place { namespace, if_index, master: interface.master.unwrap_or(0) }
 }

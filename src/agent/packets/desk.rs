@@ -39,6 +39,8 @@ pub struct Counts {
     pub event_samples: u64,
     /// Dropped packets held back.
     pub event_samples_suppressed: u64,
+    /// Dropped packets that the kernel could not tell of.
+    pub events_lost: u64,
     /// Messages of the kernel that could not be read.
     pub malformed: u64,
 }
@@ -192,7 +194,7 @@ impl Desk {
         let count = if over_the_limit {
             &mut self.counts.event_samples_suppressed
         } else {
-            &mut self.counts.dropped_samples
+            &mut self.counts.events_lost
         };
         *count += u64::from(added);
     }

@@ -7,8 +7,8 @@ use super::desk::SharedDesk;
 use super::report::Report;
 use super::sources::Sources;
 use super::taps::Taps;
-use super::{Order, Wanted, Wish};
-use crate::agent::guard::guarded;
+use super::{Order, WATCH, Wanted};
+use crate::agent::guard::{Panicked, guarded};
 use crate::host::{Clock, Host};
 use crate::source::{Finding, Visit};
 use crate::status::registry::State;
@@ -51,6 +51,10 @@ pub(super) struct PacketThread {
     busy: bool,
     /// A source asked for a visit.
     called: bool,
+    /// More is waiting than was read.
+    hurry: bool,
+    /// Sources to be opened again after a fault.
+    wanted_anew: Option<Wanted>,
     ended: bool,
 }
 
@@ -74,6 +78,8 @@ impl PacketThread {
             found_at: None,
             busy: false,
             called: false,
+            hurry: false,
+            wanted_anew: None,
             ended: false,
         })
     }
@@ -82,7 +88,7 @@ impl PacketThread {
     pub(super) fn run(mut self) {
         while !self.ended {
             if let Err(fault) = guarded(|| self.turn()) {
-                self.begin_anew(&fault.to_string());
+                self.begin_anew(&fault);
             }
         }
         self.desk.lock().flush(self.clock.now());
@@ -96,8 +102,12 @@ impl PacketThread {
         }
         self.take_orders();
         let now = self.clock.now();
+        if let Some(wanted) = self.wanted_anew.take() {
+            self.apply_sources(wanted, now);
+        }
+        self.taps.retry(now);
         if self.taps.has_work() {
-            self.work_on_taps(now);
+            self.taps.work(&self.desk, now);
             self.check_at = Some(now);
         }
         self.read(now);
@@ -109,24 +119,22 @@ impl PacketThread {
         if self.check_at.is_some_and(|at| at <= now) {
             self.check(now);
         }
-        if self.taps.retry(now) {
-            self.publish();
-        }
     }
 
-    /// After a fault: everything is opened again, with the wishes as they are.
-    fn begin_anew(&mut self, fault: &str) {
+    /// After a fault: everything is opened again in the next turns, with the wishes as they are.
+    fn begin_anew(&mut self, fault: &Panicked) {
         log::error!(target: "packets", "{fault}; all packet sources are opened anew");
         let wishes: Vec<_> = self.taps.wishes().collect();
-        let wanted = self.sources.wanted();
+        self.wanted_anew = Some(self.sources.wanted());
         if let Ok(taps) = Taps::new() {
             (self.taps, self.sources) = (taps, Sources::default());
-            let now = self.clock.now();
-            self.apply_taps(wishes, now);
-            self.sources.apply(wanted);
+            self.taps.plan(wishes);
         }
-        // Not at once again, should the same thing happen.
-        let _ = poll(&mut [], PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+        let components = BTreeMap::from([(WATCH, State::degraded(fault))]);
+        self.desk.publish(Report { components, ..Report::default() });
+        // Not at once again, should the same thing happen; only an order ends this sooner.
+        let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
     }
 
     /// Until something can be read, an order comes, or a deadline passes; true for an order. Busy sources are read anyway:
@@ -137,7 +145,8 @@ impl PacketThread {
         if self.busy {
             // Only an order ends this sooner: the next visit shall be worth waking up for.
             let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut order, PollTimeout::from(self.gather_ms));
+            let gather_ms = if self.hurry { 0 } else { self.gather_ms };
+            let _ = poll(&mut order, PollTimeout::from(gather_ms));
             return order.iter().any(ready);
         }
         let timeout = self.timeout();
@@ -174,7 +183,7 @@ impl PacketThread {
         let mut news = false;
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Taps(changes)) => self.apply_taps(changes, self.clock.now()),
+                Ok(Order::Taps(changes)) => self.taps.plan(changes),
                 Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, self.clock.now()),
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
                     self.ended = true;
@@ -187,19 +196,6 @@ impl PacketThread {
         if news {
             self.publish();
         }
-    }
-
-    fn apply_taps(&mut self, changes: Vec<(u32, Option<Wish>)>, now: Instant) {
-        self.taps.plan(changes);
-        self.work_on_taps(now);
-    }
-
-    /// Opens and closes some taps; the rest waits for the next turn, so that those that are open are read meanwhile.
-    fn work_on_taps(&mut self, now: Instant) {
-        let mut desk = self.desk.lock();
-        desk.begin("pcap", now);
-        self.taps.work(&mut *desk, now);
-        desk.end();
     }
 
     fn apply_sources(&mut self, wanted: Wanted, now: Instant) {
@@ -241,7 +237,8 @@ impl PacketThread {
         if total.frames > 0 {
             self.found_at = Some(now);
         }
-        self.gather_ms = if total.more { 0 } else { next_gather(self.gather_ms, total.fullest) };
+        self.hurry = total.more;
+        self.gather_ms = next_gather(self.gather_ms, total.fullest);
         // A source that calls and has no packets has something else to look after.
         if news || (self.called && total.frames == 0) {
             self.check_at = Some(now);
@@ -280,7 +277,7 @@ impl PacketThread {
         if self.sources.has_failed() {
             again = [again, Some(now + REST)].into_iter().flatten().min();
         }
-        gone.iter().for_each(|if_index| self.taps.gone(*if_index));
+        gone.iter().for_each(|if_index| self.taps.gone(*if_index, now));
         self.check_at = again;
         self.publish();
     }

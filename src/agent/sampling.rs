@@ -255,7 +255,7 @@ impl Agent {
             Err(why) if shown.source.is_none() => shown.reason = Some(why.to_owned()),
             Err(_) => {}
             Ok(sampling) => {
-                let tap = desk.report.taps.get(&interface.index);
+                let tap = desk.report.taps.get(&interface.index).filter(|tap| tap.wish == sampling.wish);
                 if let Some(tap) = tap.filter(|tap| tap.obstacle.is_none()) {
                     shown.source = Some(tap.source.to_owned());
                     shown.one_in = Some(sampling.wish.tap.one_in.get());

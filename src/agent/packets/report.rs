@@ -1,6 +1,7 @@
 //! What the packet thread says of itself: the state of each source, and of each tap. In: what the thread finds. Out:
 //! values that the agent's loop copies. Rule: a report is made when something has changed, not on a beat.
 
+use super::taps::Wish;
 use crate::status::registry::State;
 use std::collections::BTreeMap;
 
@@ -14,8 +15,10 @@ pub struct Report {
 }
 
 /// One tap.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapReport {
+    /// The wish that it answers; a newer one may be under way.
+    pub wish: Wish,
     /// What samples it: `pcap`, `epcap`.
     pub source: &'static str,
     /// Why it is not the source that was asked for.

@@ -24,7 +24,6 @@ pub struct Wish {
 }
 
 struct Kept {
-    wish: Wish,
     report: TapReport,
     /// Its source has no tap any more: the interface has gone, or somebody has removed the program.
     lost: bool,
@@ -55,7 +54,7 @@ impl Taps {
 
     /// The wishes in force, and those that are planned.
     pub(super) fn wishes(&self) -> impl Iterator<Item = (u32, Option<Wish>)> {
-        let kept = self.kept.iter().map(|(index, kept)| (*index, Some(kept.wish)));
+        let kept = self.kept.iter().map(|(index, kept)| (*index, Some(kept.report.wish)));
         kept.chain(self.planned.iter().copied())
     }
 
@@ -66,7 +65,7 @@ impl Taps {
 
     /// The rate that a tap has.
     pub(super) fn one_in(&self, if_index: u32) -> u32 {
-        self.kept.get(&if_index).map_or(1, |kept| kept.wish.tap.one_in.get())
+        self.kept.get(&if_index).map_or(1, |kept| kept.report.wish.tap.one_in.get())
     }
 
     /// When [`Self::retry`] has something to do.
@@ -98,11 +97,11 @@ impl Taps {
             return;
         };
         let same = |kept: &Kept| {
-            let rate_alone = Tap { one_in: wish.tap.one_in, ..kept.wish.tap } == wish.tap;
-            rate_alone && kept.wish.ebpf == wish.ebpf && kept.report.obstacle.is_none() && !kept.lost
+            let rate_alone = Tap { one_in: wish.tap.one_in, ..kept.report.wish.tap } == wish.tap;
+            rate_alone && kept.report.wish.ebpf == wish.ebpf && kept.report.obstacle.is_none() && !kept.lost
         };
         if self.kept.get(&if_index).is_some_and(same) && self.change_rate(wish.tap, desk, now) {
-            self.kept.entry(if_index).and_modify(|kept| kept.wish = wish);
+            self.kept.entry(if_index).and_modify(|kept| kept.report.wish = wish);
             return;
         }
         self.close(if_index);
@@ -131,7 +130,7 @@ impl Taps {
     }
 
     fn open(&mut self, if_index: u32, wish: Wish, now: Instant) {
-        let mut report = TapReport { source: "pcap", ..TapReport::default() };
+        let mut report = TapReport { wish, source: "pcap", instead: None, obstacle: None };
         let opened = match wish.ebpf.then(|| self.open_ebpf(wish.tap)) {
             None => self.packet.add(wish.tap),
             Some(Ok(())) => {
@@ -152,7 +151,7 @@ impl Taps {
                 self.retry_at = self.retry_at.or(Some(now + self.pause));
             }
         }
-        self.kept.insert(if_index, Kept { wish, report, lost: false });
+        self.kept.insert(if_index, Kept { report, lost: false });
     }
 
     fn open_ebpf(&mut self, tap: Tap) -> Result<(), Obstacle> {
@@ -176,7 +175,7 @@ impl Taps {
         }
         self.retry_at = None;
         let failed = self.kept.values().filter(|kept| kept.lost || kept.report.obstacle.is_some());
-        self.planned.extend(failed.map(|kept| (kept.wish.tap.if_index, Some(kept.wish))));
+        self.planned.extend(failed.map(|kept| (kept.report.wish.tap.if_index, Some(kept.report.wish))));
         // When all are open there is nothing to be tried, and the next failure is a new one.
         self.pause = if self.planned.is_empty() { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
     }

@@ -294,7 +294,7 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
     desk.lock().configure(128, 1400);
     let frame = traffic::udp_frame(64, [[2; 6], [4; 6]], [[192, 0, 2, 9].into(), [192, 0, 2, 8].into()], 0);
     let mut sender = traffic::Sender::new(near);
-    let mut visit = |source: &mut dyn Source| {
+    let visit = |source: &mut dyn Source| {
         let mut desk = desk.lock();
         desk.begin(source.name(), clock.now());
         let frames = source.read(&mut *desk).unwrap().frames;

@@ -2,6 +2,8 @@
 //! was sent, frame by frame, and what `ip` says.
 #![allow(clippy::unwrap_used)] // the helpers are part of the tests
 
+#[path = "support/link.rs"]
+mod link;
 #[path = "support/netns.rs"]
 mod netns;
 #[path = "support/visit.rs"]
@@ -11,95 +13,18 @@ use hsflow::host::Clock;
 use hsflow::sample::frame::{Direction, End, Frame, LinkType, Vlan};
 use hsflow::source::af_packet::{Tap, Taps, probe};
 use hsflow::source::{Finding, Obstacle, Source};
-use hsflow::sys::packet::{PacketSocket, Protocol};
+use link::{FAR_MAC, Link, OURS, STEP, drain, frame_of, index, tap};
 use netns::{isolated, json, run};
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::num::NonZeroU32;
-use std::os::fd::AsRawFd;
-use std::time::Duration;
 use visit::visit;
-
-/// IEEE's EtherType for experiments: nothing else on these links has it.
-const OURS: u16 = 0x88B5;
-const STEP: Duration = Duration::from_millis(20);
-const NEAR_MAC: &str = "02:00:00:00:00:01";
-const FAR_MAC: &str = "02:00:00:00:00:02";
-
-/// A veth pair, and a sender into its near end.
-struct Link {
-    near: u32,
-    far: u32,
-    sender: PacketSocket,
-}
-
-impl Link {
-    fn new() -> Self {
-        std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
-        run(&format!("ip link add near address {NEAR_MAC} type veth peer name far address {FAR_MAC}"));
-        run("ip link set near up");
-        run("ip link set far up");
-        let near = index("near");
-        let sender = PacketSocket::open().unwrap();
-        sender.bind(near, Protocol::Nothing).unwrap();
-        Self { near, far: index("far"), sender }
-    }
-
-    /// The ifIndexes in order; kernels differ in which end comes first.
-    fn both(&self) -> [u32; 2] {
-        [self.near.min(self.far), self.near.max(self.far)]
-    }
-
-    fn send(&self, frame: &[u8]) {
-        send(self.sender_fd(), frame, MsgFlags::empty()).unwrap();
-    }
-
-    fn send_many(&self, count: usize) {
-        let frame = frame_of(64, [2, 0, 0, 0, 0, 2]);
-        (0..count).for_each(|_| self.send(&frame));
-    }
-
-    /// Frames that the far end got since it was made; under load the kernel may lose some on the way to it.
-    fn delivered(&self) -> usize {
-        let packets = json("ip -s -j link show near")[0]["stats64"]["tx"]["packets"].as_u64();
-        usize::try_from(packets.unwrap()).unwrap()
-    }
-
-    fn sender_fd(&self) -> i32 {
-        use std::os::fd::AsFd;
-        self.sender.as_fd().as_raw_fd()
-    }
-}
-
-fn index(name: &str) -> u32 {
-    u32::try_from(json(&format!("ip -j link show {name}"))[0]["ifindex"].as_u64().unwrap()).unwrap()
-}
-
-/// An Ethernet frame of `length` bytes whose payload counts up.
-fn frame_of(length: usize, to: [u8; 6]) -> Vec<u8> {
-    let mut frame = [&to[..], &[2, 0, 0, 0, 0, 1], &OURS.to_be_bytes()].concat();
-    frame.extend((14..length).map(|at| at.to_le_bytes()[0]));
-    frame
-}
-
-fn tap(if_index: u32, one_in: u32) -> Tap {
-    Tap { if_index, one_in: NonZeroU32::new(one_in).unwrap(), snap: 128, promiscuous: false }
-}
 
 fn source(taps: &[Tap]) -> Taps {
     let mut source = Taps::new().unwrap();
     taps.iter().for_each(|tap| source.add(*tap).unwrap());
     source
-}
-
-/// Polls until nothing has come for a tenth of a second.
-fn drain(source: &mut Taps, mut each: impl FnMut(&Frame<'_>)) {
-    let mut quiet = 0;
-    while quiet < 5 {
-        let found = visit(source, STEP, &mut each).unwrap();
-        quiet = if found.frames == 0 { quiet + 1 } else { 0 };
-    }
 }
 
 fn ours<'a>(frame: &Frame<'a>) -> Option<Frame<'a>> {

@@ -2,6 +2,8 @@
 //! matters. The witnesses are what was sent, frame by frame, and what `ip` and `tc` say.
 #![allow(clippy::unwrap_used)] // the helpers are part of the tests
 
+#[path = "support/link.rs"]
+mod link;
 #[path = "support/netns.rs"]
 mod netns;
 #[path = "support/visit.rs"]
@@ -10,10 +12,12 @@ mod visit;
 use caps::{CapSet, Capability};
 use hsflow::host::Clock;
 use hsflow::sample::frame::{Direction, End, Frame, LinkType, Vlan};
-use hsflow::source::af_packet::Tap;
+use hsflow::source::af_packet::{self, Tap};
 use hsflow::source::ebpf::{Attach, Taps, probe};
 use hsflow::source::{Finding, Obstacle, Source};
+use hsflow::sys::bpf::Program;
 use hsflow::sys::packet::{PacketSocket, Protocol};
+use link::{FAR, FAR_MAC, Link, OURS, STEP, drain, frame_of, index, tap};
 use netns::{can_make_taps, ip_batch, isolated, json, run};
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
 use std::collections::BTreeMap;
@@ -23,13 +27,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use visit::visit;
 
-/// IEEE's EtherType for experiments: nothing else on these links has it.
-const OURS: u16 = 0x88B5;
 const UDP: u8 = 17;
-const STEP: Duration = Duration::from_millis(20);
-const NEAR_MAC: &str = "02:00:00:00:00:01";
-const FAR_MAC: &str = "02:00:00:00:00:02";
-const FAR: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
 /// Runs `body` in a namespace for each way of attaching that this kernel has.
 fn each_way(name: &str, body: impl Fn(Attach)) {
@@ -50,83 +48,20 @@ fn each_way(name: &str, body: impl Fn(Attach)) {
     });
 }
 
-/// A veth pair, and a sender into its near end.
-struct Link {
-    near: u32,
-    far: u32,
-    sender: PacketSocket,
-}
-
-impl Link {
-    fn new() -> Self {
-        std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
-        run(&format!("ip link add near address {NEAR_MAC} type veth peer name far address {FAR_MAC}"));
-        run("ip link set near up");
-        run("ip link set far up");
-        let near = index("near");
-        let sender = PacketSocket::open().unwrap();
-        sender.bind(near, Protocol::Nothing).unwrap();
-        Self { near, far: index("far"), sender }
-    }
-
-    fn both(&self) -> [u32; 2] {
-        [self.near.min(self.far), self.near.max(self.far)]
-    }
-
-    fn send(&self, frame: &[u8]) {
-        send(self.sender.as_fd().as_raw_fd(), frame, MsgFlags::empty()).unwrap();
-    }
-
-    fn send_many(&self, count: usize) {
-        let frame = frame_of(64, FAR);
-        (0..count).for_each(|_| self.send(&frame));
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("ip").args(["link", "del", "near"]).output();
-    }
-}
-
 /// Packets that an interface sent, and received.
 fn packets(name: &str) -> [u64; 2] {
     let stats = &json(&format!("ip -s -j link show {name}"))[0]["stats64"];
     ["tx", "rx"].map(|way| stats[way]["packets"].as_u64().unwrap())
 }
 
-fn index(name: &str) -> u32 {
-    u32::try_from(json(&format!("ip -j link show {name}"))[0]["ifindex"].as_u64().unwrap()).unwrap()
-}
-
-/// An Ethernet frame of `length` bytes whose payload counts up.
-fn frame_of(length: usize, to: [u8; 6]) -> Vec<u8> {
-    let mut frame = [&to[..], &[2, 0, 0, 0, 0, 1], &OURS.to_be_bytes()].concat();
-    frame.extend((14..length).map(|at| at.to_le_bytes()[0]));
-    frame
-}
-
 fn rate(one_in: u32) -> NonZeroU32 {
     NonZeroU32::new(one_in).unwrap()
-}
-
-fn tap(if_index: u32, one_in: u32) -> Tap {
-    Tap { if_index, one_in: rate(one_in), snap: 128, promiscuous: false }
 }
 
 fn source(way: Attach, taps: &[Tap]) -> Taps {
     let mut source = Taps::with_attach(way).unwrap();
     taps.iter().for_each(|tap| source.add(*tap).unwrap());
     source
-}
-
-/// Polls until nothing has come for a tenth of a second.
-fn drain(source: &mut Taps, mut each: impl FnMut(&Frame<'_>)) {
-    let mut quiet = 0;
-    while quiet < 5 {
-        let found = visit(source, STEP, &mut each).unwrap();
-        quiet = if found.frames == 0 { quiet + 1 } else { 0 };
-    }
 }
 
 fn ours<'a>(frame: &Frame<'a>) -> Option<Frame<'a>> {
@@ -164,11 +99,10 @@ fn every_packet_comes_once_at_one_to_one_and_the_pool_is_what_the_interface_coun
         }
         drain(&mut source, &mut count);
         assert_eq!(lost(&mut source), 0);
-        let ([near_tx, near_rx], [far_tx, far_rx]) = (packets("near"), packets("far"));
-        assert!(near_tx >= 40_000, "{near_tx}");
-        assert_eq!(seen.get(&(link.near, true)), Some(&near_tx));
-        assert_eq!(seen.get(&(link.far, false)), Some(&far_rx));
-        assert_eq!(pools, BTreeMap::from([(link.near, near_tx + near_rx), (link.far, far_tx + far_rx)]));
+        let [sent, received] = passed().map(u64::from);
+        assert!(sent == 50_000 && received >= 40_000, "{sent}, {received}");
+        assert_eq!(seen, BTreeMap::from([((link.near, true), sent), ((link.far, false), received)]));
+        assert_eq!(pools, BTreeMap::from([(link.near, sent), (link.far, received)]));
     });
 }
 
@@ -329,9 +263,10 @@ fn the_kernel_takes_one_in_n_at_random_both_ways() {
     });
 }
 
-/// Packets that the near end sent, and that the far end got.
+/// Packets that went into the near end, those that found no room at the far end included, and those that came out there.
 fn passed() -> [u32; 2] {
-    [packets("near")[0], packets("far")[1]].map(|count| u32::try_from(count).unwrap())
+    let dropped = json("ip -s -j link show near")[0]["stats64"]["tx"]["dropped"].as_u64().unwrap();
+    [packets("near")[0] + dropped, packets("far")[1]].map(|count| u32::try_from(count).unwrap())
 }
 
 #[test]
@@ -339,13 +274,16 @@ fn a_rate_changed_while_packets_wait_applies_to_later_ones_only() {
     each_way("a_rate_changed_while_packets_wait_applies_to_later_ones_only", |way| {
         let link = Link::new();
         let mut source = source(way, &[tap(link.far, 1)]);
-        let mut passed = packets("far")[1];
+        // It sees a packet when the program does; the interface counts it when it is sent.
+        let mut witness = af_packet::Taps::new().unwrap();
+        witness.add(tap(link.far, 1)).unwrap();
         let mut send = |count| {
             link.send_many(count);
-            let now = packets("far")[1];
-            now - std::mem::replace(&mut passed, now)
+            let mut passed = 0;
+            drain(&mut witness, |_| passed += 1);
+            passed
         };
-        let first = send(3000);
+        let first: u64 = send(3000);
         assert!(source.set_rate(link.far, rate(1000)));
         send(15_000);
         assert!(source.set_rate(link.far, rate(2)));
@@ -568,10 +506,12 @@ fn filters_of_others_stay_and_our_left_ones_go() {
         let before = [filters("ingress"), filters("egress")];
 
         // A killed agent closes nothing.
-        std::mem::forget(source(way, &[tap(link.far, 1)]));
+        std::mem::forget(source(way, &[tap(link.far, 1), tap(index("lo"), 1)]));
+        assert!(run("tc filter show dev lo ingress").contains("hsflowd"));
         let left = filters("ingress");
         assert!(left.contains("hsflowd") && left.contains("pref 2 bpf"), "{left}");
         let mut source = source(way, &[tap(link.far, 1), tap(link.near, 1)]);
+        assert_eq!(run("tc filter show dev lo ingress"), "", "left where there is no tap now");
         assert_eq!(filters("ingress").matches("hsflowd direct-action").count(), 1);
         assert_eq!(filters("egress").matches("hsflowd direct-action").count(), 1);
         link.send_many(10);
@@ -622,6 +562,15 @@ fn the_verifier_takes_every_rate_and_length() {
                 assert_eq!(source.add(tap), Ok(()), "{tap:?}");
             }
         }
+    });
+}
+
+#[test]
+fn a_program_that_the_kernel_refuses_has_its_reason_in_the_error() {
+    each_way("a_program_that_the_kernel_refuses_has_its_reason_in_the_error", |_| {
+        // It returns what it never set.
+        let error = Program::load(&[[0x95, 0, 0, 0, 0, 0, 0, 0]]).unwrap_err();
+        assert!(error.to_string().contains("R0 !read_ok"), "{error}");
     });
 }
 

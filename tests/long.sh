@@ -11,7 +11,7 @@ step() { # name, command: runs it, notes its result and the lines that count
   echo "== $name"
   "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
   { printf '\n%s: %s, %d s\n\n' "$name" $result $((SECONDS - start))
-    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ ports)' "$log" | sed 's/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
+    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ ports|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell ' "$log" | sed 's/^test .* \.\.\. cell/cell/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
 }
 cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`
@@ -19,7 +19,8 @@ cat > tests/RESULTS.md <<HEAD
 $(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes'), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(rustc --version | cut -d' ' -f1,2).
 HEAD
 step "lints" make --no-print-directory lint
-step "tests" cargo test --locked --no-fail-fast -- --include-ignored
+step "tests" cargo test --locked --no-fail-fast -- --include-ignored --skip long_samples
+step "packet samples" cargo test --locked --test packets long_samples -- --include-ignored --nocapture --test-threads=1
 step "fuzzing, 1 minute a target" tests/fuzz.sh 60
 step "footprint, beside its floor" make --no-print-directory footprint
 step "benchmarks" make --no-print-directory bench-check

@@ -13,7 +13,7 @@ use super::packets::Packets;
 use super::sampling::Watches;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
-use crate::config::model::Settings;
+use crate::config::model::{Settings, TapId};
 use crate::export::Applied;
 use crate::export::auto::AutoFile;
 use crate::host::Host;
@@ -21,6 +21,7 @@ use crate::sample::address::{Election, Wish, elect};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,10 @@ pub struct Agent {
     /// The packet thread.
     pub packets: Packets,
     pub(super) watches: Watches,
+    /// The packet thread could not be started; tried again with the next poll.
+    pub(super) thread_refused: bool,
+    /// Which object of the file asks for the tap of an interface.
+    pub(super) tapped_by: BTreeMap<u32, TapId>,
     pub(super) wish: Wish,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
@@ -85,6 +90,8 @@ impl Agent {
         Ok(Self {
             packets: Packets::new(&host, &outlet, pace),
             watches: Watches::default(),
+            thread_refused: false,
+            tapped_by: BTreeMap::new(),
             outlet,
             pace,
             wish: Wish::default(),

@@ -136,7 +136,8 @@ impl Measures {
         self.net_members = counted(self.interfaces.table().iter());
     }
 
-    /// Decides anew for the interfaces that changed, and for all bonds: one may have gained or lost a switch port.
+    /// Decides anew for the interfaces that changed, for the ports behind them, and for all bonds: one may have gained
+    /// or lost a switch port.
     pub fn choose_changed(&mut self, settings: &Settings, changes: &Changes) {
         for (index, change) in changes.iter() {
             if let Change::Removed(_) | Change::Replaced(_) = change {
@@ -145,11 +146,13 @@ impl Measures {
             }
         }
         let table = self.interfaces.table();
-        let bonds = table.iter().filter(|i| i.is_bond_master).map(|i| i.index);
+        let changed: HashSet<u32> = changes.iter().map(|(index, _)| index).collect();
+        let concerned = |i: &&Interface| i.is_bond_master || i.master.is_some_and(|m| changed.contains(&m));
+        let concerned = table.iter().filter(concerned).map(|i| i.index);
         let decisions: Vec<_> = changes
             .iter()
             .map(|(index, _)| index)
-            .chain(bonds)
+            .chain(concerned)
             .map(|index| (index, table.get(index).is_some_and(|i| self.decide(settings, table, i))))
             .collect();
         for (index, send) in decisions {

@@ -25,6 +25,7 @@ mod sampling;
 pub mod service;
 mod settings_file;
 pub mod start;
+mod tap_states;
 pub mod timer;
 
 pub use exit::Exit;

@@ -1,7 +1,7 @@
 //! The way out: the agent's one stream of datagrams and the collectors that get it. In: datagrams without a number, from
 //! the threads that make samples. Out: numbered datagrams on UDP. Rule: numbering and sending are one step under one
-//! lock, taken once a datagram, so the numbers reach the wire in order; nobody waits or reads the kernel while
-//! holding it.
+//! lock, taken once a datagram, so the numbers reach the wire in order. What takes longer than a send is done under it
+//! only where a collector's socket has to be opened (again).
 
 use crate::export::Collectors;
 use crate::sflow::datagram::{Stream, Unsent};
@@ -16,6 +16,10 @@ pub struct Outlet {
     pub collectors: Collectors,
     /// Datagrams handed to the collectors, counted once whatever their number.
     pub datagrams: u64,
+    /// Datagrams thrown away for want of an agent address.
+    pub unsent: u64,
+    /// There is no agent address now.
+    mute: bool,
     stream: Stream,
     start: Instant,
 }
@@ -29,7 +33,14 @@ impl SharedOutlet {
     /// that the collectors count time from.
     pub fn new(root: &Path, sub_agent_id: u32, start: Instant) -> Self {
         let stream = Stream::new(NOBODY, sub_agent_id);
-        Self(Arc::new(Mutex::new(Outlet { collectors: Collectors::new(root), datagrams: 0, stream, start })))
+        Self(Arc::new(Mutex::new(Outlet {
+            collectors: Collectors::new(root),
+            datagrams: 0,
+            unsent: 0,
+            mute: true,
+            stream,
+            start,
+        })))
     }
 
     /// The outlet for as long as the guard lives.
@@ -42,12 +53,16 @@ impl SharedOutlet {
 const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 impl Outlet {
-    /// The agent address of the datagrams from now on; none: nothing is sent.
+    /// The agent address of the datagrams from now on; none: nothing is sent, and the numbers go on when the same address
+    /// is back.
     pub fn set_agent(&mut self, agent: Option<IpAddr>) {
-        self.stream.set_agent(agent.unwrap_or(NOBODY));
+        self.mute = agent.is_none();
+        if let Some(agent) = agent {
+            self.stream.set_agent(agent);
+        }
     }
 
-    /// The agent address; unspecified while there is none.
+    /// The agent address, the last one while there is none; unspecified before the first.
     pub fn agent(&self) -> IpAddr {
         self.stream.agent()
     }
@@ -59,10 +74,12 @@ impl Outlet {
 
     /// Numbers a datagram and sends it to every collector.
     pub fn send(&mut self, unsent: Unsent<'_>, now: Instant) {
-        if self.stream.agent() != NOBODY {
-            self.datagrams += 1;
-            self.collectors.send(self.stream.complete(unsent), since(self.start, now));
+        if self.mute {
+            self.unsent += 1;
+            return;
         }
+        self.datagrams += 1;
+        self.collectors.send(self.stream.complete(unsent), since(self.start, now));
     }
 }
 

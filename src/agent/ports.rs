@@ -3,7 +3,7 @@
 
 use super::packets::Wish;
 use crate::collect::interfaces::{Interface, Kind, Table};
-use crate::config::model::{Settings, Tap as TapSettings, TapKind};
+use crate::config::model::{Settings, Tap as TapSettings, TapId, TapKind};
 use crate::sample::ports::{Port, sends_counters};
 use crate::sample::rate::RateOrigin;
 use crate::source::af_packet::Tap;
@@ -12,6 +12,8 @@ use std::num::NonZeroU32;
 
 /// Bytes that are looked at, however few a sample shall have: addresses and tunnels lie in them.
 const FEWEST_BYTES: u32 = 128;
+
+const RATE_ZERO: &str = "its sampling rate is 0";
 
 /// Whether `interface` sends counter samples, and why or why not. `chip_sampled` are those that `psample` has samples of.
 pub fn decide(
@@ -30,7 +32,7 @@ pub fn decide(
             .master
             .and_then(|index| table.get(index))
             .is_some_and(|m| shows_ports(settings, m)),
-        chip_sampled: chip_sampled.contains(&interface.index),
+        chip_sampled: settings.modules.psample.is_some() && chip_sampled.contains(&interface.index),
     };
     sends_counters(settings.interface_counters, port)
 }
@@ -43,31 +45,43 @@ fn shows_ports(settings: &Settings, master: &Interface) -> bool {
 
 /// The tap that an interface shall have.
 #[derive(Clone, Debug)]
-pub struct Sampling<'s> {
+pub struct Sampling {
     /// What the packet thread is told.
     pub wish: Wish,
     /// Which object asks for it.
-    pub kind: TapKind,
-    /// That object's settings.
-    pub tap: &'s TapSettings,
+    pub object: TapId,
     /// Where its rate came from.
     pub origin: String,
 }
 
 /// The tap that an interface shall have, or why it has none.
-pub fn sampling<'s>(settings: &'s Settings, interface: &Interface) -> Result<Sampling<'s>, &'static str> {
-    let (kind, tap) = tap_settings(settings, interface)?;
+pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, &'static str> {
+    let (object, tap) = tap_settings(settings, interface)?;
     let (one_in, origin) = match tap.sampling {
-        Some(one_in) => (one_in, format!("sampling in {}", kind.name())),
+        Some(one_in) => (one_in, format!("sampling in {}", object.kind.name())),
         None => {
             let (one_in, origin) = settings.sampling_rate(interface.speed_bps);
             (one_in, in_words(&origin))
         }
     };
-    let one_in = NonZeroU32::new(one_in).ok_or("its sampling rate is 0")?;
+    let one_in = NonZeroU32::new(one_in).ok_or(RATE_ZERO)?;
     let snap = u16::try_from(settings.header_bytes.max(FEWEST_BYTES)).unwrap_or(u16::MAX);
     let tapped = Tap { if_index: interface.index, one_in, snap, promiscuous: tap.promiscuous };
-    Ok(Sampling { wish: Wish { tap: tapped, ebpf: kind == TapKind::Epcap }, kind, tap, origin })
+    Ok(Sampling { wish: Wish { tap: tapped, ebpf: object.kind == TapKind::Epcap }, object, origin })
+}
+
+/// Why an object that fits interfaces taps none of them, if that is what the file says.
+pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettings) -> Option<String> {
+    let mut fitting = table.iter().filter(|i| tap.matches(&i.name, i.speed_bps));
+    fitting.find_map(|i| {
+        let (chosen, _) = settings.modules.tap(&i.name, i.speed_bps)?;
+        let why = match sampling(settings, i) {
+            _ if chosen != object => "the last object that fits counts, and pcap before epcap",
+            Err(RATE_ZERO) => RATE_ZERO,
+            _ => return None,
+        };
+        Some(format!("{}: {why}", i.name))
+    })
 }
 
 fn in_words(origin: &RateOrigin) -> String {
@@ -83,15 +97,15 @@ fn in_words(origin: &RateOrigin) -> String {
 fn tap_settings<'s>(
     settings: &'s Settings,
     interface: &Interface,
-) -> Result<(TapKind, &'s TapSettings), &'static str> {
+) -> Result<(TapId, &'s TapSettings), &'static str> {
     let found = settings.modules.tap(&interface.name, interface.speed_bps);
-    let (kind, tap) = found.ok_or("no pcap or epcap of the configuration fits it")?;
+    let (object, tap) = found.ok_or("no pcap or epcap of the configuration fits it")?;
     let derived = interface.is_bond_master
         || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
     if tap.device.is_none() && derived {
         return Err("its packets pass another interface too; a pcap with its name in dev would sample it");
     }
-    Ok((kind, tap))
+    Ok((object, tap))
 }
 
 /// A switch port, or a bond of them: not an adaptor of the host itself.

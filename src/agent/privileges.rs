@@ -27,6 +27,7 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
     let namespace = settings.collectors.iter().any(|c| c.namespace.is_some());
     let device = settings.collectors.iter().any(|c| c.device.is_some());
     let group = m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some());
+    let own_rule = group && m.nflog.as_ref().is_some_and(|nflog| nflog.own_rule);
     let (pcap, epcap) = (!m.pcap.is_empty(), !m.epcap.is_empty());
     let wishes = [
         (namespace, CAP_SYS_ADMIN, true, "collector namespace: entering a network namespace"),
@@ -36,8 +37,14 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         (epcap, CAP_NET_ADMIN, true, "epcap: attaching its program"),
         (group, CAP_NET_ADMIN, true, "nflog: its group"),
         (m.psample.is_some(), CAP_NET_ADMIN, true, "psample: its group"),
+        (own_rule, CAP_NET_RAW, false, "nflog rule: iptables-legacy"),
         (m.dropmon.is_some(), CAP_NET_ADMIN, true, "dropmon: starting the monitor"),
-        (m.dropmon.is_some(), CAP_SYS_ADMIN, true, "dropmon: joining the group of its events"),
+        (
+            m.dropmon.is_some(),
+            CAP_SYS_ADMIN,
+            false,
+            "dropmon: joining the group of its events since Linux 6.7",
+        ),
         (device, CAP_NET_RAW, false, "collector dev: binding to a device before Linux 5.7"),
         (m.tcp.is_some(), CAP_SYS_ADMIN, false, "tcp: sockets in the network namespaces of containers"),
         (m.tcp.is_some(), CAP_SYS_PTRACE, false, "tcp: finding network namespaces that have no name"),

@@ -80,6 +80,8 @@ impl Agent {
     /// Everything `hsflowctl status` shows. `control_clients` are those that the control socket dropped.
     pub fn snapshot(&mut self, control_clients: u64) -> Snapshot {
         let health = self.measures.interfaces.health();
+        let counts = self.packets.desk.lock().counts;
+        let datagrams_unsent = self.outlet.lock().unsent;
         let now = self.host.clock.now();
         self.report_collectors(now);
         Snapshot {
@@ -95,7 +97,9 @@ impl Agent {
                 interface_overruns: health.overruns,
                 interface_malformed: health.malformed + health.truncated,
                 interface_resyncs: health.resyncs,
-                packets_malformed: self.packets.desk.lock().counts.malformed,
+                packets_malformed: counts.malformed,
+                drop_events: counts.events_lost,
+                datagrams_unsent,
                 control_clients,
             },
             cost: cost(),

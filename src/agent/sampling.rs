@@ -4,10 +4,11 @@
 //! every source that the configuration names has a state.
 
 use super::daemon::Agent;
-use super::packets::{Annotator, Sampled, TapReport, WATCH, Wanted, nflog_rate};
+use super::packets::{Annotator, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges;
-use crate::collect::interfaces::{Change, Changes, Interface};
+use super::tap_states::summary;
+use crate::collect::interfaces::{Change, Changes, Interface, Kind};
 use crate::collect::sockets::Place;
 use crate::config::model::TapKind;
 use crate::sample::local::Locals;
@@ -16,14 +17,13 @@ use crate::status::registry::State;
 use crate::status::snapshot;
 use std::collections::BTreeMap;
 
-/// Interfaces that a component's state names one by one.
-const MOST_NAMED: usize = 4;
-
 /// What is known of the sampled interfaces between two polls.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     of: BTreeMap<u32, Watch>,
     silent: BTreeMap<u32, Silence>,
+    /// Interfaces have gone since the last poll.
+    gone: bool,
 }
 
 impl Agent {
@@ -32,9 +32,9 @@ impl Agent {
         let (header, datagram) = (self.settings.header_bytes, self.settings.datagram_bytes);
         self.packets.desk.lock().configure(header, datagram);
         self.tell_locals();
-        let table = self.measures.interfaces.table();
-        let wish = |i: &Interface| (i.index, ports::sampling(&self.settings, i).ok().map(|s| s.wish));
-        let wishes: Vec<_> = table.iter().map(wish).collect();
+        self.tapped_by.clear();
+        let indices: Vec<_> = self.measures.interfaces.table().iter().map(|i| i.index).collect();
+        let wishes: Vec<_> = indices.into_iter().map(|index| (index, self.wish_of(index))).collect();
         let applied = self.packets.apply_taps(wishes.into_iter());
         let applied = applied.and_then(|()| self.packets.apply_sources(Wanted::of(&self.settings)));
         self.report_thread(applied);
@@ -101,10 +101,11 @@ impl Agent {
         let dropmon = m.dropmon.as_ref().map(|_| None);
         let psample = m.psample.as_ref().map(|_| None);
         for (name, state) in [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample)] {
-            match state {
+            // Where nothing stands against it, the packet thread tells; that what it told holds again is no news to it.
+            let told = || self.packets.desk.lock().report.components.get(name).cloned();
+            match state.map(|state| state.or_else(told)) {
                 None => self.registry.remove(name),
                 Some(Some(state)) => self.set(name, state),
-                // The packet thread tells.
                 Some(None) => {}
             }
         }
@@ -121,21 +122,20 @@ impl Agent {
                 self.packets.desk.lock().forget(index);
                 self.measures.chip_sampled.remove(&index);
                 self.watches.forget(index);
+                self.watches.gone = true;
             }
         }
-        let table = self.measures.interfaces.table();
-        let wish =
-            |index| table.get(index).and_then(|i| ports::sampling(&self.settings, i).ok()).map(|s| s.wish);
         let mut wishes = Vec::new();
         for (index, change) in changes.iter() {
             if matches!(change, Change::Replaced(_)) {
                 // Another interface with the same number: the tap of the old one has ended.
                 wishes.push((index, None));
             }
-            wishes.push((index, wish(index)));
+            wishes.push((index, self.wish_of(index)));
         }
         if self.settings.modules.tcp.is_some() {
             let mut desk = self.packets.desk.lock();
+            let table = self.measures.interfaces.table();
             if let Some(annotator) = &mut desk.annotator {
                 changes.iter().for_each(|(index, _)| annotator.set_place(index, table.get(index).map(place)));
                 annotator.retain_namespaces();
@@ -147,6 +147,17 @@ impl Agent {
         self.report_thread(applied);
     }
 
+    /// The tap that an interface shall have; notes which object asks for it.
+    fn wish_of(&mut self, index: u32) -> Option<Wish> {
+        let interface = self.measures.interfaces.table().get(index);
+        let Some(sampling) = interface.and_then(|i| ports::sampling(&self.settings, i).ok()) else {
+            self.tapped_by.remove(&index);
+            return None;
+        };
+        self.tapped_by.insert(index, sampling.object);
+        Some(sampling.wish)
+    }
+
     fn tell_locals(&mut self) {
         let table = self.measures.interfaces.table();
         let ips = table.addresses().filter(|a| !a.tentative).map(|a| a.ip);
@@ -155,6 +166,7 @@ impl Agent {
     }
 
     fn report_thread(&mut self, applied: std::io::Result<()>) {
+        self.thread_refused = applied.is_err();
         if let Err(error) = applied {
             self.set(WATCH, State::degraded(&format!("the packet thread cannot be started: {error}")));
         }
@@ -167,11 +179,15 @@ impl Agent {
         let components = desk.report.components.clone();
         let appeared = desk.take_appeared();
         drop(desk);
-        for (name, state) in components {
+        // Those of the taps are made below, with more than the thread knows.
+        let taps = TapKind::ALL.map(TapKind::name);
+        for (name, state) in components.into_iter().filter(|(name, _)| !taps.contains(name)) {
             self.set(name, state);
         }
         // A report may be older than the settings.
         self.report_idle();
+        // A fault of the packet thread may have cost it this.
+        self.apply_annotations();
         for index in appeared {
             self.measures.chip_sampled.insert(index);
             self.measures.choose_one(&self.settings, index);
@@ -179,45 +195,26 @@ impl Agent {
         self.report_taps();
     }
 
-    /// The state of `pcap` and `epcap`: interfaces that cannot be tapped, and objects that fit none.
-    fn report_taps(&mut self) {
-        for kind in [TapKind::Pcap, TapKind::Epcap] {
-            let name = kind.name();
-            if !self.settings.modules.taps().any(|(k, _)| k == kind) {
-                self.registry.remove(name);
-                continue;
-            }
-            let problems = self.tap_problems(kind);
-            self.set(name, summary(&problems));
-        }
-    }
-
-    fn tap_problems(&self, kind: TapKind) -> Vec<String> {
-        let desk = self.packets.desk.lock();
-        let table = self.measures.interfaces.table();
-        let tapped: Vec<_> =
-            table.iter().filter_map(|i| Some((i, ports::sampling(&self.settings, i).ok()?))).collect();
-        let of_kind = tapped.iter().filter(|(_, s)| s.kind == kind);
-        let failed = of_kind.filter_map(|(i, _)| {
-            let TapReport { instead, obstacle, .. } = desk.report.taps.get(&i.index)?;
-            Some(format!("{}: {}", i.name, obstacle.as_ref().or(instead.as_ref())?))
-        });
-        let objects = self.settings.modules.taps().filter(|(k, tap)| *k == kind && !tap.dynamic);
-        let idle = objects.filter(|(_, tap)| !tapped.iter().any(|(_, s)| std::ptr::eq(s.tap, *tap)));
-        let idle = idle.map(|(_, tap)| match (&tap.device, &tap.device_pattern) {
-            (Some(device), _) => format!("no interface {device} that could be tapped"),
-            (None, Some(pattern)) => format!("no interface fits dev.pattern = {}", pattern.as_str()),
-            (None, None) => format!("no interface fits a {} object", kind.name()),
-        });
-        failed.chain(idle).collect()
-    }
-
     /// Looks at the packets that the interfaces of the last poll have counted, beside what was sampled of them.
     pub(super) fn watch_samplers(&mut self) {
+        if self.thread_refused {
+            return self.apply_sampling();
+        }
         self.report_connections();
-        let desk = self.packets.desk.lock();
+        let mut desk = self.packets.desk.lock();
+        if std::mem::take(&mut self.watches.gone) {
+            // Packets that were under way when their interface went have brought it back.
+            let table = self.measures.interfaces.table();
+            desk.retain(|index| table.get(index).is_some());
+        }
+        // Where there is no tap, that is said already.
+        let taps = &desk.report.taps;
+        self.watches.retain(|index| taps.get(index).is_some_and(|tap| tap.obstacle.is_none()));
         for (index, packets) in &self.measures.packets {
             let Some(wish) = self.packets.taps().get(index) else { continue };
+            if taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
+                continue;
+            }
             let samples = desk.sampled(*index).map_or(0, |s| s.sampler.samples() + s.unknown);
             self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
         }
@@ -239,12 +236,18 @@ impl Agent {
         let desk = self.packets.desk.lock();
         let mut shown = snapshot::Sampling::default();
         if let Some(Sampled { sampler, source, one_in, unknown, .. }) = desk.sampled(interface.index) {
-            shown.source = Some((*source).to_owned());
-            shown.one_in = Some(*one_in);
-            shown.rate_origin = match nflog_rate(&self.settings).filter(|_| *source == "nflog") {
-                Some(rate) => rate.origin.label().to_owned(),
-                None => format!("told by {source} with each sample"),
+            // What a tap has sampled is of the past where none is wanted now, and so is a source that was switched off.
+            let origin = match *source {
+                "nflog" => nflog_rate(&self.settings).map(|rate| rate.origin.label().to_owned()),
+                "psample" if self.settings.modules.psample.is_some() => {
+                    Some("psample, told with each sample".to_owned())
+                }
+                _ => None,
             };
+            if let Some(origin) = origin {
+                (shown.source, shown.one_in) = (Some((*source).to_owned()), Some(*one_in));
+                shown.rate_origin = origin;
+            }
             (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
             shown.unknown = *unknown;
         }
@@ -253,10 +256,14 @@ impl Agent {
             Err(_) => {}
             Ok(sampling) => {
                 let tap = desk.report.taps.get(&interface.index);
-                shown.source = tap.filter(|tap| tap.obstacle.is_none()).map(|tap| tap.source.to_owned());
-                shown.one_in = Some(sampling.wish.tap.one_in.get());
-                shown.rate_origin = sampling.origin;
-                shown.reason = tap.and_then(|tap| tap.instead.clone());
+                if let Some(tap) = tap.filter(|tap| tap.obstacle.is_none()) {
+                    shown.source = Some(tap.source.to_owned());
+                    shown.one_in = Some(sampling.wish.tap.one_in.get());
+                    shown.rate_origin = sampling.origin;
+                    shown.reason.clone_from(&tap.instead);
+                } else if shown.source.is_none() {
+                    shown.reason = Some("its tap is being opened".to_owned());
+                }
                 shown.warning =
                     tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
                 let silence = self.watches.silent.get(&interface.index);
@@ -269,7 +276,9 @@ impl Agent {
 
 /// Where the sockets of an interface's packets are.
 fn place(interface: &Interface) -> Place {
-    let (namespace, inner) = (interface.link_namespace, interface.link);
+    // Tunnels and VLANs have a lower device in another namespace, where none of their sockets are.
+    let pair = interface.kind == Kind::Veth || interface.kind == Kind::Other("netkit".to_owned());
+    let (namespace, inner) = (interface.link_namespace.filter(|_| pair), interface.link);
     let if_index = inner.filter(|_| namespace.is_some()).unwrap_or(interface.index);
     Place { namespace, if_index, master: interface.master.unwrap_or(0) }
 }
@@ -287,6 +296,11 @@ impl Watches {
         self.of.remove(&index);
         self.silent.remove(&index);
     }
+
+    fn retain(&mut self, keep: impl Fn(&u32) -> bool) {
+        self.of.retain(|index, _| keep(index));
+        self.silent.retain(|index, _| keep(index));
+    }
 }
 
 fn in_words(silence: Silence) -> String {
@@ -294,14 +308,4 @@ fn in_words(silence: Silence) -> String {
     format!(
         "its counters moved by {packets} packets without one sample, where {expected} were to be expected"
     )
-}
-
-/// One state for what is wrong with several interfaces.
-fn summary(problems: &[String]) -> State {
-    match problems.split_at_checked(MOST_NAMED) {
-        Some((named, more)) if !more.is_empty() => {
-            State::degraded(&format!("{}; and {} more", named.join("; "), more.len()))
-        }
-        _ => State::from_problems(problems),
-    }
 }

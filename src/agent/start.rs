@@ -11,6 +11,7 @@ use super::privileges::{self, PrivilegeError};
 use super::run::{self, Signals};
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
+use caps::Capability;
 use std::ffi::OsString;
 use std::os::linux::fs::MetadataExt;
 
@@ -174,7 +175,7 @@ fn give_up_privileges(agent: &Agent, made_socket: bool, made_directory: bool) ->
     if agent.options.keep_privileges {
         return Ok(());
     }
-    let needs = privileges::needed(&agent.settings);
+    let mut needs = privileges::needed(&agent.settings);
     let Some(user) = privileges::unprivileged_user()? else { return privileges::apply_reduction(&needs) };
     let socket = &agent.options.socket;
     let made = [socket.parent().filter(|_| made_directory), Some(socket.as_path()).filter(|_| made_socket)];
@@ -183,6 +184,8 @@ fn give_up_privileges(agent: &Agent, made_socket: bool, made_directory: bool) ->
             log::debug!(target: "privileges", "{}: {e}", path.display());
         }
     }
+    // What only helps with containers is a way back to root; who wants it gives it by a unit, to an ordinary user.
+    needs.retain(|need| need.vital || need.capability == Capability::CAP_NET_RAW);
     privileges::apply_drop(&user, &needs)?;
     log::info!(target: "privileges", "running as {} with {} capabilities", user.name, needs.len());
     for need in needs {

@@ -2,7 +2,7 @@
 //!
 //! Rules that need more than name and speed (skip bond members, VLANs, veth unless `dev` names them) are the caller's.
 
-use super::modules::{Modules, Tap, TapKind};
+use super::modules::{Modules, Tap, TapId, TapKind};
 use super::value::Pattern;
 
 impl Tap {
@@ -17,14 +17,17 @@ impl Tap {
 
 impl Modules {
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
-    pub fn tap(&self, name: &str, speed_bps: Option<u64>) -> Option<(TapKind, &Tap)> {
+    pub fn tap(&self, name: &str, speed_bps: Option<u64>) -> Option<(TapId, &Tap)> {
         self.taps().rev().find(|(_, tap)| tap.matches(name, speed_bps))
     }
 
     /// All taps, those that win over others last.
-    pub fn taps(&self) -> impl DoubleEndedIterator<Item = (TapKind, &Tap)> {
-        let kind = |kind| move |tap| (kind, tap);
-        self.epcap.iter().map(kind(TapKind::Epcap)).chain(self.pcap.iter().map(kind(TapKind::Pcap)))
+    pub fn taps(&self) -> impl DoubleEndedIterator<Item = (TapId, &Tap)> {
+        let epcap =
+            self.epcap.iter().enumerate().map(|(place, tap)| (TapId { kind: TapKind::Epcap, place }, tap));
+        let pcap =
+            self.pcap.iter().enumerate().map(|(place, tap)| (TapId { kind: TapKind::Pcap, place }, tap));
+        epcap.chain(pcap)
     }
 
     /// The module that takes an interface for a switch port, if one does.

@@ -53,7 +53,7 @@ pub struct Json {
 }
 
 /// Which object a tap is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TapKind {
     /// `pcap { }`.
     Pcap,
@@ -62,6 +62,9 @@ pub enum TapKind {
 }
 
 impl TapKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Pcap, Self::Epcap];
+
     /// Its name in the file.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,6 +72,15 @@ impl TapKind {
             Self::Epcap => "epcap",
         }
     }
+}
+
+/// Which of the taps in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TapId {
+    /// The object's name.
+    pub kind: TapKind,
+    /// How many of that name stand before it.
+    pub place: usize,
 }
 
 /// One `pcap { }` or `epcap { }`.

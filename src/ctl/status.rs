@@ -54,12 +54,14 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     let l = s.losses;
     writeln!(
         page,
-        "lost       {} packet samples, {} drop events, {} packets not describable, {} unreadable packet messages; \
-         {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
+        "lost       {} packet samples, {} packets not describable, {} unreadable packet messages, {} drop events over \
+         the limit and {} untold, {} datagrams without agent address; {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
         t.dropped_samples,
-        t.event_samples_suppressed,
         t.flow_samples_unknown,
         l.packets_malformed,
+        t.event_samples_suppressed,
+        l.drop_events,
+        l.datagrams_unsent,
         l.interface_overruns,
         l.interface_malformed,
         l.control_clients,

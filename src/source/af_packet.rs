@@ -27,6 +27,9 @@ const MOST_SLOTS: u32 = 20_000;
 const FEWEST_SLOTS: u32 = 150;
 /// A reader need not let frames gather for longer, in ms: a sample is to be told while it is news.
 const LONGEST_GATHER_MS: u32 = 30;
+/// Memory of all rings together above which a further one gets the fewest slots: a thousand taps at 1:1 shall not take
+/// 4 GiB.
+const BUDGET_BYTES: usize = 64 << 20;
 const MAX_EVENTS: usize = 64;
 
 /// A tap that is wanted.
@@ -47,6 +50,7 @@ struct Open {
     tap: Tap,
     socket: PacketSocket,
     link: LinkType,
+    ring_bytes: usize,
     /// Frames were read since losses were last asked for; a ring that lost some always has some to read.
     busy: bool,
     /// The interface went down; the kernel does not say when it is removed after that.
@@ -78,13 +82,18 @@ impl Taps {
 
     /// Opens a tap, in the place of one on the same interface. One that is down is tapped too.
     pub fn add(&mut self, tap: Tap) -> Result<(), Obstacle> {
-        let open = Open::new(tap).map_err(obstacle)?;
+        let open = Open::new(tap, self.is_rich()).map_err(obstacle)?;
         let event = EpollEvent::new(EpollFlags::EPOLLIN, tap.if_index.into());
         self.ready
             .add(&open.socket, event)
             .map_err(|errno| obstacle(SysError::new("epoll_ctl", "add", errno)))?;
         self.taps.insert(tap.if_index, open);
         Ok(())
+    }
+
+    /// True while the rings take less memory than they may.
+    fn is_rich(&self) -> bool {
+        self.taps.values().map(|open| open.ring_bytes).sum::<usize>() < BUDGET_BYTES
     }
 
     /// Closes a tap; false where there was none. What it had not handed on is lost, and not counted.
@@ -105,12 +114,13 @@ impl Taps {
         one_in: NonZeroU32,
         sink: &mut dyn Sink,
     ) -> Result<bool, SysError> {
+        let rich = self.is_rich();
         let Some(open) = self.taps.get_mut(&if_index) else { return Ok(false) };
         if open.tap.one_in != one_in || open.socket.ring().is_none() {
             open.socket.attach(&NOTHING)?;
             open.read(sink);
             open.tap.one_in = one_in;
-            open.start()?;
+            open.start(rich)?;
         }
         Ok(true)
     }
@@ -173,7 +183,7 @@ impl AsFd for Taps {
 }
 
 impl Open {
-    fn new(tap: Tap) -> Result<Self, SysError> {
+    fn new(tap: Tap, rich: bool) -> Result<Self, SysError> {
         let socket = PacketSocket::open()?;
         socket.bind(tap.if_index, Protocol::Nothing)?;
         let hardware = socket.bound()?.hardware;
@@ -184,17 +194,20 @@ impl Open {
         if tap.promiscuous {
             socket.make_promiscuous(tap.if_index)?;
         }
-        let mut open = Self { tap, socket, link: link_type(hardware), busy: false, down: false };
-        open.start()?;
+        let mut open =
+            Self { tap, socket, link: link_type(hardware), ring_bytes: 0, busy: false, down: false };
+        open.start(rich)?;
         open.socket.bind(tap.if_index, Protocol::Everything)?;
         Ok(open)
     }
 
     /// Sets ring and filter for the rate, in this order: with the filter frames begin to come.
-    fn start(&mut self) -> Result<(), SysError> {
-        let shape = Shape::for_frames(slots(self.tap.one_in) as usize, self.tap.snap.into());
+    fn start(&mut self, rich: bool) -> Result<(), SysError> {
+        let slots = if rich { slots(self.tap.one_in) } else { FEWEST_SLOTS };
+        let shape = Shape::for_frames(slots as usize, self.tap.snap.into());
         if self.socket.ring().is_none_or(|ring| ring.shape() != shape) {
             self.socket.map(shape)?;
+            self.ring_bytes = shape.bytes();
         }
         self.socket.attach(&sampler(self.tap.one_in, self.tap.snap))
     }
@@ -261,12 +274,16 @@ pub(super) fn link_type(hardware: u16) -> LinkType {
         libc::ARPHRD_NONE | ARPHRD_RAWIP | libc::ARPHRD_TUNNEL | libc::ARPHRD_TUNNEL6 | libc::ARPHRD_SIT => {
             LinkType::Ip
         }
+        // Their own headers are added behind the tap and taken off before it. Where GRE has no fixed remote end, the
+        // packet begins with the IP header of the tunnel.
+        libc::ARPHRD_IPGRE | ARPHRD_IP6GRE | libc::ARPHRD_PPP => LinkType::Ip,
         other => LinkType::Other(other),
     }
 }
 
 /// `linux/if_arp.h`: mobile modems, and tunnels of some drivers.
 const ARPHRD_RAWIP: u16 = 519;
+const ARPHRD_IP6GRE: u16 = 823;
 
 fn obstacle(error: SysError) -> Obstacle {
     Obstacle::new(error, CAPABILITY)
@@ -310,8 +327,8 @@ mod tests {
             vlan: Some((0x88A8, 5)),
             time: (1, 2),
         };
-        let frame = frame(&raw, tap, link_type(512));
-        assert_eq!((frame.wire_len, frame.link), (u32::MAX, LinkType::Other(512)));
+        let frame = frame(&raw, tap, link_type(801));
+        assert_eq!((frame.wire_len, frame.link), (u32::MAX, LinkType::Other(801)));
         assert_eq!((frame.direction, frame.time), (Direction::In, Some(1_000_000_002)));
     }
 }

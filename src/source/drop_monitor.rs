@@ -1,9 +1,12 @@
 //! The dropmon source: packets that the kernel or a switch chip dropped, as the kernel's drop monitor reports them.
 //!
 //! In: the settings of `dropmon { }`. Out: [`Discard`]s. Rules: an alert is reported only if its kind was asked for, or is
-//! let in where something else asks for it (`sw_passive`, `hw_passive`); if it has a meaning ([`discard`]); if `hide` does
+//! let in where something else asks for it (`sw_passive`, `hw_passive`); if it has a meaning (`wire::netlink::drop_monitor::discard`); if `hide` does
 //! not match; and within the quota. What was held back is counted. Both quota and breaker go by the time of the drop. The feed is the
 //! host's: only what was started here is stopped at the end; one left by an agent that was killed is taken over with `force`.
+//!
+//! The kernel tells nothing of a packet that has no link header yet: what a firewall or a missing neighbour takes from what
+//! this host itself sends.
 //!
 //! Needs the module `drop_monitor`, which the kernel loads when anybody asks for the family; `CAP_SYS_ADMIN` to join its
 //! group (since kernel 6.7, and in later releases of older ones); `CAP_NET_ADMIN` to start and stop the feed. The

@@ -9,6 +9,7 @@
 
 mod attach;
 mod open;
+mod route;
 mod watch;
 
 pub use attach::Attach;
@@ -21,10 +22,10 @@ use crate::sys::bpf::{LINK_CREATE, MAP_CREATE};
 use crate::sys::ready::ReadySet;
 use crate::sys::{SysError, bpf};
 use crate::wire::ebpf::event::Event;
-use attach::{ADD_FILTER, ADD_QDISC, Route};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use open::{Loaded, Open};
+use route::{ADD_FILTER, ADD_QDISC, Route};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -243,14 +244,14 @@ mod tests {
 
     #[test]
     fn an_error_says_which_privilege_is_missing_or_that_the_kernel_is_too_old() {
-        let obstacle = |operation, errno| obstacle(SysError::new(operation, "AF_PACKET", errno));
+        let obstacle = |operation, errno| obstacle(SysError::new(operation, operation, errno));
         let denied = |obstacle| match obstacle {
             Obstacle::Denied { capability, .. } => capability,
             other => panic!("{other:?}"),
         };
         assert_eq!(denied(obstacle(MAP_CREATE, Errno::EPERM)), "CAP_BPF");
         assert_eq!(denied(obstacle(bpf::PROG_LOAD, Errno::EPERM)), "CAP_NET_ADMIN");
-        assert_eq!(denied(obstacle("socket", Errno::EPERM)), "CAP_NET_RAW");
+        assert_eq!(denied(obstacle("AF_PACKET", Errno::EPERM)), "CAP_NET_RAW");
         assert!(matches!(obstacle(MAP_CREATE, Errno::ENOSYS), Obstacle::Absent(_)));
         assert!(matches!(obstacle(MAP_CREATE, Errno::EINVAL), Obstacle::Absent(_)));
         assert!(matches!(obstacle(bpf::PROG_LOAD, Errno::EACCES), Obstacle::Failed(_)));

@@ -88,7 +88,7 @@ pub enum Obstacle {
         error: SysError,
     },
     /// The firewall rule that it needs cannot be set.
-    #[error("no sampling rule for {0}")]
+    #[error("no sampling rule: {0}")]
     Rule(nflog::rule::RuleError),
     /// The interface does not exist.
     #[error("no such interface ({0})")]

@@ -88,12 +88,14 @@ impl Registry {
 
     /// Forgets a component, such as a collector that the configuration no longer names.
     pub fn remove(&mut self, name: &str) {
-        self.components.remove(name);
+        self.transitions += u64::from(self.components.remove(name).is_some());
     }
 
     /// Forgets every component whose name begins with `prefix` and that `keep` refuses.
     pub fn retain(&mut self, prefix: &str, keep: impl Fn(&str) -> bool) {
+        let before = self.components.len();
         self.components.retain(|name, _| !name.starts_with(prefix) || keep(name));
+        self.transitions += u64::from(self.components.len() != before);
     }
 
     /// All components, by name.
@@ -162,6 +164,10 @@ mod tests {
         registry.retain("collector ", |name| name == "collector b");
         let names: Vec<_> = registry.list().into_iter().map(|c| c.name).collect();
         assert_eq!(names, ["collector b", "memory"]);
+        assert_eq!(registry.transitions(), 4, "an older snapshot still has it");
+        registry.remove("memory");
+        registry.remove("memory");
+        assert_eq!(registry.transitions(), 5);
     }
 
     #[test]

@@ -168,6 +168,12 @@ pub struct Losses {
     /// Messages of packet sources that could not be read.
     #[serde(default)]
     pub packets_malformed: u64,
+    /// Dropped packets that the kernel could not tell of.
+    #[serde(default)]
+    pub drop_events: u64,
+    /// Datagrams thrown away while there was no agent address.
+    #[serde(default)]
+    pub datagrams_unsent: u64,
     /// Full readings of all interfaces, the first included.
     pub interface_resyncs: u64,
     /// Clients of the control socket that were turned away or did not read.

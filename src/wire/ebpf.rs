@@ -1,6 +1,6 @@
 //! Programs for the kernel's eBPF machine: instructions as data, written by a small assembler with labels.
 //!
-//! In: calls of an [`Assembler`] in the order of the program. Out: the instructions as the kernel takes them. Rule: nothing
+//! In: calls of an assembler in the order of the program. Out: the instructions as the kernel takes them. Rule: nothing
 //! here fails: a jump whose label was never placed leads to itself, which the kernel's verifier refuses. So neither a
 //! compiler nor an object file is needed, at build time or later. Spec: RFC 9669 (instruction set), `linux/bpf.h`
 //! (helpers), Documentation/bpf/standardization/instruction-set.rst.
@@ -39,6 +39,7 @@ pub(crate) enum Op {
     And = 0x50,
     Left = 0x60,
     Right = 0x70,
+    Xor = 0xA0,
     Move = 0xB0,
 }
 
@@ -56,6 +57,7 @@ pub(crate) enum If {
 pub(crate) struct Label(usize);
 
 /// Source registers of the long load that say what its number is.
+const IS_NUMBER: u8 = 0;
 const IS_MAP: u8 = 1;
 const IS_MAP_VALUE: u8 = 2;
 const TO_ITSELF: i16 = -1;
@@ -100,11 +102,6 @@ impl Assembler {
         self.lines.push(Line { code: 0x0F | op as u8, to: to.0, from: from.0, ..Line::default() });
     }
 
-    /// Sets the upper half to 0.
-    pub(crate) fn cut_to_32_bits(&mut self, reg: Reg) {
-        self.lines.push(Line { code: 0xBC, to: reg.0, from: reg.0, ..Line::default() });
-    }
-
     /// `to = *(from + offset)`
     pub(crate) fn load(&mut self, width: Width, to: Reg, from: Reg, offset: i16) {
         self.lines.push(Line { code: 0x61 | width as u8, to: to.0, from: from.0, offset, ..Line::default() });
@@ -144,17 +141,23 @@ impl Assembler {
 
     /// `to` = the map behind this file descriptor.
     pub(crate) fn map(&mut self, to: Reg, fd: i32) {
-        self.long(to, IS_MAP, fd);
+        self.long(to, IS_MAP, [fd, 0]);
     }
 
     /// `to` = the address of the only value of the array behind this file descriptor.
     pub(crate) fn map_value(&mut self, to: Reg, fd: i32) {
-        self.long(to, IS_MAP_VALUE, fd);
+        self.long(to, IS_MAP_VALUE, [fd, 0]);
     }
 
-    fn long(&mut self, to: Reg, kind: u8, number: i32) {
-        self.lines.push(Line { code: 0x18, to: to.0, from: kind, number, ..Line::default() });
-        self.lines.push(Line::default());
+    /// `to` = a number of 64 bits.
+    pub(crate) fn wide(&mut self, to: Reg, number: u64) {
+        let half = |shift: u32| i32::from_ne_bytes((((number >> shift) & 0xFFFF_FFFF) as u32).to_ne_bytes());
+        self.long(to, IS_NUMBER, [half(0), half(32)]);
+    }
+
+    fn long(&mut self, to: Reg, kind: u8, [low, high]: [i32; 2]) {
+        self.lines.push(Line { code: 0x18, to: to.0, from: kind, number: low, ..Line::default() });
+        self.lines.push(Line { number: high, ..Line::default() });
     }
 
     /// The program, jumps resolved.
@@ -193,19 +196,22 @@ mod tests {
         out.register(Op::Add, Reg(1), Reg(9)); // BPF_ALU64_REG(BPF_ADD, BPF_REG_1, BPF_REG_9)
         out.load(Width::Double, Reg(2), Reg(1), 136); // BPF_LDX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1, 136)
         out.store(Width::Word, Reg(9), -4, Reg(2)); // BPF_STX_MEM(BPF_W, BPF_REG_9, BPF_REG_2, -4)
-        out.jump_if(Reg(4), If::Below, 1, end); // BPF_JMP_IMM(BPF_JLT, BPF_REG_4, 1, 3)
+        out.jump_if(Reg(4), If::Below, 1, end); // BPF_JMP_IMM(BPF_JLT, BPF_REG_4, 1, 5)
         out.map_value(Reg(7), 5); // BPF_LD_IMM64_RAW(BPF_REG_7, BPF_PSEUDO_MAP_VALUE, 5)
+        out.wide(Reg(1), 0x0102_0304_A5A6_A7A8); // BPF_LD_IMM64(BPF_REG_1, 0x01020304a5a6a7a8)
         out.call(131); // BPF_EMIT_CALL(BPF_FUNC_ringbuf_reserve)
         out.place(end);
         out.exit(); // BPF_EXIT_INSN()
-        let expected: [Instruction; 9] = [
+        let expected: [Instruction; 11] = [
             [0xB7, 0x00, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF],
             [0x0F, 0x91, 0, 0, 0, 0, 0, 0],
             [0x79, 0x12, 136, 0, 0, 0, 0, 0],
             [0x63, 0x29, 0xFC, 0xFF, 0, 0, 0, 0],
-            [0xA5, 0x04, 3, 0, 1, 0, 0, 0],
+            [0xA5, 0x04, 5, 0, 1, 0, 0, 0],
             [0x18, 0x27, 0, 0, 5, 0, 0, 0],
             [0; 8],
+            [0x18, 0x01, 0, 0, 0xA8, 0xA7, 0xA6, 0xA5],
+            [0, 0, 0, 0, 4, 3, 2, 1],
             [0x85, 0, 0, 0, 131, 0, 0, 0],
             [0x95, 0, 0, 0, 0, 0, 0, 0],
         ];

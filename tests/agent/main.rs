@@ -13,6 +13,7 @@ mod control;
 mod daemon;
 mod ends;
 mod interfaces;
+mod packets;
 mod privileges;
 mod reload;
 mod rig;

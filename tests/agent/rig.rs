@@ -9,14 +9,16 @@ use crate::support::process::Process;
 use crate::support::{TempDir, wait_until};
 use hsflow::sflow::counters::CounterRecord;
 use hsflow::sflow::decode::{Datagram, Framed, Sample, decode};
+use hsflow::sflow::flow::FlowRecord;
 use hsflow::sflow::ids::DataSource;
-use hsflow::sflow::sample::CountersHeader;
+use hsflow::sflow::sample::{CountersHeader, FlowHeader};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 /// How long anything may take on a busy machine.
@@ -24,6 +26,9 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// A counters sample as received.
 pub(crate) type Counters = Framed<CountersHeader, CounterRecord>;
+
+/// A flow sample as received.
+pub(crate) type Flow = Framed<FlowHeader, FlowRecord>;
 
 /// Runs `body` in a network namespace of its own, with `lo` up.
 pub(crate) fn isolated(body: impl FnOnce()) {
@@ -114,6 +119,20 @@ impl Rig {
         self.agent = Some(Process::hsflowd(&arguments));
     }
 
+    /// Starts the agent as the ordinary user 65534 with these capabilities alone (`net_raw,bpf`), as a service manager
+    /// would. Only the real root can do that.
+    pub(crate) fn start_as_nobody(&mut self, capabilities: &[&str]) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(self.dir.path(), mode).unwrap();
+        let sets = capabilities.iter().fold("-all".to_owned(), |sets, name| sets + ",+" + name);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.arg(format!("--inh-caps={sets}")).arg(format!("--bounding-set={sets}"));
+        command.arg(format!("--ambient-caps={sets}"));
+        command.arg(env!("CARGO_BIN_EXE_hsflowd")).arg("-d").args(self.arguments());
+        self.agent = Some(Process::start(&mut command));
+    }
+
     /// The running agent.
     pub(crate) fn agent(&mut self) -> &mut Process {
         self.agent.as_mut().expect("started")
@@ -194,11 +213,8 @@ impl Rig {
     /// Waits until the state of a component contains `part`, and returns it.
     #[track_caller]
     pub(crate) fn wait_component(&self, name: &str, part: &str) -> String {
-        let mut last = String::new();
-        wait_until(&format!("{name}: {part}"), LIMIT, || {
-            last = self.component(name);
-            last.contains(part).then(|| last.clone())
-        })
+        let what = format!("{name}: {part}");
+        wait_until(&what, LIMIT, || Some(self.component(name)).filter(|state| state.contains(part)))
     }
 
     /// So many log lines contain `part`: no fewer after a while, and no more.
@@ -258,10 +274,24 @@ fn decoded(datagrams: &[Vec<u8>]) -> Vec<Datagram> {
 
 /// All counters samples, oldest first.
 pub(crate) fn all_samples(datagrams: &[Datagram]) -> impl Iterator<Item = &Counters> {
-    datagrams.iter().flat_map(|d| &d.samples).map(|sample| match sample {
-        Sample::Counters(counters) => counters,
-        other => panic!("an agent without packet sources sent {other:?}"),
+    datagrams.iter().flat_map(|d| &d.samples).filter_map(|sample| match sample {
+        Sample::Counters(counters) => Some(counters),
+        Sample::Flow(_) | Sample::Discard(_) => None,
+        other => panic!("{other:?}"),
     })
+}
+
+/// All flow samples, oldest first.
+pub(crate) fn all_flows(datagrams: &[Datagram]) -> impl Iterator<Item = &Flow> {
+    datagrams.iter().flat_map(|d| &d.samples).filter_map(|sample| match sample {
+        Sample::Flow(flow) => Some(flow),
+        _ => None,
+    })
+}
+
+/// The flow samples of one source, oldest first.
+pub(crate) fn flows(datagrams: &[Datagram], source: DataSource) -> Vec<&Flow> {
+    all_flows(datagrams).filter(|flow| flow.header.source == source).collect()
 }
 
 /// The samples of one source, oldest first.
@@ -289,6 +319,12 @@ pub(crate) fn assert_whole(datagrams: &[Datagram]) {
         let last = sources.insert(sample.header.source, sample.header.sequence).unwrap_or(0);
         assert_eq!(sample.header.sequence, last + 1, "samples of {}", sample.header.source);
         assert!(!sample.records.iter().any(|r| matches!(r, CounterRecord::Raw(_))), "{sample:?}");
+    }
+    let mut sampled = HashMap::new();
+    for sample in all_flows(datagrams) {
+        let last = sampled.insert(sample.header.source, sample.header.sequence).unwrap_or(0);
+        assert_eq!(sample.header.sequence, last + 1, "flow samples of {}", sample.header.source);
+        assert!(!sample.records.iter().any(|r| matches!(r, FlowRecord::Raw(_))), "{sample:?}");
     }
 }
 

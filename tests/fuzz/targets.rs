@@ -203,7 +203,7 @@ fn samples(data: &[u8]) {
         .expect("it fits");
     datagrams.flush(1, &mut send);
     let Some(Sample::Flow(sample)) = sent.pop() else { panic!("no flow sample") };
-    let Some(FlowRecord::SampledHeader(shown)) = sample.records.last() else { panic!("no header") };
+    let Some(FlowRecord::SampledHeader(shown)) = sample.records.first() else { panic!("no header") };
     assert!(shown.header.len() <= limit.min(rest.len() + 4));
     assert!(shown.frame_length as usize >= shown.header.len() + shown.stripped as usize);
 }

@@ -190,14 +190,12 @@ impl Collector {
         look(&self.shared.lock())
     }
 
-    /// Waits until `enough` finds something in what has come.
-    #[track_caller]
-    pub(crate) fn wait<T>(
+    /// Waits until `enough` finds something in what has come, or the time is over.
+    pub(crate) fn try_wait<T>(
         &self,
-        what: &str,
         limit: Duration,
         mut enough: impl FnMut(&Tally) -> Option<T>,
-    ) -> T {
+    ) -> Option<T> {
         let mut found = None;
         let (tally, _) = self
             .shared
@@ -207,8 +205,16 @@ impl Collector {
                 found.is_none()
             })
             .unwrap_or_else(PoisonError::into_inner);
-        found.unwrap_or_else(|| {
-            panic!("not within {limit:?}: {what}; {} samples came: {:#?}", tally.total, tally.kinds)
+        drop(tally);
+        found
+    }
+
+    /// Waits until `enough` finds something in what has come.
+    #[track_caller]
+    pub(crate) fn wait<T>(&self, what: &str, limit: Duration, enough: impl FnMut(&Tally) -> Option<T>) -> T {
+        self.try_wait(limit, enough).unwrap_or_else(|| {
+            let seen = self.look(|tally| format!("{} samples came: {:#?}", tally.total, tally.kinds));
+            panic!("not within {limit:?}: {what}; {seen}")
         })
     }
 }

@@ -11,9 +11,11 @@ mod file_side;
 mod many;
 mod odd;
 mod overload;
+mod rules;
 mod site;
 mod statistics;
 mod topology;
+mod words;
 
 #[path = "../support/netns.rs"]
 mod netns;

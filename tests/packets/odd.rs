@@ -1,8 +1,10 @@
 //! Traffic and interfaces that nobody planned for: every frame that crossed gives a sample, with its true length.
 
 use crate::collector::header;
-use crate::rig::{ip, isolated};
-use crate::site::{FAR, Link, NEAR, Site, Way};
+use crate::rig::{LIMIT, ip, isolated};
+use crate::rules::Ruled;
+use crate::site::{FAR, Link, Site, Way};
+use crate::support::wait_until;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::net::UdpSocket;
 
@@ -75,7 +77,6 @@ fn jumbo_frames_and_frames_that_the_card_cuts_have_their_true_length() {
             let length = |n| tally.count(|kind| kind.frame_length == n);
             assert_eq!((length(9018), length(60_000 + 42 + 4)), (3, 1), "{:#?}", tally.kinds);
         });
-        let _ = NEAR;
     });
 }
 
@@ -98,5 +99,23 @@ fn an_interface_deleted_in_a_flood_costs_the_others_nothing_and_comes_back() {
         site.until_sampled(&mut goes);
         assert_eq!(site.collector.look(|tally| tally.last.len()), 5, "four of that name had a number each");
         assert_eq!(site.snapshot()["healthy"], true, "{:#}", site.snapshot());
+    });
+}
+
+#[test]
+fn a_group_that_another_process_has_is_taken_when_it_is_free() {
+    isolated(|| {
+        let mut first = Ruled::new(Link::new("gr"), 1);
+        let second = Site::sampling("sampling = 1 nflog { group = 5 probability = 1.0 }");
+        let state = second.wait_component("nflog", "degraded");
+        assert!(state.contains("group 5"), "{state}");
+        first.pass();
+        let mut link = first.link;
+        drop(first.site);
+        second.wait_component("nflog", "running");
+        wait_until("a sample", LIMIT, || {
+            link.send(Way::In, 300, 10);
+            second.collector.look(|tally| tally.of(link.index) > 0).then_some(())
+        });
     });
 }

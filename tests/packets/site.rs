@@ -8,6 +8,7 @@ use crate::netns::{ip_batch, json};
 use crate::rig::{LIMIT, Rig, if_index};
 use crate::support::wait_until;
 use crate::traffic::{Sender, udp_frame};
+use serde_json::Value;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
 
@@ -16,14 +17,21 @@ pub(crate) const NEAR: [u8; 6] = [2, 0, 0, 0, 0, 1];
 pub(crate) const FAR: [u8; 6] = [2, 0, 0, 0, 0, 2];
 /// What an sFlow agent calls the host itself.
 pub(crate) const HOST: u32 = 0x3FFF_FFFF;
-const NEAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const FAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+pub(crate) const NEAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const FAR_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// Which way traffic crosses the near end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     In,
     Out,
+}
+
+impl Way {
+    /// Input and output of a packet that the host gets by an interface, or sends by it.
+    pub(crate) fn ends(self, if_index: u32) -> (u32, u32) {
+        if self == Self::In { (if_index, HOST) } else { (HOST, if_index) }
+    }
 }
 
 /// Packets that crossed an interface, by the kernel's counters.
@@ -158,6 +166,15 @@ impl Site {
         ));
     }
 
+    /// What the agent says of the sampling of an interface.
+    #[track_caller]
+    pub(crate) fn sampling_of(&self, device: &str) -> Value {
+        let snapshot = self.snapshot();
+        let of_device = |i: &&Value| i["name"] == device;
+        let found = snapshot["interfaces"].as_array().unwrap().iter().find(of_device);
+        found.unwrap_or_else(|| panic!("{device} in {snapshot:#}"))["sampling"].clone()
+    }
+
     /// Waits for something in what has come.
     #[track_caller]
     pub(crate) fn wait_tally<T>(&self, what: &str, enough: impl FnMut(&Tally) -> Option<T>) -> T {
@@ -198,6 +215,7 @@ impl Site {
 /// A link that is sampled 1:1, to know when the agent has taken what came before.
 pub(crate) struct Marker {
     link: Link,
+    /// Packets since the agent samples it.
     sent: u64,
 }
 
@@ -215,9 +233,8 @@ impl Marker {
     /// Waits until the agent samples it.
     #[track_caller]
     pub(crate) fn ready(&mut self, site: &Site) {
-        site.until_sampled(&mut self.link);
-        self.sent = self.link.crossed().all();
-        self.wait(site);
+        let unseen = site.until_exact(&mut self.link);
+        self.sent = self.link.crossed().all() - unseen;
     }
 
     /// Returns when the agent has read what crossed its taps before.

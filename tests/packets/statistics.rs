@@ -2,7 +2,8 @@
 //! is the sum of all cells; at 1:1 it is exact. The number of packets is the kernel's.
 
 use crate::rig::isolated;
-use crate::site::{HOST, Link, Marker, Site, Way};
+use crate::rules::Ruled;
+use crate::site::{Crossed, Link, Marker, Site, Way};
 use std::collections::BTreeMap;
 
 const SIZES: [usize; 3] = [64, 512, 1500];
@@ -28,6 +29,26 @@ impl Cell {
         let (n, p) = (self.packets as f64, 1.0 / f64::from(self.rate));
         (self.samples as f64 - n * p) / (n * p * (1.0 - p)).sqrt()
     }
+
+    /// The cells of what crossed a link since then.
+    fn both(size: usize, rate: u32, link: &Link, before: Crossed) -> [Self; 2] {
+        let after = link.crossed();
+        let packets = |way| after.way(way) - before.way(way);
+        WAYS.map(|way| Self { size, rate, way, packets: packets(way), samples: 0 })
+    }
+
+    /// Counts the samples of it.
+    fn count(&mut self, site: &Site, link: &Link) -> u64 {
+        let ends = self.way.ends(link.index);
+        let length = u32::try_from(self.size).unwrap() + CHECKSUM;
+        self.samples = site.collector.look(|tally| {
+            tally.count(|kind| {
+                (kind.source, kind.rate, kind.frame_length) == (link.index, self.rate, length)
+                    && (kind.input, kind.output) == ends
+            })
+        });
+        self.samples
+    }
 }
 
 /// Probability that chi-square with `freedom` degrees, an even number, is above `x`.
@@ -42,80 +63,93 @@ fn above(x: f64, freedom: usize) -> f64 {
 }
 
 /// Runs the table for one kind of tap. `packets` are those of a cell, by rate.
-fn table(source: &str, packets: impl Fn(u32) -> usize) {
-    let mut links: Vec<(u32, Link)> = RATES.map(|rate| (rate, Link::new(&format!("r{rate}")))).into();
+fn table(source: &str, packets: impl Fn(u32) -> usize) -> Vec<Cell> {
+    let mut links = RATES.map(|rate| (rate, Link::new(&format!("r{rate}"))));
     let mut marker = Marker::new();
-    let taps: Vec<_> = RATES.map(|rate| format!("{source} {{ dev = r{rate} sampling = {rate} }}")).into();
+    let taps = RATES.map(|rate| format!("{source} {{ dev = r{rate} sampling = {rate} }}"));
     let site = Site::sampling(&format!("{}\n{}", taps.join("\n"), Marker::TAP));
     marker.ready(&site);
     let mut cells = Vec::new();
     for size in SIZES {
-        let before: Vec<_> = links.iter().map(|(_, link)| link.crossed()).collect();
+        let before = links.each_ref().map(|(_, link)| link.crossed());
         for burst in 0..packets(1000).div_ceil(BURST) {
-            for (rate, link) in links.iter_mut().filter(|(rate, _)| burst * BURST < packets(*rate)) {
-                let _ = rate;
+            for (_, link) in links.iter_mut().filter(|(rate, _)| burst * BURST < packets(*rate)) {
                 WAYS.iter().for_each(|way| link.send(*way, size, BURST));
             }
             marker.pass(&site);
         }
-        for ((rate, link), before) in links.iter().zip(before) {
-            let after = link.crossed();
-            for way in WAYS {
-                let packets = after.way(way) - before.way(way);
-                cells.push((link.index, Cell { size, rate: *rate, way, packets, samples: 0 }));
-            }
-        }
+        let counted = links.iter().zip(before);
+        cells.extend(counted.flat_map(|((rate, link), before)| Cell::both(size, *rate, link, before)));
     }
     marker.settle(&site);
     site.assert_whole();
-    site.collector.look(|tally| {
-        for (source, cell) in &mut cells {
-            let (input, output) = if cell.way == Way::In { (*source, HOST) } else { (HOST, *source) };
-            let length = u32::try_from(cell.size).unwrap() + CHECKSUM;
-            cell.samples = tally.count(|kind| {
-                (kind.source, kind.rate, kind.input, kind.output, kind.frame_length)
-                    == (*source, cell.rate, input, output, length)
-            });
-        }
-        for (_, link) in &links {
+    for (rate, link) in &links {
+        let mut of_link: Vec<_> = cells.iter_mut().filter(|cell| cell.rate == *rate).collect();
+        let counted: u64 = of_link.iter_mut().map(|cell| cell.count(&site, link)).sum();
+        site.collector.look(|tally| {
             assert_eq!(tally.drops(link.index), 0, "{}", link.name);
-            let counted: u64 = cells.iter().filter(|(s, _)| *s == link.index).map(|(_, c)| c.samples).sum();
             assert_eq!(tally.of(link.index), counted, "samples of no cell: {:#?}", tally.kinds);
-        }
-    });
-    let cells: Vec<_> = cells.into_iter().map(|(_, cell)| cell).collect();
+        });
+        pool(source, *rate, &site, link);
+    }
     judge(source, &cells);
-    pools(source, &site, &links);
+    cells
 }
 
-/// Prints the table and what it says.
+/// Runs the table for a firewall rule, one rate after the other.
+fn table_of_rules(packets: impl Fn(u32) -> usize) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for rate in RATES {
+        let mut ruled = Ruled::new(Link::new(&format!("r{rate}")), rate);
+        for size in SIZES {
+            let before = ruled.link.crossed();
+            for _ in 0..packets(rate).div_ceil(BURST) {
+                WAYS.iter().for_each(|way| ruled.send(*way, size, BURST));
+            }
+            cells.extend(Cell::both(size, rate, &ruled.link, before));
+            ruled.pass();
+        }
+        let of_rate = cells.iter_mut().filter(|cell| cell.rate == rate);
+        of_rate.for_each(|cell| _ = cell.count(&ruled.site, &ruled.link));
+        ruled.site.assert_whole();
+        assert_eq!(ruled.site.collector.look(|tally| tally.drops(ruled.link.index)), 0);
+    }
+    judge("nflog", &cells);
+    cells
+}
+
+/// Prints the table of a source and what it says.
 fn judge(source: &str, cells: &[Cell]) {
-    for Cell { size, rate, way, packets, samples } in cells {
-        let z = Cell { size: *size, rate: *rate, way: *way, packets: *packets, samples: *samples }.z();
+    for cell in cells {
+        let Cell { size, rate, way, packets, samples } = cell;
+        let (way, z) = (format!("{way:?}"), cell.z());
         println!(
-            "cell {source:5} {way:?} {size:4} bytes 1:{rate:<4} {packets:8} packets {samples:6} samples z {z:+.2}"
+            "cell {source:5} {way:3} {size:4} bytes 1:{rate:<4} {packets:7} packets {samples:6} samples z {z:+.2}"
         );
     }
+    assert!(cells.iter().all(|cell| cell.packets > 0 && cell.z().abs() <= 4.5), "{source}: see the table");
+    judge_together(source, cells);
+}
+
+/// All cells together.
+fn judge_together(source: &str, cells: &[Cell]) {
     let chi: f64 = cells.iter().map(|cell| cell.z().powi(2)).sum();
     let p = above(chi, cells.len());
     let packets: u64 = cells.iter().map(|cell| cell.packets).sum();
     println!("cells {source:5} {packets} packets, chi-square {chi:.1} in {} cells, p {p:.5}", cells.len());
-    assert!(cells.iter().all(|cell| cell.packets > 0 && cell.z().abs() <= 4.5), "{source}: see the table");
     assert!(p > 0.00001, "{source}: p {p}");
 }
 
 /// The pool of a source's last sample is the number of packets that crossed it: estimated from samples with the error
 /// of the draw, or exact where the kernel counts.
-fn pools(source: &str, site: &Site, links: &[(u32, Link)]) {
-    for (rate, link) in links {
-        let packets = link.crossed().all() as f64;
-        let pool = site.collector.look(|tally| f64::from(tally.last[&link.index].sample_pool));
-        let rate = f64::from(*rate);
-        // The packets behind the last sample are not in it: a geometric number of them.
-        let room = if source == "pcap" { 4.5 * (packets * rate).sqrt() } else { 15.0 * rate };
-        println!("pool {source:5} 1:{rate:<4} {pool:9} of {packets:9} packets");
-        assert!((pool - packets).abs() <= room, "{source} {}: pool {pool} of {packets}", link.name);
-    }
+fn pool(source: &str, rate: u32, site: &Site, link: &Link) {
+    let packets = link.crossed().all() as f64;
+    let pool = site.collector.look(|tally| f64::from(tally.last[&link.index].sample_pool));
+    let rate = f64::from(rate);
+    // The packets behind the last sample are not in it: a geometric number of them.
+    let room = if source == "pcap" { 4.5 * (packets * rate).sqrt() } else { 15.0 * rate };
+    println!("pool {source:5} 1:{rate:<4} {pool:9} of {packets:9} packets");
+    assert!((pool - packets).abs() <= room, "{source} {}: pool {pool} of {packets}", link.name);
 }
 
 fn few(rate: u32) -> usize {
@@ -128,13 +162,34 @@ fn many(rate: u32) -> usize {
 
 #[test]
 fn taps_draw_fairly() {
-    isolated(|| table("pcap", few));
+    isolated(|| drop(table("pcap", few)));
+}
+
+#[test]
+fn programs_draw_fairly() {
+    isolated(|| drop(table("epcap", few)));
+}
+
+#[test]
+fn rules_draw_fairly() {
+    isolated(|| drop(table_of_rules(few)));
 }
 
 #[test]
 #[ignore = "millions of packets; tests/long.sh runs it"]
-fn long_taps_draw_fairly() {
-    isolated(|| table("pcap", many));
+fn long_samples_of_all_sources_are_a_fair_draw() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!(
+            "SKIP long_samples_of_all_sources_are_a_fair_draw: not root, who has three namespaces"
+        );
+    }
+    let mut cells = Vec::new();
+    // Each in a namespace of its own: the links have the same names.
+    isolated(|| cells.extend(table("pcap", many)));
+    isolated(|| cells.extend(table("epcap", many)));
+    isolated(|| cells.extend(table_of_rules(many)));
+    assert!(cells.iter().map(|cell| cell.packets).sum::<u64>() >= 10_000_000);
+    judge_together("all", &cells);
 }
 
 /// All of these cross a 1:1 sampler, some of each size both ways.
@@ -157,7 +212,7 @@ fn exact(source: &str, bursts: usize) {
         assert_eq!(u64::from(last.sample_pool), crossed);
         for size in SIZES {
             for way in WAYS {
-                let ends = if way == Way::In { (link.index, HOST) } else { (HOST, link.index) };
+                let ends = way.ends(link.index);
                 let length = u32::try_from(size).unwrap() + CHECKSUM;
                 let count =
                     tally.count(|kind| (kind.input, kind.output) == ends && kind.frame_length == length);
@@ -170,4 +225,9 @@ fn exact(source: &str, bursts: usize) {
 #[test]
 fn taps_at_one_to_one_miss_nothing() {
     isolated(|| exact("pcap", 10));
+}
+
+#[test]
+fn programs_at_one_to_one_miss_nothing() {
+    isolated(|| exact("epcap", 10));
 }

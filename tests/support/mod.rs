@@ -49,13 +49,13 @@ impl Drop for TempDir {
 #[track_caller]
 pub fn wait_until<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     const STEP: Duration = Duration::from_millis(5);
-    let mut waited = Duration::ZERO;
+    let clock = hsflow::host::Clock::system();
+    let end = clock.now() + limit;
     loop {
         if let Some(answer) = probe() {
             return answer;
         }
-        assert!(waited < limit, "not within {limit:?}: {what}");
+        assert!(clock.now() < end, "not within {limit:?}: {what}");
         std::thread::park_timeout(STEP);
-        waited += STEP;
     }
 }

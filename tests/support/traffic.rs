@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, send, sendmmsg};
 use std::io::IoSlice;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 
 /// Ethernet, IPv4 and UDP headers.
@@ -40,13 +40,13 @@ pub(crate) fn ipv4(length: usize, [to, from]: [Ipv4Addr; 2], protocol: u8) -> [u
     header[16..20].copy_from_slice(&to.octets());
     let sum: u32 = header.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
     let folded = (sum & 0xFFFF) + (sum >> 16);
-    header[10..12].copy_from_slice(&(!folded as u16).to_be_bytes());
+    header[10..12].copy_from_slice(&u16::try_from(!folded & 0xFFFF).unwrap().to_be_bytes());
     header
 }
 
 /// Puts frames on an interface of the thread's namespace.
 pub(crate) struct Sender {
-    socket: PacketSocket,
+    socket: Box<dyn AsFd>,
     heads: MultiHeaders<SockaddrStorage>,
 }
 
@@ -65,7 +65,14 @@ impl Sender {
 
     /// Over such a socket.
     pub(crate) fn over(socket: PacketSocket) -> Self {
-        Self { socket, heads: MultiHeaders::preallocate(BATCH, None) }
+        Self { socket: Box::new(socket), heads: MultiHeaders::preallocate(BATCH, None) }
+    }
+
+    /// From a socket of UDP, through the kernel's own IP; what is sent is the payload.
+    pub(crate) fn udp(from: Ipv4Addr, to: Ipv4Addr) -> Self {
+        let socket = UdpSocket::bind((from, 0)).unwrap();
+        socket.connect((to, PORT)).unwrap();
+        Self { socket: Box::new(socket), heads: MultiHeaders::preallocate(BATCH, None) }
     }
 
     /// One frame; false where the kernel refuses it.

@@ -36,6 +36,19 @@ finish() {
   exit $((failures > 0))
 }
 
+# The programs, the unit and what goes with it, as a package would put them; and what is asked of the unit.
+install_service() {
+  install -m 755 /bin-under-test/hsflowd /usr/sbin/
+  install -m 755 /bin-under-test/hsflowctl /usr/bin/
+  install -m 644 /src/systemd/hsflowd.service /lib/systemd/system/
+  install -D -m 644 /src/systemd/hsflowd.sysusers /usr/lib/sysusers.d/hsflowd.conf
+  install -D -m 644 /src/systemd/hsflowd.tmpfiles /usr/lib/tmpfiles.d/hsflowd.conf
+  install -m 644 /src/etc/default/hsflowd /etc/default/
+}
+show() { systemctl show -P "$1" hsflowd; }
+pid() { show MainPID; }
+status() { awk -v k="$1:" '$1 == k {print $2}' "/proc/$(pid)/status"; }
+
 # A collector that has nothing in common with the programs under test: $caught gets a JSON object a datagram.
 caught=/tmp/caught
 catch() { # port

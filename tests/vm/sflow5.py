@@ -1,7 +1,8 @@
 """sflow5.py PORT: receives sFlow v5 on 127.0.0.1 and prints each datagram as one line of JSON.
 
 Written from the specification for the machine tests, on purpose without any code of the programs under test. Knows
-counters samples and the records that the tests look at; other records are listed by their numbers."""
+counters samples, flow samples, samples of dropped packets, and the records that the tests look at; other records are
+listed by their numbers."""
 import json, socket, struct, sys, uuid
 
 GENERIC = ('ifIndex', 'ifType', 'ifSpeed', 'ifDirection', 'ifStatus', 'inOctets', 'inUcast', 'inMulticast', 'inBroadcast',
@@ -9,8 +10,18 @@ GENERIC = ('ifIndex', 'ifType', 'ifSpeed', 'ifDirection', 'ifStatus', 'inOctets'
            'outErrors', 'promiscuous')
 FIELDS = {      # record -> names and struct format
     1: (GENERIC, '>IIQIIQIIIIIIQIIIIII'),
+    1036: (('queue',), '>I'),
+    1039: (('delay',), '>I'),
+    1040: (('depth',), '>I'),
+    1043: (('nanoseconds',), '>Q'),
     2005: (('total', 'free', 'maxUsed', 'reads', 'bytesRead', 'readTime', 'writes', 'bytesWritten', 'writeTime'), '>QQIIQIIQI'),
     2006: (('bytesIn', 'packetsIn', 'errorsIn', 'dropsIn', 'bytesOut', 'packetsOut', 'errorsOut', 'dropsOut'), '>QIIIQIII'),
+}
+
+HEADS = {       # sample -> what stands between its data source and its records
+    3: ('rate', 'pool', 'drops', 'inputFormat', 'input', 'outputFormat', 'output'),
+    4: (),
+    5: ('drops', 'input', 'output', 'reason'),
 }
 
 
@@ -35,11 +46,17 @@ class Reader:
         return data
 
 
-def record(number, body):
-    if number in FIELDS:
+def record(number, body, flow=False):
+    if number in FIELDS and not (flow and number == 1):
         names, layout = FIELDS[number]
         return dict(zip(names, struct.unpack(layout, body)))
     r = Reader(body)
+    if flow and number == 1:
+        return dict(protocol=r.u32(), frameLength=r.u32(), stripped=r.u32(), bytes=r.opaque().hex())
+    if number in (1038, 1042):
+        return r.opaque().decode()
+    if number == 1041:
+        return [r.opaque().decode(), r.opaque().decode()]
     if number == 1005:
         return r.opaque().decode()
     if number == 2000:
@@ -52,12 +69,14 @@ def record(number, body):
 
 def sample(r):
     tag, body = r.u32(), Reader(r.opaque())
-    if tag != 4:
+    if tag not in HEADS:
         return dict(tag=tag)
-    s = dict(sequence=body.u32(), source='%d:%d' % (body.u32(), body.u32()), records={})
+    s = dict(tag=tag, sequence=body.u32(), source='%d:%d' % (body.u32(), body.u32()))
+    s.update((name, body.u32()) for name in HEADS[tag])
+    s['records'] = {}
     for _ in range(body.u32()):
         number = body.u32()
-        s['records'][str(number)] = record(number, body.opaque())
+        s['records'][str(number)] = record(number, body.opaque(), flow=tag != 4)
     return s
 
 
@@ -75,6 +94,7 @@ def datagram(data):
 
 
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 33, 32 << 20)   # SO_RCVBUFFORCE: a slow machine must not lose datagrams
 s.bind(('127.0.0.1', int(sys.argv[1])))
 print('listening', file=sys.stderr, flush=True)
 while True:

@@ -39,6 +39,8 @@ pub struct Counts {
     pub event_samples: u64,
     /// Dropped packets held back.
     pub event_samples_suppressed: u64,
+    /// Dropped packets that the kernel could not tell of.
+    pub events_lost: u64,
     /// Messages of the kernel that could not be read.
     pub malformed: u64,
 }
@@ -139,6 +141,11 @@ impl Desk {
         std::mem::take(&mut self.appeared)
     }
 
+    /// Forgets the data sources that are no more.
+    pub fn retain(&mut self, exists: impl Fn(u32) -> bool) {
+        self.ledger.retain(exists);
+    }
+
     /// Forgets a data source that is no more.
     pub fn forget(&mut self, if_index: u32) {
         self.ledger.forget(if_index);
@@ -187,7 +194,7 @@ impl Desk {
         let count = if over_the_limit {
             &mut self.counts.event_samples_suppressed
         } else {
-            &mut self.counts.dropped_samples
+            &mut self.counts.events_lost
         };
         *count += u64::from(added);
     }
@@ -224,10 +231,10 @@ impl Desk {
 
 impl Sink for Desk {
     fn packet(&mut self, frame: &Frame<'_>) {
-        if self.source == PSAMPLE && self.ledger.get(frame.if_index).is_none() {
+        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
+        if self.source == PSAMPLE && !std::mem::replace(&mut sampled.by_psample, true) {
             self.appeared.push(frame.if_index);
         }
-        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
         sampled.sampler.count(frame);
         self.counts.dropped_samples += u64::from(frame.lost);
         let Some(packet) = Packet::of(frame) else {

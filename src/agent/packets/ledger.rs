@@ -16,6 +16,8 @@ pub struct Sampled {
     pub one_in: u32,
     /// Packets that no sample can describe.
     pub unknown: u64,
+    /// `psample` has had samples of it.
+    pub(super) by_psample: bool,
 }
 
 /// All data sources that were sampled.
@@ -38,13 +40,19 @@ impl Ledger {
         if self.all.get(self.last).is_none_or(|sampled| sampled.if_index != if_index) {
             self.last = self.position(if_index).unwrap_or_else(|at| {
                 let sampler = Sampler::new(if_index);
-                self.all.insert(at, Sampled { if_index, sampler, source, one_in, unknown: 0 });
+                let new = Sampled { if_index, sampler, source, one_in, unknown: 0, by_psample: false };
+                self.all.insert(at, new);
                 at
             });
         }
         let sampled = &mut self.all[self.last];
         (sampled.source, sampled.one_in) = (source, one_in);
         sampled
+    }
+
+    /// Only data sources that exist are remembered.
+    pub(super) fn retain(&mut self, exists: impl Fn(u32) -> bool) {
+        self.all.retain(|sampled| exists(sampled.if_index));
     }
 
     /// A data source is no more.

@@ -96,15 +96,18 @@ impl Packets {
     /// # Errors
     /// The thread cannot be started.
     pub fn apply_taps(&mut self, wishes: impl Iterator<Item = (u32, Option<Wish>)>) -> io::Result<()> {
-        let mut changes: Vec<_> =
-            wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
-        for (index, wish) in &mut changes {
+        let changes: Vec<_> = wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.order(Order::Taps(changes.clone()))?;
+        for (index, wish) in changes {
             match wish {
-                Some(wish) => _ = self.taps.insert(*index, *wish),
-                None => _ = self.taps.remove(index),
+                Some(wish) => _ = self.taps.insert(index, wish),
+                None => _ = self.taps.remove(&index),
             }
         }
-        if changes.is_empty() { Ok(()) } else { self.order(Order::Taps(changes)) }
+        Ok(())
     }
 
     /// Makes these the other sources.
@@ -115,8 +118,9 @@ impl Packets {
         if wanted == self.wanted {
             return Ok(());
         }
-        self.wanted = wanted.clone();
-        self.order(Order::Sources(Box::new(wanted)))
+        self.order(Order::Sources(Box::new(wanted.clone())))?;
+        self.wanted = wanted;
+        Ok(())
     }
 
     fn order(&mut self, order: Order) -> io::Result<()> {
@@ -124,7 +128,7 @@ impl Packets {
             Some(running) => running,
             None => self.thread.insert(start(&self.host, &self.desk)?),
         };
-        // A thread that has ended by a fault has said so; nothing here can wake it.
+        // It only ends when told to.
         let _ = running.orders.send(order);
         let _ = running.wake.write(1);
         Ok(())

@@ -1,14 +1,14 @@
 //! The taps of the packet thread: which source has each, and what to do where one cannot be had. In: wishes by
-//! ifIndex. Out: open taps, and a report of each. Rules: a tap that fails is tried again, ever more rarely; where
-//! eBPF cannot be had the AF_PACKET source takes the tap and the report says so; an interface that vanishes takes its
-//! tap with it, and a new wish brings it back.
+//! ifIndex. Out: open taps, and a report of each. Rules: a tap that fails or is taken away is tried again, ever more
+//! rarely; where eBPF cannot be had the AF_PACKET source takes the tap, until another one is wished for, and the report
+//! says so; taps are opened and closed one at a time, because the kernel takes some ten milliseconds for each.
 
+use super::desk::SharedDesk;
 use super::report::TapReport;
-use crate::sample::frame::Sink;
 use crate::source::af_packet::{self, Tap};
 use crate::source::{Obstacle, Source, ebpf};
 use crate::sys::SysError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -26,6 +26,8 @@ pub struct Wish {
 struct Kept {
     wish: Wish,
     report: TapReport,
+    /// Its source has no tap any more: the interface has gone, or somebody has removed the program.
+    lost: bool,
 }
 
 /// All taps.
@@ -33,6 +35,7 @@ pub(super) struct Taps {
     packet: af_packet::Taps,
     ebpf: Option<ebpf::Taps>,
     kept: BTreeMap<u32, Kept>,
+    planned: VecDeque<(u32, Option<Wish>)>,
     retry_at: Option<Instant>,
     pause: Duration,
 }
@@ -40,12 +43,20 @@ pub(super) struct Taps {
 impl Taps {
     pub(super) fn new() -> Result<Self, SysError> {
         let packet = af_packet::Taps::new()?;
-        Ok(Self { packet, ebpf: None, kept: BTreeMap::new(), retry_at: None, pause: FIRST_PAUSE })
+        Ok(Self {
+            packet,
+            ebpf: None,
+            kept: BTreeMap::new(),
+            planned: VecDeque::new(),
+            retry_at: None,
+            pause: FIRST_PAUSE,
+        })
     }
 
-    /// The wishes in force.
+    /// The wishes in force, and those that are planned.
     pub(super) fn wishes(&self) -> impl Iterator<Item = (u32, Option<Wish>)> {
-        self.kept.iter().map(|(index, kept)| (*index, Some(kept.wish)))
+        let kept = self.kept.iter().map(|(index, kept)| (*index, Some(kept.wish)));
+        kept.chain(self.planned.iter().copied())
     }
 
     /// Reports of all taps.
@@ -69,17 +80,34 @@ impl Taps {
         self.retry_at
     }
 
-    /// Opens, changes or closes the tap of an interface. What was sampled at the old rate goes to `sink` first.
-    pub(super) fn apply(&mut self, if_index: u32, wish: Option<Wish>, sink: &mut dyn Sink, now: Instant) {
+    /// Notes changes, `None` for a tap that shall be closed.
+    pub(super) fn plan(&mut self, changes: Vec<(u32, Option<Wish>)>) {
+        self.planned.extend(changes);
+    }
+
+    /// True while some of the changes are still to be made.
+    pub(super) fn has_work(&self) -> bool {
+        !self.planned.is_empty()
+    }
+
+    /// Makes one change.
+    pub(super) fn work(&mut self, desk: &SharedDesk, now: Instant) {
+        if let Some((if_index, wish)) = self.planned.pop_front() {
+            self.apply(if_index, wish, desk, now);
+        }
+    }
+
+    /// Opens, changes or closes the tap of an interface.
+    fn apply(&mut self, if_index: u32, wish: Option<Wish>, desk: &SharedDesk, now: Instant) {
         let Some(wish) = wish else {
             self.close(if_index);
             return;
         };
         let same = |kept: &Kept| {
             let rate_alone = Tap { one_in: wish.tap.one_in, ..kept.wish.tap } == wish.tap;
-            rate_alone && kept.wish.ebpf == wish.ebpf && kept.report.obstacle.is_none()
+            rate_alone && kept.wish.ebpf == wish.ebpf && kept.report.obstacle.is_none() && !kept.lost
         };
-        if self.kept.get(&if_index).is_some_and(same) && self.change_rate(wish.tap, sink) {
+        if self.kept.get(&if_index).is_some_and(same) && self.change_rate(wish.tap, desk, now) {
             self.kept.entry(if_index).and_modify(|kept| kept.wish = wish);
             return;
         }
@@ -95,10 +123,17 @@ impl Taps {
         }
     }
 
-    fn change_rate(&mut self, tap: Tap, sink: &mut dyn Sink) -> bool {
+    /// What was sampled at the old rate goes to the desk first.
+    fn change_rate(&mut self, tap: Tap, desk: &SharedDesk, now: Instant) -> bool {
         let (if_index, one_in) = (tap.if_index, tap.one_in);
-        let by_ebpf = self.ebpf.as_mut().is_some_and(|taps| taps.set_rate(if_index, one_in));
-        by_ebpf || self.packet.set_rate(if_index, one_in, sink) == Ok(true)
+        if self.ebpf.as_mut().is_some_and(|taps| taps.set_rate(if_index, one_in)) {
+            return true;
+        }
+        let mut desk = desk.lock();
+        desk.begin(self.packet.name(), now);
+        let changed = self.packet.set_rate(if_index, one_in, &mut *desk) == Ok(true);
+        desk.end();
+        changed
     }
 
     fn open(&mut self, if_index: u32, wish: Wish, now: Instant) {
@@ -123,7 +158,7 @@ impl Taps {
                 self.retry_at = self.retry_at.or(Some(now + self.pause));
             }
         }
-        self.kept.insert(if_index, Kept { wish, report });
+        self.kept.insert(if_index, Kept { wish, report, lost: false });
     }
 
     fn open_ebpf(&mut self, tap: Tap) -> Result<(), Obstacle> {
@@ -140,26 +175,23 @@ impl Taps {
         packet.chain(self.ebpf.iter_mut().map(|source| source as &mut dyn Source))
     }
 
-    /// Tries again what failed. True where something came of it.
-    pub(super) fn retry(&mut self, now: Instant) -> bool {
+    /// Plans again what failed or was lost.
+    pub(super) fn retry(&mut self, now: Instant) {
         if self.retry_at.is_none_or(|at| at > now) {
-            return false;
+            return;
         }
         self.retry_at = None;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        let failed: Vec<_> =
-            self.kept.values().filter(|k| k.report.obstacle.is_some()).map(|k| k.wish).collect();
-        for wish in &failed {
-            self.open(wish.tap.if_index, *wish, now);
-        }
-        if self.retry_at.is_none() {
-            self.pause = FIRST_PAUSE;
-        }
-        !failed.is_empty()
+        let failed = self.kept.values().filter(|kept| kept.lost || kept.report.obstacle.is_some());
+        self.planned.extend(failed.map(|kept| (kept.wish.tap.if_index, Some(kept.wish))));
+        // When all are open there is nothing to be tried, and the next failure is a new one.
+        self.pause = if self.planned.is_empty() { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
     }
 
-    /// The interface has vanished.
-    pub(super) fn gone(&mut self, if_index: u32) {
-        self.kept.remove(&if_index);
+    /// The source has lost the tap. Where the interface has gone, the wish for it goes soon as well.
+    pub(super) fn gone(&mut self, if_index: u32, now: Instant) {
+        if let Some(kept) = self.kept.get_mut(&if_index) {
+            kept.lost = true;
+            self.retry_at = self.retry_at.or(Some(now + FIRST_PAUSE));
+        }
     }
 }

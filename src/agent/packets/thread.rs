@@ -8,8 +8,8 @@ use super::desk::SharedDesk;
 use super::report::Report;
 use super::sources::Sources;
 use super::taps::Taps;
-use super::{Order, Wanted, Wish};
-use crate::agent::guard::guarded;
+use super::{Order, WATCH, Wanted};
+use crate::agent::guard::{Panicked, guarded};
 use crate::host::{Clock, Host};
 use crate::source::{Finding, Visit};
 use crate::status::registry::State;
@@ -51,6 +51,12 @@ pub(super) struct PacketThread {
     found_at: Option<Instant>,
     /// More packets are to be expected soon.
     busy: bool,
+    /// A source asked for a visit.
+    called: bool,
+    /// More is waiting than was read.
+    hurry: bool,
+    /// Sources to be opened again after a fault.
+    wanted_anew: Option<Wanted>,
     ended: bool,
 }
 
@@ -74,6 +80,9 @@ impl PacketThread {
             longest_gather_ms: USUAL_GATHER_MS,
             found_at: None,
             busy: false,
+            called: false,
+            hurry: false,
+            wanted_anew: None,
             ended: false,
         })
     }
@@ -82,7 +91,7 @@ impl PacketThread {
     pub(super) fn run(mut self) {
         while !self.ended {
             if let Err(fault) = guarded(|| self.turn()) {
-                self.begin_anew(&fault.to_string());
+                self.begin_anew(&fault);
             }
         }
         self.desk.lock().flush(self.clock.now());
@@ -96,6 +105,14 @@ impl PacketThread {
         }
         self.take_orders();
         let now = self.clock.now();
+        if let Some(wanted) = self.wanted_anew.take() {
+            self.apply_sources(wanted, now);
+        }
+        self.taps.retry(now);
+        if self.taps.has_work() {
+            self.taps.work(&self.desk, now);
+            self.check_at = Some(now);
+        }
         self.read(now);
         let mut desk = self.desk.lock();
         if desk.flush_at().is_some_and(|at| at <= now) {
@@ -105,35 +122,35 @@ impl PacketThread {
         if self.check_at.is_some_and(|at| at <= now) {
             self.check(now);
         }
-        if self.taps.retry(now) {
-            self.publish();
-        }
     }
 
-    /// After a fault: everything is opened again, with the wishes as they are.
-    fn begin_anew(&mut self, fault: &str) {
+    /// After a fault: everything is opened again in the next turns, with the wishes as they are.
+    fn begin_anew(&mut self, fault: &Panicked) {
         log::error!(target: "packets", "{fault}; all packet sources are opened anew");
         let wishes: Vec<_> = self.taps.wishes().collect();
-        let wanted = self.sources.wanted();
+        self.wanted_anew = Some(self.sources.wanted());
         if let Ok(taps) = Taps::new() {
             (self.taps, self.sources) = (taps, Sources::default());
-            let now = self.clock.now();
-            self.apply_taps(wishes, now);
-            self.sources.apply(wanted);
+            self.taps.plan(wishes);
         }
-        // Not at once again, should the same thing happen.
-        let _ = poll(&mut [], PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+        let components = BTreeMap::from([(WATCH, State::degraded(fault))]);
+        self.desk.publish(Report { components, ..Report::default() });
+        // Not at once again, should the same thing happen; only an order ends this sooner.
+        let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
     }
 
     /// Until something can be read, an order comes, or a deadline passes; true for an order. Busy sources are read anyway:
     /// whether they have something is then not asked before.
     fn wait(&mut self) -> bool {
-        let ordered = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+        let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
+        self.called = false;
         if self.busy {
             // Only an order ends this sooner: the next visit shall be worth waking up for.
             let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut order, PollTimeout::from(self.gather_ms));
-            return order.iter().any(ordered);
+            let gather_ms = if self.hurry { 0 } else { self.gather_ms };
+            let _ = poll(&mut order, PollTimeout::from(gather_ms));
+            return order.iter().any(ready);
         }
         let timeout = self.timeout();
         let resting = &self.resting;
@@ -146,12 +163,17 @@ impl PacketThread {
             *fd = PollFd::new(source.as_fd(), PollFlags::POLLIN);
             count += 1;
         }
+        let fds = fds.get_mut(..count).unwrap_or_default();
         // EINTR is as good as a deadline: everything is looked at anyway.
-        let _: Result<_, Errno> = poll(fds.get_mut(..count).unwrap_or_default(), timeout);
-        fds.first().is_some_and(ordered)
+        let _: Result<_, Errno> = poll(fds, timeout);
+        self.called = fds.iter().skip(1).any(ready);
+        fds.first().is_some_and(ready)
     }
 
     fn timeout(&self) -> PollTimeout {
+        if self.taps.has_work() {
+            return PollTimeout::ZERO;
+        }
         let rested = self.resting.values().map(|(_, until)| *until).min();
         let deadlines = [self.check_at, self.desk.lock().flush_at(), self.taps.retry_at(), rested];
         let Some(next) = deadlines.into_iter().flatten().min() else { return PollTimeout::NONE };
@@ -164,7 +186,7 @@ impl PacketThread {
         let mut news = false;
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Taps(changes)) => self.apply_taps(changes, self.clock.now()),
+                Ok(Order::Taps(changes)) => self.taps.plan(changes),
                 Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, self.clock.now()),
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
                     self.ended = true;
@@ -179,22 +201,15 @@ impl PacketThread {
         }
     }
 
-    fn apply_taps(&mut self, changes: Vec<(u32, Option<Wish>)>, now: Instant) {
-        let mut desk = self.desk.lock();
-        desk.begin("pcap", now);
-        for (if_index, wish) in changes {
-            self.taps.apply(if_index, wish, &mut *desk, now);
-        }
-        desk.end();
-    }
-
     fn apply_sources(&mut self, wanted: Wanted, now: Instant) {
         self.sources.apply(wanted);
         self.check_at = Some(now);
     }
 
     fn read(&mut self, now: Instant) {
+        let resting = self.resting.len();
         self.resting.retain(|_, (_, until)| *until > now);
+        let mut news = self.resting.len() < resting;
         let mut total = Visit::default();
         let mut desk = self.desk.lock();
         let each = self.taps.each().chain(self.sources.each());
@@ -210,7 +225,10 @@ impl PacketThread {
                     total.fullest = total.fullest.max(visit.fullest);
                     total.more |= visit.more;
                 }
-                Err(error) => _ = self.resting.insert(name, (error, now + REST)),
+                Err(error) => {
+                    self.resting.insert(name, (error, now + REST));
+                    news = true;
+                }
             }
             desk.end();
         }
@@ -222,12 +240,12 @@ impl PacketThread {
         if total.frames > 0 {
             self.found_at = Some(now);
         }
-        self.gather_ms = if total.more {
-            0
-        } else {
-            next_gather(self.gather_ms, total.fullest).min(self.longest_gather_ms)
-        };
-        if total.frames > 0 && self.check_at.is_none_or(|at| at > now + CHECKING) {
+        self.hurry = total.more;
+        self.gather_ms = next_gather(self.gather_ms, total.fullest).min(self.longest_gather_ms);
+        // A source that calls and has no packets has something else to look after.
+        if news || (self.called && total.frames == 0) {
+            self.check_at = Some(now);
+        } else if total.frames > 0 && self.check_at.is_none_or(|at| at > now + CHECKING) {
             self.check_at = Some(now + CHECKING);
         }
     }
@@ -262,7 +280,7 @@ impl PacketThread {
         if self.sources.has_failed() {
             again = [again, Some(now + REST)].into_iter().flatten().min();
         }
-        gone.iter().for_each(|if_index| self.taps.gone(*if_index));
+        gone.iter().for_each(|if_index| self.taps.gone(*if_index, now));
         self.check_at = again;
         self.publish();
     }

@@ -1,10 +1,10 @@
 //! The network namespaces of containers, each with a socket inside that asks for its connections.
 //!
 //! In: numbers of namespaces as [`Place::namespace`](super::Place) has them. Out: who can be asked there; `None` until a
-//! [`search`] on a thread of its own has found the way in, so that no sample waits for it. Rules: a socket keeps its
-//! namespace, and every interface in it, alive; so it is closed within [`LOOK`] after the file is gone through which it was
-//! found, and within [`IDLE`] after the last connection of a process; who was not found is looked for again after 1 s, then
-//! 2 s, and so on up to [`PATIENCE`]. Needs CAP_SYS_ADMIN to enter, and CAP_SYS_PTRACE where only a process leads there.
+//! `search` on a thread of its own has found the way in, so that no sample waits for it. Rules: a socket keeps its
+//! namespace, and every interface in it, alive; so it is closed within `LOOK` after the file is gone through which it was
+//! found, and within `IDLE` after the last connection of a process; who was not found is looked for again after 1 s, then
+//! 2 s, and so on up to `PATIENCE`. Needs CAP_SYS_ADMIN to enter, and CAP_SYS_PTRACE where only a process leads there.
 
 use super::query::{Query, SLOT};
 use super::search::{Door, Found, search};

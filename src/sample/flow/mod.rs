@@ -1,6 +1,6 @@
 //! Flow samples and samples of dropped packets, made of what the packet sources hand on.
 //!
-//! In: [`Frame`] and [`super::frame::Discard`]. Out: the ports of a frame ([`path`]), the numbers of its sample
+//! In: [`Frame`] and [`super::frame::Discard`]. Out: the ports of a frame ([`path()`]), the numbers of its sample
 //! ([`Sampler`]) and its records, encoded straight into the datagram ([`encode`], [`discard::encode`]). Rules: pure,
 //! and nothing is allocated; a frame that sFlow has no header protocol for has no [`Packet`], so that no sample of it
 //! can be made; any bytes in, cut anywhere, give a well-formed sample.

@@ -69,15 +69,15 @@ fn a_drop_becomes_an_event_of_its_interface_and_length() {
 }
 
 #[test]
-fn a_packet_dropped_before_it_had_a_frame_starts_with_ip() {
+fn a_packet_of_a_tunnel_starts_with_ip() {
     let mut seen = Seen::default();
-    let local = Alert {
+    let inner = Alert {
         payload: Some(&FRAME[14..]),
         original_length: Some(100),
         in_index: None,
         ..software("NETFILTER_DROP", "nf_hook_slow+0xa/0xb")
     };
-    judge("").pass(&local, &mut seen);
+    judge("").pass(&inner, &mut seen);
     assert_eq!(seen.0, [(258, None, LinkType::Ip, 100)]);
 }
 

@@ -3,7 +3,8 @@
 //! In: what is wanted, and a ring. Out: frames; losses as what was added. Rule: everything that can be refused is done before a
 //! packet is counted, so a tap is attached whole or not at all.
 
-use super::attach::{Attach, Attached, Route};
+use super::attach::{Attach, Attached};
+use super::route::Route;
 use crate::sample::frame::{Direction, End, Frame, LinkType, Vlan};
 use crate::source::af_packet::{Tap, link_type};
 use crate::sys::SysError;
@@ -50,7 +51,7 @@ pub(super) struct Open {
 impl Loaded {
     /// `hardware` is the interface's `ARPHRD_*`.
     pub(super) fn new(tap: Tap, hardware: u16, ring: &Ring, cpus: u32) -> Result<Self, SysError> {
-        let counters = Words::new(sampler::words(cpus))?;
+        let (counters, map) = Words::new(sampler::words(cpus))?;
         // lo would show each frame twice.
         let hooks: &[Hook] = match hardware {
             libc::ARPHRD_LOOPBACK => &[Hook::Ingress],
@@ -62,7 +63,7 @@ impl Loaded {
                 hook: *hook,
                 snap: tap.snap,
                 ring: ring.as_fd().as_raw_fd(),
-                counters: counters.as_fd().as_raw_fd(),
+                counters: map.as_raw_fd(),
                 cpus,
             };
             Ok((*hook, Program::load(&sampler.program())?))

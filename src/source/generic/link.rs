@@ -1,9 +1,8 @@
 //! What a packet starts with, where the kernel tells its protocol but not its interface's kind.
 //!
-//! In: EtherType, the first bytes, the packet's length. Out: [`LinkType`]. A packet of a tunnel without a link layer,
-//! and one that this host was about to send when it was dropped, starts with its IP header. Both readings can seem
-//! possible: an Ethernet address may start with a 4, and an IPv4 source address 8.0.x.y stands where an EtherType
-//! would. Then the length in the IP header decides.
+//! In: EtherType, the first bytes, the packet's length. Out: [`LinkType`]. A packet of a tunnel without a link
+//! layer starts with its IP header. Both readings can seem possible: an Ethernet address may start with a 4, and an
+//! IPv4 source address 8.0.x.y stands where an EtherType would. Then the length in the IP header decides.
 
 use crate::sample::frame::LinkType;
 use crate::wire::ethernet::{Ethernet, IPV4, IPV6};

@@ -6,7 +6,7 @@
 
 use super::{Mapping, create_map, page};
 use crate::sys::SysError;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
 const BPF_MAP_TYPE_ARRAY: u32 = 2;
@@ -17,18 +17,17 @@ const BPF_F_MMAPABLE: u32 = 1 << 10;
 pub struct Words {
     mapping: Mapping,
     count: usize,
-    map: OwnedFd,
 }
 
 impl Words {
-    /// Creates and maps so many words.
-    pub fn new(count: usize) -> Result<Self, SysError> {
+    /// Creates and maps so many words. The descriptor is for loading programs that use them; the words outlive it.
+    pub fn new(count: usize) -> Result<(Self, OwnedFd), SysError> {
         let bytes = count * size_of::<u64>();
         let value = u32::try_from(bytes).unwrap_or(u32::MAX);
         let map = create_map(BPF_MAP_TYPE_ARRAY, 4, value, 1, BPF_F_MMAPABLE, "mapped array")?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let mapping = Mapping::new(map.as_fd(), access, bytes.next_multiple_of(page()), 0)?;
-        Ok(Self { mapping, count, map })
+        Ok((Self { mapping, count }, map))
     }
 
     /// A word; `None` beyond the last.
@@ -37,11 +36,5 @@ impl Words {
             // SAFETY: inside the mapping, which lives as long as `self`; a page is aligned for any word.
             unsafe { AtomicU64::from_ptr(self.mapping.memory.cast::<u64>().add(index).as_ptr()) }
         })
-    }
-}
-
-impl AsFd for Words {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.map.as_fd()
     }
 }

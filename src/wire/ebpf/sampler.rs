@@ -1,12 +1,13 @@
 //! The program that samples one direction of one interface.
 //!
-//! In: its constants. Out: instructions. For each packet it adds 1 to its CPU's word of the counters, draws x of 32 random
-//! bits, and is done where x·N ≥ 2³²: no division. Where x·N + N ≤ 2³² the packet is taken; for the one x between, a second
-//! draw y below N decides: taken where x·N + y < 2³². Of the 2³²·N pairs (x, y) exactly 2³² are taken, so the rate is 1
-//! in N for every N, to 2⁻³² of itself. N is read once a packet, and what the event says is what was read.
+//! In: its constants. Out: instructions. For each packet it adds 1 to its CPU's word of the counters, makes a random z of
+//! 64 bits, and takes the packet where z·N < 2⁶⁴: 1 in N for every N, to 2⁻³² of itself. The upper half of z decides nearly
+//! always, so that a packet that is not taken costs no division, and no call: the generator (SplitMix64, seeded by the
+//! kernel's) is part of the program, because a call costs more than the rest where returns are guarded. N is read once
+//! a packet, and what the event says is what was read.
 //!
 //! Counters are one array value that user space maps: the rate alone in its cache line, lost samples in another, then
-//! a line for each CPU, which only programs on that CPU write. A program always says "next": it decides nothing.
+//! a line for each CPU (received, sent, state of the generator), which only programs on that CPU write. A program always says "next": it decides nothing.
 //! Needs kernel 5.8 (ring buffer) and no helper that is reserved to GPL programs. Spec: `linux/bpf.h`.
 
 use super::event::{HEADER_LEN, at};
@@ -89,8 +90,15 @@ const R4: Reg = Reg(4);
 const PACKET: Reg = Reg(6);
 const COUNTERS: Reg = Reg(7);
 const ONE_IN: Reg = Reg(8);
-/// The product x·N, later the event.
+/// This CPU's counters, later the event.
 const R9: Reg = Reg(9);
+
+/// The generator's state in the first CPU's line; 0 before the first packet.
+const STATE: usize = CPUS + 2;
+/// SplitMix64: what is added to the state, and how that is mixed: shifts, and factors between them.
+const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+const MIX: [(i32, u64); 2] = [(30, 0xBF58_476D_1CE4_E5B9), (27, 0x94D0_49BB_1331_11EB)];
+const LAST_SHIFT: i32 = 31;
 
 impl Sampler {
     /// Writes the program.
@@ -123,12 +131,12 @@ impl Sampler {
         out.number(Op::And, R0, i32::try_from(lanes(self.cpus) - 1).unwrap_or(0));
         out.number(Op::Left, R0, 6);
         out.map_value(COUNTERS, self.counters);
-        out.register(Op::Move, R1, COUNTERS);
-        out.register(Op::Add, R1, R0);
+        out.register(Op::Move, R9, COUNTERS);
+        out.register(Op::Add, R9, R0);
         let word = byte(CPUS + usize::from(self.hook == Hook::Egress));
-        out.load(Width::Double, R2, R1, word);
+        out.load(Width::Double, R2, R9, word);
         out.number(Op::Add, R2, 1);
-        out.store(Width::Double, R1, word, R2);
+        out.store(Width::Double, R9, word, R2);
     }
 
     fn reserve(&self, out: &mut Assembler, lost: super::Label) {
@@ -179,32 +187,50 @@ impl Sampler {
     }
 }
 
-/// Goes on with a packet that is taken, and to `end` with others.
+/// Goes on with a packet that is taken, and to `end` with others. With z = x·2³² + y, z·N < 2⁶⁴ is the same as
+/// x·N + ⌊y·N / 2³²⌋ < 2³².
 fn choose(out: &mut Assembler, end: super::Label) {
-    let taken = out.label();
+    random(out);
     out.load(Width::Word, ONE_IN, COUNTERS, byte(RATE));
-    draw(out);
-    out.register(Op::Move, R9, R0);
-    out.number(Op::Right, R0, 32);
-    out.jump_if(R0, If::NotEqual, 0, end);
-    out.register(Op::Move, R1, R9);
-    out.register(Op::Add, R1, ONE_IN);
-    out.number(Op::Add, R1, -1);
+    out.register(Op::Move, R1, R0);
     out.number(Op::Right, R1, 32);
-    out.jump_if(R1, If::Equal, 0, taken);
-    draw(out);
+    out.register(Op::Multiply, R1, ONE_IN);
+    out.register(Op::Move, R2, R1);
+    out.number(Op::Right, R2, 32);
+    out.jump_if(R2, If::NotEqual, 0, end);
+    out.number(Op::Left, R0, 32);
     out.number(Op::Right, R0, 32);
-    out.register(Op::Add, R0, R9);
+    out.register(Op::Multiply, R0, ONE_IN);
+    out.number(Op::Right, R0, 32);
+    out.register(Op::Add, R0, R1);
     out.number(Op::Right, R0, 32);
     out.jump_if(R0, If::NotEqual, 0, end);
-    out.place(taken);
 }
 
-/// A random word times N.
-fn draw(out: &mut Assembler) {
+/// Register 0 = 64 random bits.
+fn random(out: &mut Assembler) {
+    let seeded = out.label();
+    out.load(Width::Double, R0, R9, byte(STATE));
+    out.jump_if(R0, If::NotEqual, 0, seeded);
     out.call(GET_PRANDOM_U32);
-    out.cut_to_32_bits(R0);
-    out.register(Op::Multiply, R0, ONE_IN);
+    out.number(Op::Left, R0, 32);
+    out.place(seeded);
+    out.wide(R1, STEP);
+    out.register(Op::Add, R0, R1);
+    out.store(Width::Double, R9, byte(STATE), R0);
+    for (shift, factor) in MIX {
+        fold(out, shift);
+        out.wide(R1, factor);
+        out.register(Op::Multiply, R0, R1);
+    }
+    fold(out, LAST_SHIFT);
+}
+
+/// `r0 ^= r0 >> shift`
+fn fold(out: &mut Assembler, shift: i32) {
+    out.register(Op::Move, R1, R0);
+    out.number(Op::Right, R1, shift);
+    out.register(Op::Xor, R0, R1);
 }
 
 fn byte(word: usize) -> i16 {

@@ -71,6 +71,11 @@ pub fn get_qdisc(buffer: &mut Vec<u8>, sequence: u32, if_index: u32) {
     let _ = Request::get_announced(buffer, RTM_GETQDISC, sequence, &fixed);
 }
 
+/// Asks for the qdiscs of all interfaces.
+pub fn dump_qdiscs(buffer: &mut Vec<u8>, sequence: u32) {
+    let _ = Request::dump(buffer, RTM_GETQDISC, sequence, &header(0, 0, 0, 0));
+}
+
 /// Adds a filter with a program. `EEXIST` where there is one.
 pub fn add_filter(buffer: &mut Vec<u8>, sequence: u32, place: Place, program: i32) {
     let mut options = Vec::new();
@@ -104,7 +109,7 @@ pub fn interface(payload: &[u8]) -> Result<u32, ParseError> {
     u32_at(payload, 4, "tcm_ifindex")
 }
 
-/// True where the payload of an answer to [`get_qdisc`] says `clsact`.
+/// True where the payload of an answer to [`get_qdisc`] or [`dump_qdiscs`] says `clsact`.
 pub fn is_clsact(payload: &[u8]) -> Result<bool, ParseError> {
     let kind = Attributes::after(payload, HEADER_LEN, "tcmsg")?.find(TCA_KIND)?;
     Ok(kind.is_some_and(|kind| kind.value.starts_with(b"clsact\0")))

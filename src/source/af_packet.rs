@@ -24,7 +24,9 @@ const CAPABILITY: &str = "CAP_NET_RAW";
 const SLOTS_OF_ALL: u32 = 62_500;
 /// But not more than 4 MiB: a core cannot take more than 2 million frames per second.
 const MOST_SLOTS: u32 = 20_000;
-const FEWEST_SLOTS: u32 = 100;
+const FEWEST_SLOTS: u32 = 150;
+/// A reader need not let frames gather for longer, in ms: a sample is to be told while it is news.
+const LONGEST_GATHER_MS: u32 = 30;
 /// Memory of all rings together above which a further one gets the fewest slots: a thousand taps at 1:1 shall not take
 /// 4 GiB.
 const BUDGET_BYTES: usize = 64 << 20;
@@ -201,8 +203,8 @@ impl Open {
 
     /// Sets ring and filter for the rate, in this order: with the filter frames begin to come.
     fn start(&mut self, rich: bool) -> Result<(), SysError> {
-        let slots = if rich { slots(self.tap.one_in) } else { FEWEST_SLOTS as usize };
-        let shape = Shape::for_frames(slots, self.tap.snap.into());
+        let slots = if rich { slots(self.tap.one_in) } else { FEWEST_SLOTS };
+        let shape = Shape::for_frames(slots as usize, self.tap.snap.into());
         if self.socket.ring().is_none_or(|ring| ring.shape() != shape) {
             self.socket.map(shape)?;
             self.ring_bytes = shape.bytes();
@@ -230,8 +232,15 @@ fn sampler(one_in: NonZeroU32, snap: u16) -> Vec<Instruction> {
     program.into_iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect()
 }
 
-fn slots(one_in: NonZeroU32) -> usize {
-    (SLOTS_OF_ALL / one_in).clamp(FEWEST_SLOTS, MOST_SLOTS) as usize
+fn slots(one_in: NonZeroU32) -> u32 {
+    (SLOTS_OF_ALL / one_in).clamp(FEWEST_SLOTS, MOST_SLOTS)
+}
+
+/// How long a reader may let frames gather in a ring of this rate, in ms: 10, and longer where the least ring has room
+/// for more than that.
+pub fn gather_ms(one_in: NonZeroU32) -> u8 {
+    let room = slots(one_in).saturating_mul(one_in.get());
+    u8::try_from((room / (SLOTS_OF_ALL / 10)).clamp(10, LONGEST_GATHER_MS)).unwrap_or(10)
 }
 
 fn frame<'a>(raw: &RawFrame<'a>, tap: Tap, link: LinkType) -> Frame<'a> {
@@ -289,9 +298,21 @@ mod tests {
 
     #[test]
     fn a_ring_holds_ten_milliseconds_of_a_fast_port_and_is_small_at_usual_rates() {
-        let bytes = |one_in| Shape::for_frames(slots(NonZeroU32::new(one_in).unwrap()), 128).bytes();
+        let bytes = |one_in| Shape::for_frames(slots(NonZeroU32::new(one_in).unwrap()) as usize, 128).bytes();
         assert_eq!([400, 1000, 100_000, u32::MAX].map(bytes), [32 * 1024; 4]);
         assert!(bytes(1) < 5 << 20 && bytes(10) < 2 << 20);
+    }
+
+    #[test]
+    fn frames_gather_no_longer_than_their_ring_has_room_at_six_million_a_second() {
+        for one_in in
+            [10, 100, 400, 500, 1000, 10_000, u32::MAX].map(|one_in| NonZeroU32::new(one_in).unwrap())
+        {
+            let packets = u64::from(gather_ms(one_in)) * 6_000;
+            assert!(packets / u64::from(one_in.get()) <= u64::from(slots(one_in)), "1:{one_in}");
+        }
+        let gathers = [1, 400, 1000, 10_000].map(|one_in| gather_ms(NonZeroU32::new(one_in).unwrap()));
+        assert_eq!(gathers, [10, 10, 24, 30]);
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Taps {
         self.kept.get(&if_index).map_or(1, |kept| kept.report.wish.tap.one_in.get())
     }
 
+    /// How long packets may gather, in ms; `None` without a tap.
+    pub(super) fn gather_ms(&self) -> Option<u8> {
+        let densest = self.kept.values().map(|kept| kept.wish.tap.one_in).min();
+        densest.map(af_packet::gather_ms)
+    }
+
     /// When [`Self::retry`] has something to do.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry_at

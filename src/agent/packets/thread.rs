@@ -1,7 +1,8 @@
 //! The packet thread: waits for all packet sources at once and reads those that have something. In: orders, and what the
 //! kernel has. Out: batches for the desk, reports. Rules: an idle thread sleeps until something comes; while packets
-//! come it lets them gather for up to 10 ms, so that it wakes for many; a source that fails is left alone for a
-//! while and costs the others nothing; a fault of the program in here is reported, and all sources are opened anew.
+//! come it lets them gather for 10 ms, or as long as their buffers allow, so that it wakes for many; a source that
+//! fails is left alone for a while and costs the others nothing; a fault of the program in here is reported, and all
+//! sources are opened anew.
 
 use super::desk::SharedDesk;
 use super::report::Report;
@@ -22,10 +23,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-/// Longest time between two visits to sources that have packets.
-const LONGEST_GATHER_MS: u8 = 10;
+/// Longest time between two visits to sources that have packets; where there are only taps, they know.
+const USUAL_GATHER_MS: u8 = 10;
 /// Packets that come closer to each other than this are gathered.
-const FREQUENT: Duration = Duration::from_millis(LONGEST_GATHER_MS as u64);
+const FREQUENT: Duration = Duration::from_millis(USUAL_GATHER_MS as u64);
 /// Kinds of packet sources.
 const MOST_SOURCES: usize = 7;
 /// After packets came, losses are asked for.
@@ -45,6 +46,7 @@ pub(super) struct PacketThread {
     resting: BTreeMap<&'static str, (SysError, Instant)>,
     check_at: Option<Instant>,
     gather_ms: u8,
+    longest_gather_ms: u8,
     /// The last visit that found packets.
     found_at: Option<Instant>,
     /// More packets are to be expected soon.
@@ -74,7 +76,8 @@ impl PacketThread {
             sources: Sources::default(),
             resting: BTreeMap::new(),
             check_at: None,
-            gather_ms: LONGEST_GATHER_MS,
+            gather_ms: USUAL_GATHER_MS,
+            longest_gather_ms: USUAL_GATHER_MS,
             found_at: None,
             busy: false,
             called: false,
@@ -238,7 +241,7 @@ impl PacketThread {
             self.found_at = Some(now);
         }
         self.hurry = total.more;
-        self.gather_ms = next_gather(self.gather_ms, total.fullest);
+        self.gather_ms = next_gather(self.gather_ms, total.fullest).min(self.longest_gather_ms);
         // A source that calls and has no packets has something else to look after.
         if news || (self.called && total.frames == 0) {
             self.check_at = Some(now);
@@ -283,6 +286,9 @@ impl PacketThread {
     }
 
     fn publish(&mut self) {
+        let others = self.sources.each().next().is_some();
+        let longest = self.taps.gather_ms().filter(|_| !others);
+        self.longest_gather_ms = longest.unwrap_or(USUAL_GATHER_MS);
         let mut report = Report::default();
         for (if_index, tap) in self.taps.reports() {
             report.taps.insert(if_index, tap.clone());
@@ -299,7 +305,7 @@ impl PacketThread {
 /// nearly empty.
 fn next_gather(gather_ms: u8, fullest_percent: usize) -> u8 {
     match fullest_percent {
-        0..=12 => LONGEST_GATHER_MS.min(gather_ms + 1),
+        0..=12 => gather_ms.saturating_add(1),
         13..=50 => gather_ms,
         _ => gather_ms / 2,
     }
@@ -311,15 +317,16 @@ mod tests {
 
     #[test]
     fn visits_come_sooner_while_buffers_fill_and_later_when_they_are_empty() {
-        let mut gather = LONGEST_GATHER_MS;
+        let mut gather = 10;
         for expected in [5, 2, 1, 0, 0] {
             gather = next_gather(gather, 80);
             assert_eq!(gather, expected);
         }
         assert_eq!(next_gather(4, 30), 4);
-        for _ in 0..20 {
+        for expected in 1..=255 {
             gather = next_gather(gather, 1);
+            assert_eq!(gather, expected);
         }
-        assert_eq!(gather, LONGEST_GATHER_MS);
+        assert_eq!(next_gather(gather, 1), 255);
     }
 }

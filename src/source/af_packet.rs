@@ -83,6 +83,32 @@ impl Taps {
     /// Opens a tap, in the place of one on the same interface. One that is down is tapped too.
     pub fn add(&mut self, tap: Tap) -> Result<(), Obstacle> {
         let open = Open::new(tap, self.is_rich()).map_err(obstacle)?;
+        self.keep(open)
+    }
+
+    /// Opens several at once, each as [`Self::add`]: for each the kernel waits some ten milliseconds for all its
+    /// processors, and for many it waits no longer.
+    pub fn add_all(&mut self, taps: &[Tap]) -> Vec<Result<(), Obstacle>> {
+        let rich = self.is_rich();
+        let opened = std::thread::scope(|scope| {
+            let open = |tap: &Tap| {
+                let tap = *tap;
+                let thread = std::thread::Builder::new().name("tap".to_owned());
+                (tap, thread.spawn_scoped(scope, move || Open::new(tap, rich)))
+            };
+            let opening: Vec<_> = taps.iter().map(open).collect();
+            let opened = opening.into_iter().map(|(tap, thread)| match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // There may be no more threads.
+                Err(_) => Open::new(tap, rich),
+            });
+            opened.collect::<Vec<_>>()
+        });
+        opened.into_iter().map(|open| open.map_err(obstacle).and_then(|open| self.keep(open))).collect()
+    }
+
+    fn keep(&mut self, open: Open) -> Result<(), Obstacle> {
+        let tap = open.tap;
         let event = EpollEvent::new(EpollFlags::EPOLLIN, tap.if_index.into());
         self.ready
             .add(&open.socket, event)
@@ -98,7 +124,20 @@ impl Taps {
 
     /// Closes a tap; false where there was none. What it had not handed on is lost, and not counted.
     pub fn remove(&mut self, if_index: u32) -> bool {
-        self.taps.remove(&if_index).is_some()
+        self.remove_all(&[if_index]) > 0
+    }
+
+    /// Closes several at once, for which the kernel waits as in [`Self::add_all`]; returns how many there were.
+    pub fn remove_all(&mut self, if_indexes: &[u32]) -> usize {
+        let closing: Vec<_> = if_indexes.iter().filter_map(|if_index| self.taps.remove(if_index)).collect();
+        let count = closing.len();
+        std::thread::scope(|scope| {
+            for open in closing {
+                // One that gets no thread is closed here and now.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(open));
+            }
+        });
+        count
     }
 
     /// The taps, by ifIndex.

@@ -1,7 +1,8 @@
 //! The taps of the packet thread: which source has each, and what to do where one cannot be had. In: wishes by
 //! ifIndex. Out: open taps, and a report of each. Rules: a tap that fails or is taken away is tried again, ever more
 //! rarely; where eBPF cannot be had the AF_PACKET source takes the tap, until another one is wished for, and the report
-//! says so; taps are opened and closed one at a time, because the kernel takes some ten milliseconds for each.
+//! says so; few taps are opened and closed in one go, because the kernel takes some ten milliseconds for it, in which
+//! nothing is read.
 
 use super::desk::SharedDesk;
 use super::report::TapReport;
@@ -12,6 +13,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// Taps that are opened and closed in one go.
+const PORTION: usize = 8;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A tap that is wanted.
@@ -70,7 +73,7 @@ impl Taps {
 
     /// How long packets may gather, in ms; `None` without a tap.
     pub(super) fn gather_ms(&self) -> Option<u8> {
-        let densest = self.kept.values().map(|kept| kept.wish.tap.one_in).min();
+        let densest = self.kept.values().map(|kept| kept.report.wish.tap.one_in).min();
         densest.map(af_packet::gather_ms)
     }
 
@@ -89,36 +92,50 @@ impl Taps {
         !self.planned.is_empty()
     }
 
-    /// Makes one change.
+    /// Makes some of the changes.
     pub(super) fn work(&mut self, desk: &SharedDesk, now: Instant) {
-        if let Some((if_index, wish)) = self.planned.pop_front() {
-            self.apply(if_index, wish, desk, now);
+        let portion = self.portion();
+        let (mut closing, mut opening) = (Vec::new(), Vec::new());
+        for (if_index, wish) in portion {
+            if wish.is_some_and(|wish| self.is_rate_alone(wish) && self.change_rate(wish.tap, desk, now)) {
+                self.kept
+                    .entry(if_index)
+                    .and_modify(|kept| kept.report.wish = wish.unwrap_or(kept.report.wish));
+                continue;
+            }
+            self.kept.remove(&if_index);
+            closing.push(if_index);
+            opening.extend(wish);
         }
+        self.close(&closing);
+        self.open(&opening, now);
     }
 
-    /// Opens, changes or closes the tap of an interface.
-    fn apply(&mut self, if_index: u32, wish: Option<Wish>, desk: &SharedDesk, now: Instant) {
-        let Some(wish) = wish else {
-            self.close(if_index);
-            return;
-        };
-        let same = |kept: &Kept| {
-            let rate_alone = Tap { one_in: wish.tap.one_in, ..kept.report.wish.tap } == wish.tap;
-            rate_alone && kept.report.wish.ebpf == wish.ebpf && kept.report.obstacle.is_none() && !kept.lost
-        };
-        if self.kept.get(&if_index).is_some_and(same) && self.change_rate(wish.tap, desk, now) {
-            self.kept.entry(if_index).and_modify(|kept| kept.report.wish = wish);
-            return;
+    /// The next changes, no two of one interface.
+    fn portion(&mut self) -> Vec<(u32, Option<Wish>)> {
+        let mut portion: Vec<(u32, Option<Wish>)> = Vec::with_capacity(PORTION);
+        while let Some((if_index, _)) = self.planned.front().filter(|_| portion.len() < PORTION) {
+            if portion.iter().any(|(other, _)| other == if_index) {
+                break;
+            }
+            portion.extend(self.planned.pop_front());
         }
-        self.close(if_index);
-        self.open(if_index, wish, now);
+        portion
     }
 
-    fn close(&mut self, if_index: u32) {
-        self.kept.remove(&if_index);
-        self.packet.remove(if_index);
+    /// True where the tap that is there only needs another rate.
+    fn is_rate_alone(&self, wish: Wish) -> bool {
+        self.kept.get(&wish.tap.if_index).is_some_and(|kept| {
+            let old = kept.report.wish;
+            let same = Wish { tap: Tap { one_in: wish.tap.one_in, ..old.tap }, ..old } == wish;
+            same && kept.report.obstacle.is_none() && !kept.lost
+        })
+    }
+
+    fn close(&mut self, if_indexes: &[u32]) {
+        self.packet.remove_all(if_indexes);
         if let Some(ebpf) = &mut self.ebpf {
-            ebpf.remove(if_index);
+            if_indexes.iter().for_each(|if_index| _ = ebpf.remove(*if_index));
         }
     }
 
@@ -135,29 +152,45 @@ impl Taps {
         changed
     }
 
-    fn open(&mut self, if_index: u32, wish: Wish, now: Instant) {
-        let mut report = TapReport { wish, source: "pcap", instead: None, obstacle: None };
-        let opened = match wish.ebpf.then(|| self.open_ebpf(wish.tap)) {
-            None => self.packet.add(wish.tap),
-            Some(Ok(())) => {
-                report.source = "epcap";
-                Ok(())
-            }
-            Some(Err(obstacle @ Obstacle::NoInterface(_))) => Err(obstacle),
-            Some(Err(obstacle)) => {
-                report.instead =
-                    Some(format!("epcap is not possible here: {obstacle}; pcap samples instead"));
-                self.packet.add(wish.tap)
-            }
-        };
-        if let Err(obstacle) = opened {
-            report.obstacle = Some(obstacle.to_string());
-            // One that does not exist is wanted anew when it does.
-            if !matches!(obstacle, Obstacle::NoInterface(_)) {
-                self.retry_at = self.retry_at.or(Some(now + self.pause));
+    fn open(&mut self, wishes: &[Wish], now: Instant) {
+        let (by_ebpf, mut by_packet): (Vec<Wish>, Vec<Wish>) = wishes.iter().partition(|wish| wish.ebpf);
+        let mut refusals = BTreeMap::new();
+        for wish in by_ebpf {
+            match self.open_ebpf(wish.tap) {
+                Ok(()) => self.opened(wish, "epcap", None, Ok(()), now),
+                Err(obstacle @ Obstacle::NoInterface(_)) => {
+                    self.opened(wish, "epcap", None, Err(obstacle), now)
+                }
+                Err(obstacle) => {
+                    let why = format!("epcap is not possible here: {obstacle}; pcap samples instead");
+                    refusals.insert(wish.tap.if_index, why);
+                    by_packet.push(wish);
+                }
             }
         }
-        self.kept.insert(if_index, Kept { report, lost: false });
+        let taps: Vec<_> = by_packet.iter().map(|wish| wish.tap).collect();
+        let results = self.packet.add_all(&taps);
+        for (wish, result) in by_packet.into_iter().zip(results) {
+            self.opened(wish, "pcap", refusals.remove(&wish.tap.if_index), result, now);
+        }
+    }
+
+    /// Notes what came of an attempt.
+    fn opened(
+        &mut self,
+        wish: Wish,
+        source: &'static str,
+        instead: Option<String>,
+        result: Result<(), Obstacle>,
+        now: Instant,
+    ) {
+        // One that does not exist is wanted anew when it does.
+        if result.as_ref().is_err_and(|obstacle| !matches!(obstacle, Obstacle::NoInterface(_))) {
+            self.retry_at = self.retry_at.or(Some(now + self.pause));
+        }
+        let obstacle = result.err().map(|obstacle| obstacle.to_string());
+        let report = TapReport { wish, source, instead, obstacle };
+        self.kept.insert(wish.tap.if_index, Kept { report, lost: false });
     }
 
     fn open_ebpf(&mut self, tap: Tap) -> Result<(), Obstacle> {

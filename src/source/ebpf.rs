@@ -112,9 +112,16 @@ impl Taps {
             old.close(route);
         }
         let open = loaded.attach(&mut self.attach, route).map_err(obstacle)?;
-        self.taps.insert(tap.if_index, open);
         // Anyone may remove a filter; a link nobody can.
-        if self.attach == Attach::Clsact { watch.follow_filters().map_err(obstacle) } else { Ok(()) }
+        if self.attach == Attach::Clsact
+            && let Err(error) = watch.follow_filters()
+        {
+            // The caller has another source sample this interface.
+            open.close(route);
+            return Err(obstacle(error));
+        }
+        self.taps.insert(tap.if_index, open);
+        Ok(())
     }
 
     /// Closes a tap; false where there was none. What it had not handed on is lost, and not counted.

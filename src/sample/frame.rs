@@ -79,8 +79,9 @@ pub struct Frame<'a> {
     pub time: Option<u64>,
     /// Samples of this data source that were lost just before this one.
     pub lost: u32,
-    /// Packets that the kernel has seen at this data source so far, where it counts them; wraps.
-    pub pool: Option<u32>,
+    /// Packets that the kernel has seen since the last frame of the same tap, where it counts them, without those that
+    /// lost samples stand for; 0 where it has told them already. Wraps.
+    pub seen: Option<u32>,
     /// Egress queue.
     pub queue: Option<u32>,
     /// Bytes in the egress queue.
@@ -95,7 +96,7 @@ impl Frame<'_> {
     /// The same packet, whose bytes lie elsewhere: for who keeps it for longer than the call.
     pub fn with_bytes<'b>(&self, link_header: &'b [u8], bytes: &'b [u8]) -> Frame<'b> {
         let Self { if_index, one_in, direction, input, output, link, protocol, wire_len, .. } = *self;
-        let Self { vlan, time, lost, pool, queue, queue_depth, latency, tunnel, .. } = *self;
+        let Self { vlan, time, lost, seen, queue, queue_depth, latency, tunnel, .. } = *self;
         Frame {
             if_index,
             one_in,
@@ -110,7 +111,7 @@ impl Frame<'_> {
             vlan,
             time,
             lost,
-            pool,
+            seen,
             queue,
             queue_depth,
             latency,

@@ -97,8 +97,7 @@ impl Taps {
         watch.forget(tap.if_index);
         let hardware = route.hardware(tap.if_index).map_err(obstacle)?;
         let [usual, dense] = &mut self.rings;
-        let (ring, bytes) =
-            if tap.one_in.get() < USUAL_ONE_IN { (dense, DENSE_RING) } else { (usual, USUAL_RING) };
+        let (ring, bytes) = if is_dense(tap.one_in) { (dense, DENSE_RING) } else { (usual, USUAL_RING) };
         let ring = match ring {
             Some(ring) => ring,
             none => {
@@ -113,9 +112,16 @@ impl Taps {
             old.close(route);
         }
         let open = loaded.attach(&mut self.attach, route).map_err(obstacle)?;
-        self.taps.insert(tap.if_index, open);
         // Anyone may remove a filter; a link nobody can.
-        if self.attach == Attach::Clsact { watch.follow_filters().map_err(obstacle) } else { Ok(()) }
+        if self.attach == Attach::Clsact
+            && let Err(error) = watch.follow_filters()
+        {
+            // The caller has another source sample this interface.
+            open.close(route);
+            return Err(obstacle(error));
+        }
+        self.taps.insert(tap.if_index, open);
+        Ok(())
     }
 
     /// Closes a tap; false where there was none. What it had not handed on is lost, and not counted.
@@ -132,9 +138,12 @@ impl Taps {
         self.taps.values().map(|open| open.tap)
     }
 
-    /// Changes how often a tap samples, from the next packet on. False where there is no such tap.
+    /// Changes how often a tap samples, from the next packet on. False, and nothing is changed, where there is no such
+    /// tap, or one whose samples go to a ring that is not made for this rate: it is to be added again.
     pub fn set_rate(&mut self, if_index: u32, one_in: NonZeroU32) -> bool {
-        self.taps.get_mut(&if_index).map(|open| open.set_rate(one_in)).is_some()
+        let open = self.taps.get_mut(&if_index);
+        let fits = open.filter(|open| is_dense(open.tap.one_in) == is_dense(one_in));
+        fits.map(|open| open.set_rate(one_in)).is_some()
     }
 }
 
@@ -211,6 +220,11 @@ impl Drop for Taps {
             std::mem::take(&mut self.taps).into_values().for_each(|open| open.close(route));
         }
     }
+}
+
+/// Which ring it needs.
+fn is_dense(one_in: NonZeroU32) -> bool {
+    one_in.get() < USUAL_ONE_IN
 }
 
 /// What to add to the programs' clock to have wall time, in nanoseconds. Asked at each visit, because people set the date.

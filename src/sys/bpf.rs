@@ -32,6 +32,8 @@ const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
 const BPF_F_BEFORE: u32 = 1 << 3;
 /// No helper that the program calls wants more.
 const LICENSE: &std::ffi::CStr = c"MIT";
+/// The verifier gives way to signals.
+const TRIES: usize = 5;
 const LOG_BYTES: usize = 256 * 1024;
 const LOG_LINES: usize = 4;
 
@@ -192,7 +194,7 @@ fn create_map(
 unsafe fn create<T>(command: Command, attr: &mut T) -> nix::Result<OwnedFd> {
     // SAFETY: as the caller says.
     let fd = unsafe { call(command, attr) }?;
-    // SAFETY: the kernel has just made it, for nobody else.
+    // SAFETY: the kernel has just made it, for nobody else; it is not negative.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -201,15 +203,21 @@ unsafe fn create<T>(command: Command, attr: &mut T) -> nix::Result<OwnedFd> {
 /// the call.
 unsafe fn call<T>(command: Command, attr: &mut T) -> nix::Result<i32> {
     let length = size(attr);
-    loop {
+    let mut result = Err(Errno::EAGAIN);
+    for _ in 0..TRIES {
         // SAFETY: `attr` is as long as said; the rest is the caller's word.
         let answer = unsafe { libc::syscall(libc::SYS_bpf, command as libc::c_long, &raw mut *attr, length) };
-        match Errno::result(answer) {
-            // The verifier gives way to signals.
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
-            result => return result.map(|answer| i32::try_from(answer).unwrap_or(-1)),
+        result = Errno::result(answer).and_then(descriptor);
+        if !matches!(result, Err(Errno::EAGAIN | Errno::EINTR)) {
+            break;
         }
     }
+    result
+}
+
+/// What the kernel answers, if that can be a descriptor at all.
+fn descriptor(answer: libc::c_long) -> nix::Result<i32> {
+    i32::try_from(answer).ok().filter(|fd| *fd >= 0).ok_or(Errno::EBADF)
 }
 
 fn address<T>(pointer: *const T) -> u64 {
@@ -260,6 +268,14 @@ fn page() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_descriptor_is_an_error() {
+        assert_eq!([0, 7, i32::MAX.into()].map(descriptor), [Ok(0), Ok(7), Ok(i32::MAX)]);
+        for answer in [-1, libc::c_long::MIN, libc::c_long::MAX] {
+            assert_eq!(descriptor(answer), Err(Errno::EBADF), "{answer}");
+        }
+    }
 
     #[test]
     fn structures_are_as_long_as_the_kernels_fields() {

@@ -1,9 +1,10 @@
 //! The numbers of the flow samples of one data source: sequence, pool, drops.
 //!
 //! In: every frame of the source, and losses that are found later. Out: the headers of its samples. Rules: the pool
-//! grows by the packets that a frame and the samples lost before it stand for, or is the kernel's own count; it is
-//! counted when a frame comes, and told together with the sequence number when its sample goes, so that neither ever runs
-//! backwards when samples go in another order. At one in one the pool is samples and drops together.
+//! only grows, by the packets that lost samples stand for, and by those that a frame stands for or, where the kernel
+//! counts, those that it has counted since; so any mixture of packet sources adds up. It is counted when a frame comes,
+//! and told together with the sequence number when its sample goes, so that neither ever runs backwards when samples go
+//! in another order. At one in one the pool is samples and drops together.
 //! Spec: sFlow v5, section 5.3 (`flow_sample`).
 
 use super::Path;
@@ -17,8 +18,6 @@ pub struct Sampler {
     source: DataSource,
     sequence: u32,
     pool: u32,
-    /// The kernel counts the pool; what is lost is in it already.
-    counted: bool,
     drops: u32,
     samples: u64,
 }
@@ -27,7 +26,7 @@ impl Sampler {
     /// Of the interface with this ifIndex.
     pub fn new(if_index: u32) -> Self {
         let source = DataSource::interface(if_index);
-        Self { source, sequence: 0, pool: 0, counted: false, drops: 0, samples: 0 }
+        Self { source, sequence: 0, pool: 0, drops: 0, samples: 0 }
     }
 
     /// Counts a frame and takes the header of its sample, which goes out at once.
@@ -38,10 +37,8 @@ impl Sampler {
 
     /// Counts a frame whose sample goes out later, with [`Self::next`], or never.
     pub fn count(&mut self, frame: &Frame<'_>) {
-        self.counted = frame.pool.is_some();
-        self.drops = self.drops.wrapping_add(frame.lost);
-        let stands_for = frame.one_in.wrapping_mul(frame.lost.wrapping_add(1));
-        self.pool = frame.pool.unwrap_or(self.pool.wrapping_add(stands_for));
+        self.lost(frame.lost, frame.one_in);
+        self.pool = self.pool.wrapping_add(frame.seen.unwrap_or(frame.one_in));
     }
 
     /// The header of the next sample; `one_in` is that of its frame.
@@ -62,9 +59,7 @@ impl Sampler {
     /// Counts samples that were lost, found out after the fact; each stood for `one_in` packets.
     pub fn lost(&mut self, added: u32, one_in: u32) {
         self.drops = self.drops.wrapping_add(added);
-        if !self.counted {
-            self.pool = self.pool.wrapping_add(one_in.wrapping_mul(added));
-        }
+        self.pool = self.pool.wrapping_add(one_in.wrapping_mul(added));
     }
 
     /// Packets that could have been sampled; wraps.
@@ -88,8 +83,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn frame(one_in: u32, lost: u32, pool: Option<u32>) -> Frame<'static> {
-        Frame { one_in, lost, pool, ..Frame::default() }
+    fn frame(one_in: u32, lost: u32, seen: Option<u32>) -> Frame<'static> {
+        Frame { one_in, lost, seen, ..Frame::default() }
     }
 
     #[test]
@@ -109,10 +104,11 @@ mod tests {
     fn where_the_kernel_counts_packets_its_count_is_told() {
         let mut sampler = Sampler::new(7);
         assert_eq!(sampler.take(&frame(400, 0, Some(1234)), Path::default()).sample_pool, 1234);
+        assert_eq!(sampler.take(&frame(400, 0, Some(0)), Path::default()).sample_pool, 1234);
         sampler.lost(5, 400);
-        assert_eq!(sampler.next(400, Path::default()).sample_pool, 1234, "lost ones are in it");
-        assert_eq!(sampler.take(&frame(400, 1, Some(5)), Path::default()).sample_pool, 5, "it wraps");
-        assert_eq!(sampler.drops(), 6);
+        assert_eq!(sampler.take(&frame(400, 0, Some(6)), Path::default()).sample_pool, 3240);
+        assert_eq!(sampler.take(&frame(400, 0, None), Path::default()).sample_pool, 3640);
+        assert_eq!(sampler.drops(), 5);
     }
 
     #[test]
@@ -126,6 +122,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_pool_never_runs_backwards_whatever_mixture_of_sources_there_is(
+            steps in prop::collection::vec((any::<bool>(), 1_u32..20_000, 0_u32..5, prop::option::of(0_u32..1 << 30)), 0..200),
+        ) {
+            let mut sampler = Sampler::new(7);
+            for (late, one_in, lost, seen) in steps {
+                let before = sampler.pool();
+                let added = if late {
+                    sampler.lost(lost, one_in);
+                    one_in * lost
+                } else {
+                    sampler.count(&frame(one_in, lost, seen));
+                    one_in * lost + seen.unwrap_or(one_in)
+                };
+                prop_assert_eq!(sampler.pool().wrapping_sub(before), added);
+            }
+        }
+
         #[test]
         fn at_one_in_one_the_pool_is_samples_and_drops_in_whatever_order_they_are_found(
             steps in prop::collection::vec((0_u8..3, 0_u32..5), 0..200),

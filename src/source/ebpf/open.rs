@@ -43,8 +43,10 @@ pub(super) struct Open {
     counters: Words,
     attached: Attached,
     told_lost: u64,
-    /// Packets seen, as of this visit.
-    pool: (u64, u32),
+    /// Packets that frames told, and those that the lost samples that were told stood for.
+    told_seen: u64,
+    /// The visit at which packets were last counted.
+    visit: u64,
     _promiscuous: Option<PacketSocket>,
 }
 
@@ -84,7 +86,8 @@ impl Loaded {
             cpus: self.cpus,
             counters: self.counters,
             told_lost: 0,
-            pool: (0, 0),
+            told_seen: 0,
+            visit: 0,
             _promiscuous: self.promiscuous,
         })
     }
@@ -100,11 +103,18 @@ impl Open {
         write_rate(&self.counters, one_in);
     }
 
-    /// Lost samples since the last question.
+    /// Lost samples since the last question. Who is told takes each for as many packets as it stood for.
     pub(super) fn lost(&mut self) -> u32 {
         let total = self.word(sampler::LOST);
-        let added = total.wrapping_sub(std::mem::replace(&mut self.told_lost, total));
+        let added = total.wrapping_sub(self.told_lost);
+        self.told_seen = self.told_seen.saturating_add(self.behind(added));
+        self.told_lost = total;
         u32::try_from(added).unwrap_or(u32::MAX)
+    }
+
+    /// Packets that so many lost samples stand for.
+    fn behind(&self, lost: u64) -> u64 {
+        lost.saturating_mul(self.tap.one_in.get().into())
     }
 
     pub(super) fn is_removed(&self, route: &mut Route) -> bool {
@@ -113,9 +123,7 @@ impl Open {
 
     /// `visit` numbers the visits: packets seen are added up once in each, because other CPUs are writing there.
     pub(super) fn frame<'a>(&mut self, event: &Event<'a>, visit: u64, since_1970: i64) -> Frame<'a> {
-        if self.pool.0 != visit {
-            self.pool = (visit, self.seen());
-        }
+        let seen = self.take_seen(visit);
         let tapped = End::Interface(self.tap.if_index);
         let (direction, input, output) = match (event.egress, event.ingress) {
             (false, _) => (Direction::In, tapped, End::Unknown),
@@ -135,14 +143,24 @@ impl Open {
             wire_len: event.length.saturating_add(if event.vlan.is_some() { 4 } else { 0 }),
             vlan: event.vlan.map(|(tpid, tci)| Vlan { tpid, tci }),
             time: event.time.checked_add_signed(since_1970),
-            pool: Some(self.pool.1),
+            seen: Some(seen),
             ..Frame::default()
         }
     }
 
+    /// Packets seen that are yet to be told, and that no lost sample stands for.
     #[allow(clippy::cast_possible_truncation)] // the pool wraps
-    fn seen(&self) -> u32 {
-        sampler::seen(self.cpus).fold(0, |sum, word| sum.wrapping_add(self.word(word) as u32))
+    fn take_seen(&mut self, visit: u64) -> u32 {
+        if std::mem::replace(&mut self.visit, visit) == visit {
+            return 0;
+        }
+        // In this order, because a packet is counted before its sample is lost.
+        let lost = self.word(sampler::LOST).wrapping_sub(self.told_lost);
+        let seen = sampler::seen(self.cpus).fold(0, |sum: u64, word| sum.saturating_add(self.word(word)));
+        // Chance lets samples be lost that stand for more than there was: later packets make up for it.
+        let added = seen.saturating_sub(self.told_seen.saturating_add(self.behind(lost)));
+        self.told_seen += added;
+        added as u32
     }
 
     fn word(&self, index: usize) -> u64 {

@@ -1,7 +1,8 @@
 //! A BPF ring buffer (kernel 5.8): records that programs write on any CPU and this process reads in order.
 //!
 //! In: a size. Out: records, borrowed until the closure returns. Rules: a record's length word says that it is finished, so
-//! it is read by an acquiring load; room is given back by a releasing store of the reader's position. Positions
+//! an acquiring fence stands behind its load (Rust allows no more than relaxed loads of memory that is read-only, as the kernel
+//! wants the writers' to be); room is given back by a releasing store of the reader's position. Positions
 //! count bytes for ever and wrap. The data are mapped twice in a row, so no record is in two pieces.
 //! Readable, for poll(2), while anything waits. Spec: Documentation/bpf/ringbuf.rst.
 
@@ -54,17 +55,19 @@ impl Ring {
     /// Hands on what waits now.
     pub fn read(&mut self, mut each: impl FnMut(&[u8])) -> Found {
         let (reader, writer) = (position(&self.reader), position(&self.writer));
-        let (start, end) = (reader.load(Ordering::Relaxed), writer.load(Ordering::Acquire));
+        let (start, end) = (reader.load(Ordering::Relaxed), writer.load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
         let (mut at, mut given_back, mut records) = (start, start, 0);
         while at != end {
             let place = page() + (at & (self.bytes - 1));
             // SAFETY: inside the mapping, and aligned to 8 as all records are.
             let header = unsafe { self.writer.memory.add(place) };
-            // SAFETY: the same word, alive as long as the mapping; only loaded, so that it may be read-only.
-            let flags = unsafe { AtomicU32::from_ptr(header.cast().as_ptr()) }.load(Ordering::Acquire);
+            // SAFETY: an aligned word, alive as long as the mapping. The mapping is read-only: it is only loaded, and relaxed.
+            let flags = unsafe { header.cast::<AtomicU32>().as_ref() }.load(Ordering::Relaxed);
             if flags & BUSY != 0 {
                 break;
             }
+            fence(Ordering::Acquire);
             let length = (flags & !DISCARDED) as usize;
             let length = length.min(self.bytes - HEADER_LEN);
             if flags & DISCARDED == 0 {
@@ -82,15 +85,16 @@ impl Ring {
         reader.store(at, Ordering::Release);
         // Before the next look: a writer that has not seen this position would not wake the reader.
         fence(Ordering::SeqCst);
-        let more = writer.load(Ordering::Acquire) != at;
+        let more = writer.load(Ordering::Relaxed) != at;
         Found { records, percent: end.wrapping_sub(start) * 100 / self.bytes, more }
     }
 }
 
 /// A position is the first word of its mapping.
 fn position(mapping: &Mapping) -> &AtomicUsize {
-    // SAFETY: the mapping is at least a page, aligned, and outlives the borrow; the writers' is only loaded.
-    unsafe { AtomicUsize::from_ptr(mapping.memory.cast().as_ptr()) }
+    // SAFETY: the mapping is at least a page, aligned, and outlives the borrow; nobody writes to it but atomically. The
+    // writers' is read-only: it is only loaded, and relaxed.
+    unsafe { mapping.memory.cast::<AtomicUsize>().as_ref() }
 }
 
 impl AsFd for Ring {

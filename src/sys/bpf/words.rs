@@ -33,7 +33,8 @@ impl Words {
     /// A word; `None` beyond the last.
     pub fn get(&self, index: usize) -> Option<&AtomicU64> {
         (index < self.count).then(|| {
-            // SAFETY: inside the mapping, which lives as long as `self`; a page is aligned for any word.
+            // SAFETY: inside the mapping, which is writable and lives as long as `self`; a page is aligned for any word, and
+            // the kernel's programs write words whole.
             unsafe { AtomicU64::from_ptr(self.mapping.memory.cast::<u64>().add(index).as_ptr()) }
         })
     }

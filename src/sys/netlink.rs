@@ -184,7 +184,6 @@ impl Netlink {
     }
 
     /// Takes what is waiting, up to the arena's bytes or 128 datagrams of at most `slot` bytes each. Where nothing is
-    /// Takes what is waiting, up to 64 KiB (or what was asked for) or 128 datagrams of at most `slot` bytes each. Where nothing is
     /// waiting, waits once, for at most `wait`; empty where still nothing came.
     pub fn receive(&mut self, slot: usize, wait: Duration) -> Result<Datagrams<'_>, SysError> {
         let mut received = self.receive_now(slot)?;

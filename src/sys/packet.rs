@@ -77,13 +77,21 @@ impl PacketSocket {
 
     /// Gives the socket a ring, in the place of one that it has; what that one holds is lost.
     pub fn map(&mut self, shape: Shape) -> Result<(), SysError> {
-        self.ring = None;
-        self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &Shape::NONE, "setsockopt PACKET_RX_RING 0")?;
+        // Each of these calls waits until no CPU looks at the old ring: with a thousand taps that is seconds.
+        if self.ring.take().is_some() {
+            self.free_ring()?;
+        }
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         self.set(libc::SOL_PACKET, libc::PACKET_VERSION, &version, "setsockopt PACKET_VERSION")?;
         self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &shape.request(), "setsockopt PACKET_RX_RING")?;
-        self.ring = Some(Ring::map(self.socket.as_fd(), shape)?);
+        let ring = Ring::map(self.socket.as_fd(), shape);
+        // One that is not mapped would stand in the way of the next.
+        self.ring = Some(ring.inspect_err(|_| _ = self.free_ring())?);
         Ok(())
+    }
+
+    fn free_ring(&self) -> Result<(), SysError> {
+        self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &Shape::NONE, "setsockopt PACKET_RX_RING 0")
     }
 
     /// The ring, once there is one.

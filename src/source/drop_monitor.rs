@@ -74,6 +74,11 @@ struct Judge {
     counts: Counts,
 }
 
+/// Whether alerts can be heard here. Nothing is started, though that needs a privilege of its own.
+pub fn probe() -> Result<(), Obstacle> {
+    Membership::probe(WANTED)
+}
+
 impl Drops {
     /// Listens and starts the feed, now or as soon as the module is there; [`Source::obstacle`] tells.
     ///

@@ -34,15 +34,15 @@ const RETRY: Duration = Duration::from_mins(5);
 
 /// Alerts that came, and what became of those that were not handed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+struct Counts {
     /// All.
-    pub alerts: u64,
+    alerts: u64,
     /// Not asked for, or no loss.
-    pub ignored: u64,
+    ignored: u64,
     /// Matched by `hide`.
-    pub hidden: u64,
+    hidden: u64,
     /// Over the limit.
-    pub suppressed: u64,
+    suppressed: u64,
 }
 
 /// The drops of this host.
@@ -99,19 +99,9 @@ impl Drops {
         Ok(drops)
     }
 
-    /// What became of the alerts so far.
-    pub fn counts(&self) -> Counts {
-        self.judge.counts
-    }
-
     /// Drops over the limit so far.
     pub fn suppressed(&self) -> u64 {
         self.judge.counts.suppressed
-    }
-
-    /// Changes how many events a second are handed on.
-    pub fn set_limit(&mut self, limit: u32) {
-        self.judge.quota = Quota::new(limit);
     }
 
     /// Starts the feed of a family that was just joined.

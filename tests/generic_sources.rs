@@ -10,7 +10,7 @@ use hsflow::host::Clock;
 use hsflow::sample::frame::{Frame, Sink};
 use hsflow::source::drop_monitor::Drops;
 use hsflow::source::psample::{Samples, Settings};
-use hsflow::source::{Obstacle, Source};
+use hsflow::source::{Obstacle, Source, drop_monitor, psample};
 use netns::isolated;
 use std::time::Duration;
 
@@ -22,10 +22,11 @@ fn dropmon() -> Drops {
 }
 
 /// Without the module the source says so, has nothing to read, and asks again in minutes, not in seconds.
-fn rests(source: &mut dyn Source) {
+fn rests(source: &mut dyn Source, probe: fn() -> Result<(), Obstacle>) {
     let sink: &mut dyn Sink = &mut |frame: &Frame<'_>| panic!("{frame:?}");
     let obstacle = source.obstacle().unwrap().clone();
     assert!(matches!(obstacle, Obstacle::Absent(_)), "{obstacle}");
+    assert_eq!(probe().as_ref(), Err(&obstacle));
     assert!(obstacle.to_string().contains("CTRL_CMD_GETFAMILY"), "{obstacle}");
     let found = source.read(sink).unwrap();
     assert_eq!((found.frames, found.more), (0, false));
@@ -41,12 +42,12 @@ fn rests(source: &mut dyn Source) {
 fn a_family_that_is_not_there_costs_nothing_and_is_named() {
     // NET_DM is in the first network namespace only, so it is absent in this one whatever the kernel has.
     isolated("a_family_that_is_not_there_costs_nothing_and_is_named", || {
-        rests(&mut dropmon());
+        rests(&mut dropmon(), drop_monitor::probe);
         let mut samples = Samples::new(BOTH).unwrap();
         if std::path::Path::new("/sys/module/psample").exists() {
             println!("SKIP: this kernel has psample");
         } else {
-            rests(&mut samples);
+            rests(&mut samples, psample::probe);
         }
     });
 }

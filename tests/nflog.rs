@@ -15,7 +15,7 @@ mod visit;
 use host::{Host, NEAR, datagram, drain, flood, fragment, log, settings, z};
 use hsflow::host::Clock;
 use hsflow::sample::frame::{Direction, End, LinkType, Vlan};
-use hsflow::source::nflog::{Log, Settings};
+use hsflow::source::nflog::{Log, Settings, probe};
 use hsflow::source::{Finding, Obstacle, Source};
 use netns::{isolated, run};
 use std::net::UdpSocket;
@@ -331,6 +331,18 @@ fn a_group_of_another_process_is_asked_for_until_it_is_free() {
         host.far.send_many(&datagram(NEAR, 18), 3);
         drain(&mut second, |_| frames += 1);
         assert_eq!(frames, 3);
+    });
+}
+
+#[test]
+fn probe_says_what_is_missing_and_keeps_no_group() {
+    isolated("probe_says_what_is_missing_and_keeps_no_group", || {
+        assert_eq!(probe(), Ok(()));
+        let last = Log::new(Settings { group: u16::MAX, ..settings(1, 1) }).unwrap();
+        assert_eq!((last.obstacle(), probe()), (None, Ok(())));
+        caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_NET_ADMIN).unwrap();
+        let denied = probe().unwrap_err();
+        assert!(matches!(denied, Obstacle::Denied { capability: "CAP_NET_ADMIN", .. }), "{denied}");
     });
 }
 

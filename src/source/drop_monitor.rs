@@ -34,15 +34,15 @@ const RETRY: Duration = Duration::from_mins(5);
 
 /// Alerts that came, and what became of those that were not handed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+struct Counts {
     /// All.
-    pub alerts: u64,
+    alerts: u64,
     /// Not asked for, or no loss.
-    pub ignored: u64,
+    ignored: u64,
     /// Matched by `hide`.
-    pub hidden: u64,
+    hidden: u64,
     /// Over the limit.
-    pub suppressed: u64,
+    suppressed: u64,
 }
 
 /// The drops of this host.
@@ -74,6 +74,11 @@ struct Judge {
     counts: Counts,
 }
 
+/// Whether alerts can be heard here. Nothing is started, though that needs a privilege of its own.
+pub fn probe() -> Result<(), Obstacle> {
+    Membership::probe(WANTED)
+}
+
 impl Drops {
     /// Listens and starts the feed, now or as soon as the module is there; [`Source::obstacle`] tells.
     ///
@@ -94,19 +99,9 @@ impl Drops {
         Ok(drops)
     }
 
-    /// What became of the alerts so far.
-    pub fn counts(&self) -> Counts {
-        self.judge.counts
-    }
-
     /// Drops over the limit so far.
     pub fn suppressed(&self) -> u64 {
         self.judge.counts.suppressed
-    }
-
-    /// Changes how many events a second are handed on.
-    pub fn set_limit(&mut self, limit: u32) {
-        self.judge.quota = Quota::new(limit);
     }
 
     /// Starts the feed of a family that was just joined.

@@ -99,6 +99,12 @@ impl Membership {
         Ok(membership)
     }
 
+    /// Whether the group can be joined now; it is left again.
+    pub(super) fn probe(wanted: Wanted) -> Result<(), Obstacle> {
+        let membership = Self::new(wanted).map_err(|error| Obstacle::new(error, wanted.capability))?;
+        membership.obstacle.map_or(Ok(()), Err)
+    }
+
     /// The number of the family, while its group is joined.
     pub(super) fn joined(&self) -> Option<u16> {
         self.joined

@@ -87,6 +87,23 @@ struct Retry {
     at: Option<Instant>,
 }
 
+/// Whether a group can be bound here; tried with the last one, which is free again at once.
+pub fn probe() -> Result<(), Obstacle> {
+    let settings = Settings {
+        group: u16::MAX,
+        rule_one_in: NonZeroU32::MIN,
+        skip: NonZeroU32::MIN,
+        copy: FEWEST_BYTES,
+        own_rule: false,
+        receive_bytes: BATCH_BYTES as usize,
+    };
+    match open(&settings) {
+        // Whoever has it could bind it.
+        Ok(_) | Err(Obstacle::Taken { .. }) => Ok(()),
+        Err(obstacle) => Err(obstacle),
+    }
+}
+
 impl Log {
     /// Binds the group; where that fails, [`Source::obstacle`] says why and [`Source::check`] tries again. The rules
     /// are set up by the first `check`.

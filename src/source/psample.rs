@@ -57,6 +57,11 @@ struct Feed {
     lost: u32,
 }
 
+/// Whether samples can be heard here.
+pub fn probe() -> Result<(), Obstacle> {
+    Membership::probe(WANTED)
+}
+
 impl Samples {
     /// Listens, now or as soon as the module is there; [`Source::obstacle`] tells.
     ///

@@ -26,7 +26,7 @@ const FCS: u32 = 4;
 /// Bytes of InfiniBand's two checksums.
 const CRCS: u32 = 6;
 /// `ARPHRD_INFINIBAND`.
-const INFINIBAND: u16 = 32;
+pub(crate) const INFINIBAND: u16 = 32;
 
 /// Numbers of `header_protocol`.
 const ETHERNET_PROTOCOL: u32 = 1;

@@ -24,6 +24,7 @@ use super::frame::{Frame, LinkType};
 use crate::wire::ethernet::Ethernet;
 use crate::wire::frame::{self as wire, Headers, Start};
 use header::Header;
+pub(crate) use header::INFINIBAND;
 
 /// A frame that a sample can describe, and the headers in it.
 #[derive(Clone, Copy, Debug)]

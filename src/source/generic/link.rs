@@ -4,18 +4,17 @@
 //! layer starts with its IP header. Both readings can seem possible: an Ethernet address may start with a 4, and an
 //! IPv4 source address 8.0.x.y stands where an EtherType would. Then the length in the IP header decides.
 
+use crate::sample::flow::INFINIBAND;
 use crate::sample::frame::LinkType;
 use crate::wire::ethernet::{Ethernet, IPV4, IPV6};
 
 /// `ETH_P_CAIF`, by which switch drivers mark InfiniBand.
-const INFINIBAND: u16 = 247;
-/// `ARPHRD_INFINIBAND` of `linux/if_arp.h`.
-const ARPHRD_INFINIBAND: u16 = 32;
+const CAIF: u16 = 247;
 
 /// What `bytes`, the start of a packet of `length` bytes, starts with; `protocol` is 0 where it was not told.
 pub(in crate::source) fn link_type(protocol: u16, bytes: &[u8], length: u32) -> LinkType {
-    if protocol == INFINIBAND {
-        return LinkType::Other(ARPHRD_INFINIBAND);
+    if protocol == CAIF {
+        return LinkType::Other(INFINIBAND);
     }
     let version = bytes.first().map_or(0, |first| first >> 4);
     if !matches!((protocol, version), (IPV4 | 0, 4) | (IPV6 | 0, 6)) {

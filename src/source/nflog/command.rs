@@ -10,7 +10,7 @@ use caps::{CapSet, Capability};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{PipeReader, Read, Write, pipe};
 use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
@@ -45,9 +45,14 @@ pub(super) fn run(program: &'static str, arguments: &[&str], input: &str) -> Res
         // It fits in a pipe; a program that does not read it says why.
         let _ = stdin.write_all(input.as_bytes());
     }
-    let text = read_until_end(&mut output, &mut child).map_err(failed)?;
+    let text = read_until_end(&mut output);
+    if !matches!(text, Ok(Some(_))) {
+        // It may have ended already.
+        let _ = child.kill();
+    }
+    // Whatever happened before, or it stays as a zombie.
     let status = child.wait().map_err(failed)?;
-    match text {
+    match text.map_err(failed)? {
         None => Err(RuleError::Late { program, secs: DEADLINE.as_secs() }),
         Some(text) if status.success() => Ok(text),
         Some(text) => {
@@ -57,8 +62,8 @@ pub(super) fn run(program: &'static str, arguments: &[&str], input: &str) -> Res
     }
 }
 
-/// `None` where the program took too long and was killed.
-fn read_until_end(output: &mut PipeReader, child: &mut Child) -> std::io::Result<Option<String>> {
+/// `None` where the program takes too long.
+fn read_until_end(output: &mut PipeReader) -> std::io::Result<Option<String>> {
     let deadline = Clock::system().now() + DEADLINE;
     let (mut text, mut block) = (Vec::new(), [0; 4096]);
     while wait_readable(output, deadline) {
@@ -67,7 +72,6 @@ fn read_until_end(output: &mut PipeReader, child: &mut Child) -> std::io::Result
             count => text.extend_from_slice(block.get(..count).unwrap_or_default()),
         }
     }
-    child.kill()?;
     Ok(None)
 }
 

@@ -251,6 +251,11 @@ fn asking_for_the_sockets_of_a_batch_allocates_nothing_once_its_buffers_have_gro
     };
     let wanted: Vec<Wanted> = (0..200).map(wanted).collect();
     let (mut sockets, mut answers) = (Sockets::new("/", now), Vec::new());
+    while !sockets.is_open() {
+        assert_eq!(sockets.obstacle(), None);
+        sockets.check(now);
+        std::thread::yield_now();
+    }
     sockets.lookup(&wanted, &mut answers, now);
     let before = sockets.counts();
     assert_eq!((before.wanted, before.found, before.absent), (100, 1, 99));

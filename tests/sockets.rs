@@ -35,6 +35,16 @@ fn now() -> Instant {
     Clock::system().now()
 }
 
+/// Sockets of which those of this namespace can be asked for.
+fn open(root: impl Into<std::path::PathBuf>) -> Sockets {
+    let mut sockets = Sockets::new(root, now());
+    wait_until("an open socket", LIMIT, || {
+        let next = sockets.check(now());
+        (sockets.is_open() || sockets.obstacle().is_some() || next.is_none()).then_some(())
+    });
+    sockets
+}
+
 fn index(name: &str) -> u32 {
     u32::try_from(json(&format!("ip -j link show {name}"))[0]["ifindex"].as_u64().unwrap()).unwrap()
 }
@@ -142,7 +152,7 @@ fn connections_of_both_versions_have_the_state_that_their_owners_see() {
         let mapped = (client, listener.accept().unwrap().0);
         assert!(mapped.1.local_addr().unwrap().is_ipv6());
         let streams: Vec<_> = pairs.iter().chain([&mapped]).flat_map(|(a, b)| [a, b]).collect();
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         assert_eq!(sockets.obstacle(), None);
         let questions: Vec<_> = streams.iter().map(|stream| wanted(stream)).collect();
         for (answer, stream) in lookup(&mut sockets, &questions).into_iter().zip(&streams) {
@@ -157,7 +167,7 @@ fn round_trips_are_those_that_ss_prints() {
     isolated("round_trips_are_those_that_ss_prints", || {
         let (client, _server) = connected("127.0.0.1:0", Domain::IPV4);
         let told = run(&format!("ss -tinH src {}", client.local_addr().unwrap()));
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let tcp = one(&mut sockets, wanted(&client)).unwrap().tcp.unwrap();
         assert_eq!(tcp.rtt, Some(ss_us(&told, "rtt")), "{told}");
         assert_eq!(tcp.min_rtt, Some(ss_us(&told, "minrtt")), "{told}");
@@ -169,7 +179,7 @@ fn samples_of_one_connection_in_both_directions_are_one_question() {
     isolated("samples_of_one_connection_in_both_directions_are_one_question", || {
         let (client, server) = connected("127.0.0.1:0", Domain::IPV4);
         let (near, far) = (wanted(&client), wanted(&server));
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let batch = [near, far, turned(near), near, turned(far)];
         let answers = lookup(&mut sockets, &batch);
         for (answer, stream) in answers.into_iter().zip([&client, &server, &client, &client, &server]) {
@@ -182,7 +192,7 @@ fn samples_of_one_connection_in_both_directions_are_one_question() {
 #[test]
 fn opening_closing_and_unknown_connections_answer_at_once_and_disturb_nobody() {
     isolated("opening_closing_and_unknown_connections_answer_at_once_and_disturb_nobody", || {
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let (client, server) = connected("127.0.0.1:0", Domain::IPV4);
         let (closed, mut other) = connected("127.0.0.1:0", Domain::IPV4);
         let waiting = wanted(&closed);
@@ -237,7 +247,7 @@ fn sockets_that_are_bound_to_an_interface_or_its_master_are_found() {
         let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         client.bind_device(Some(b"br0")).unwrap();
         let (client, _server) = pair(&listener, client);
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let (near, bridge) = (index("near"), index("br0"));
         let place = |if_index, master| {
             let place = Place { if_index, master, ..Place::default() };
@@ -258,7 +268,7 @@ fn udp_sockets_are_found_connected_or_not_and_have_no_state_of_tcp() {
             let (server, client) = (UdpSocket::bind(address).unwrap(), UdpSocket::bind(address).unwrap());
             let (server_end, client_end) = (server.local_addr().unwrap(), client.local_addr().unwrap());
             client.connect(server_end).unwrap();
-            let mut sockets = Sockets::new("/", now());
+            let mut sockets = open("/");
             let nobody = SocketAddr::new(server_end.ip(), 1);
             let batch = [(server_end, client_end), (client_end, server_end), (nobody, server_end)];
             let answers = lookup(&mut sockets, &batch.map(|(local, remote)| ask(UDP, local, remote, LO)));
@@ -279,7 +289,7 @@ fn more_connections_than_fit_in_a_receive_buffer_are_all_answered() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let new = || pair(&listener, Socket::new(Domain::IPV4, Type::STREAM, None).unwrap());
         let pairs: Vec<_> = (0..300).map(|_| new()).collect();
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let questions: Vec<_> = pairs.iter().flat_map(|(a, b)| [wanted(a), wanted(b)]).collect();
         let answers = lookup(&mut sockets, &questions);
         for ((near, far), answers) in pairs.iter().zip(answers.chunks(2)) {
@@ -345,7 +355,7 @@ impl Container {
 fn connections_of_a_container_are_found_in_its_namespace() {
     isolated("connections_of_a_container_are_found_in_its_namespace", || {
         let container = Container::new();
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let batch = [container.wanted(), container.at_home()];
         // The way in is being looked for meanwhile, and nobody waits for it.
         let first = lookup(&mut sockets, &batch);
@@ -376,7 +386,7 @@ fn connections_of_a_container_are_found_in_its_namespace() {
 fn every_sampled_packet_finds_the_sockets_of_both_its_ends() {
     isolated("every_sampled_packet_finds_the_sockets_of_both_its_ends", || {
         let mut container = Container::new();
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let open = container.wanted();
         wait_until("answer from the container", LIMIT, || one(&mut sockets, open));
         let mut source = Taps::new().unwrap();
@@ -424,7 +434,7 @@ fn every_sampled_packet_finds_the_sockets_of_both_its_ends() {
 fn nothing_of_a_deleted_namespace_is_kept() {
     isolated("nothing_of_a_deleted_namespace_is_kept", || {
         let container = Container::new();
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let question = container.wanted();
         wait_until("answer from the container", LIMIT, || one(&mut sockets, question));
         let Container { space, streams, .. } = container;
@@ -459,7 +469,7 @@ fn nothing_of_a_deleted_namespace_is_kept() {
 fn namespace_without_connections_of_processes_is_left() {
     isolated("namespace_without_connections_of_processes_is_left", || {
         let container = Container::new();
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         let mut question = container.wanted();
         question.connection.remote.set_port(1);
         wait_until("the namespace to open", LIMIT, || {
@@ -483,7 +493,7 @@ fn named_namespace_is_found_below_the_root_without_processes() {
         let container = Container::new();
         let root = TempDir::new();
         std::fs::create_dir_all(root.path().join("run/docker/netns")).unwrap();
-        let mut sockets = Sockets::new(root.path(), now());
+        let mut sockets = open(root.path());
         wait_until("a search in vain", LIMIT, || {
             assert_eq!(one(&mut sockets, container.wanted()), None);
             sockets.unreachable().cloned()
@@ -508,7 +518,7 @@ fn missing_privileges_are_named_and_cost_only_the_containers() {
         let batch = [container.wanted(), container.at_home()];
         for missing in [Capability::CAP_SYS_ADMIN, Capability::CAP_SYS_PTRACE] {
             caps::drop(None, CapSet::Effective, missing).unwrap();
-            let mut sockets = Sockets::new("/", now());
+            let mut sockets = open("/");
             let obstacle = wait_until("a search in vain", LIMIT, || {
                 let answers = lookup(&mut sockets, &batch);
                 assert_eq!(answers[0], None);
@@ -526,7 +536,20 @@ fn missing_privileges_are_named_and_cost_only_the_containers() {
         }
         // Everything else needs no privilege at all.
         caps::clear(None, CapSet::Effective).unwrap();
-        let mut sockets = Sockets::new("/", now());
+        let mut sockets = open("/");
         assert_same(one(&mut sockets, container.at_home()), &container.streams.1);
+    });
+}
+
+#[test]
+fn opening_holds_nobody_and_what_is_asked_meanwhile_is_counted() {
+    isolated("opening_holds_nobody_and_what_is_asked_meanwhile_is_counted", || {
+        let (client, _server) = connected("127.0.0.1:0", Domain::IPV4);
+        let mut sockets = Sockets::new("/", now());
+        assert!(!sockets.is_open(), "somebody waited for it");
+        let answer = wait_until("an answer", LIMIT, || one(&mut sockets, wanted(&client)));
+        assert_same(Some(answer), &client);
+        let counts = sockets.counts();
+        assert_eq!((counts.found, counts.unanswered + 1), (1, counts.wanted));
     });
 }

@@ -11,6 +11,7 @@ mod command;
 pub mod messages;
 mod packet;
 pub mod rule;
+mod worker;
 
 use super::{Finding, Obstacle, Source, Visit};
 use crate::sample::frame::Sink;
@@ -66,7 +67,8 @@ pub struct Settings {
 
 /// One group of the network namespace of the thread that made this.
 ///
-/// Drop one before making another for the same group: the kernel knows one owner, and rules of the agent go with it.
+/// Drop or [`Log::retire`] one before making another for the same group: the kernel knows one owner, and rules of the
+/// agent go with it. To drop one waits until they are gone, for 4 s at most.
 #[derive(Debug)]
 pub struct Log {
     settings: Settings,
@@ -131,6 +133,14 @@ impl Log {
         };
         log.bind();
         Ok(log)
+    }
+
+    /// Leaves the group at once, and has the rules removed without waiting for it. Those of a source that is made next
+    /// come after that.
+    pub fn retire(mut self) {
+        if let Some(rules) = self.rules.take() {
+            rules.retire();
+        }
     }
 
     fn bind(&mut self) {

@@ -3,6 +3,7 @@
 use super::host::{Host, NEAR, datagram, drain, flood, is_udp, settings, z};
 use super::netns::{isolated, run};
 use hsflow::host::Clock;
+use hsflow::sample::frame::Frame;
 use hsflow::source::Source;
 use hsflow::source::nflog::{Log, Settings};
 use std::net::UdpSocket;
@@ -147,6 +148,82 @@ fn rules_wait_for_the_group() {
         settle(&mut source, now + Duration::from_secs(60));
         assert_eq!((source.obstacle(), ours(&saved())), (None, 6));
     });
+}
+
+#[test]
+fn a_reload_with_another_rate_never_leaves_two_sets_of_rules() {
+    isolated("a_reload_with_another_rate_never_leaves_two_sets_of_rules", || {
+        others();
+        let before = saved();
+        let mut source = own(10);
+        for (one_in, rate) in [(4, "0.25000000"), (8, "0.12500000"), (16, "0.06250000")] {
+            source.retire();
+            source = Log::new(Settings { own_rule: true, ..settings(one_in, 1) }).unwrap();
+            let now = Clock::system().now();
+            let soon = now + Duration::from_secs(1);
+            while source.check(now, &mut |finding| panic!("{finding:?}")) == Some(soon) {
+                assert!(ours(&saved()) - ours(&before) <= 6);
+            }
+            let with: Vec<_> = saved().into_iter().filter(|line| !before.contains(line)).collect();
+            assert!(with.len() == 6 && with.iter().all(|line| line.contains(rate)), "1:{one_in}: {with:?}");
+        }
+        // A set-up that has only begun is undone as well.
+        source.retire();
+        let mut source = Log::new(Settings { own_rule: true, ..settings(7, 1) }).unwrap();
+        let _ = source.check(Clock::system().now(), &mut |finding| panic!("{finding:?}"));
+        drop(source);
+        assert_eq!(saved(), before);
+    });
+}
+
+const ALONE: &str = "HSFLOW_TEST_ALONE";
+
+/// In a process of its own, because programs for rules run one after another.
+#[test]
+fn programs_that_hang_hold_nobody() {
+    const NAME: &str = "own_rule::programs_that_hang_hold_nobody";
+    if std::env::var_os(ALONE).is_some() {
+        return isolated(NAME, hang);
+    }
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    let again = again.args(["--exact", NAME, "--nocapture", "--test-threads=1"]).env(ALONE, "1");
+    let output = again.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+}
+
+/// Hides the real programs behind others of the same names, for this thread.
+fn hang() {
+    use nix::sched::{CloneFlags, unshare};
+    use std::os::unix::fs::PermissionsExt;
+    let source = own(10);
+    assert_eq!((source.obstacle(), ours(&saved())), (None, 6));
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    run("mount --make-rprivate /");
+    run("mount -t tmpfs none /usr/local/sbin");
+    for name in ["iptables", "ip6tables", "iptables-restore", "ip6tables-restore"] {
+        let path = format!("/usr/local/sbin/{name}");
+        std::fs::write(&path, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let took = |what: &mut dyn FnMut()| {
+        let start = Clock::system().now();
+        what();
+        Clock::system().now() - start
+    };
+    let (instant, deadline) = (Duration::from_millis(500), Duration::from_millis(4500));
+    let mut retired = Some(source);
+    assert!(took(&mut || retired.take().unwrap().retire()) < instant);
+    let mut source = Log::new(Settings { own_rule: true, ..settings(100, 1) }).unwrap();
+    let now = Clock::system().now();
+    assert!(took(&mut || _ = source.check(now, &mut |finding| panic!("{finding:?}"))) < instant);
+    assert!(took(&mut || _ = source.read(&mut |_: &Frame<'_>| {}).unwrap()) < instant);
+    let mut dropped = Some(source);
+    let spent = took(&mut || drop(dropped.take()));
+    assert!(spent < deadline, "{spent:?}");
+    assert_eq!(ours(&saved()), 6, "nothing could remove them");
+    run("umount /usr/local/sbin");
+    drop(own(1000));
+    assert_eq!(ours(&saved()), 0);
 }
 
 const AS_USER: &str = "HSFLOW_TEST_AS_USER";

@@ -17,13 +17,18 @@ use crate::sys::netlink::{Netlink, Protocol};
 use crate::wire::netlink::inet_diag::{Socket, TCP, tcp_info::TcpInfo};
 use batch::Batch;
 use namespaces::{Namespaces, Unreachable};
+use nix::errno::Errno;
 use query::Query;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Room for unread replies; the kernel gives what its limit allows.
 const RECEIVE_BUFFER: usize = 256 * 1024;
+/// While the socket is being opened.
+const LOOK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(15);
 /// `TCP_LISTEN`.
 const LISTENING: u8 = 10;
@@ -92,6 +97,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Sockets {
     home: Option<Query<Netlink>>,
+    opening: Option<Receiver<Result<Query<Netlink>, SysError>>>,
     retry_at: Option<Instant>,
     obstacle: Option<SysError>,
     namespaces: Namespaces,
@@ -100,10 +106,12 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Opens the socket of this namespace. Containers are looked for below `root` (`/`), when first asked for.
+    /// Begins to open the socket of this namespace, and does not wait for it: the kernel may have to load a module first.
+    /// Until that is done, connections of this host are [`Counts::unanswered`]. Containers are looked for below `root` (`/`), when first asked for.
     pub fn new(root: impl Into<PathBuf>, now: Instant) -> Self {
         let mut sockets = Self {
             home: None,
+            opening: None,
             retry_at: None,
             obstacle: None,
             namespaces: Namespaces::new(root.into()),
@@ -112,6 +120,11 @@ impl Sockets {
         };
         sockets.open(now);
         sockets
+    }
+
+    /// True while sockets of this host can be asked for.
+    pub fn is_open(&self) -> bool {
+        self.home.is_some()
     }
 
     /// Why nothing of this host can be asked now.
@@ -142,7 +155,8 @@ impl Sockets {
             return;
         }
         self.batch.sort(wanted);
-        if self.home.is_none() && self.retry_at.is_none_or(|at| at <= now) {
+        self.settle(now);
+        if self.home.is_none() && self.opening.is_none() && self.retry_at.is_none_or(|at| at <= now) {
             self.open(now);
         }
         self.namespaces.settle(now);
@@ -155,15 +169,40 @@ impl Sockets {
         self.batch.spread(answers);
     }
 
-    /// Looks after the namespaces: leaves those of no more use. To be called about a second after a lookup and at the
+    /// Takes the socket of this namespace once it is open, and leaves namespaces of no more use. To be called about a second after a lookup and at the
     /// moment that it returned the last time, if any.
     pub fn check(&mut self, now: Instant) -> Option<Instant> {
-        self.namespaces.check(now)
+        self.settle(now);
+        let opening = self.opening.is_some().then_some(now + LOOK);
+        self.namespaces.check(now).into_iter().chain(opening).min()
     }
 
+    /// On a thread of its own, whose network namespace is that of this one.
     fn open(&mut self, now: Instant) {
-        let opened = Netlink::open(Protocol::SocketDiag, RECEIVE_BUFFER);
-        match opened.and_then(|socket| Query::probed(socket, TCP)) {
+        let (sender, receiver) = sync_channel(1);
+        let work = move || {
+            let opened = Netlink::open(Protocol::SocketDiag, RECEIVE_BUFFER);
+            let _ = sender.send(opened.and_then(|socket| Query::probed(socket, TCP)));
+        };
+        match thread::Builder::new().name("sockets".into()).spawn(work) {
+            Ok(_) => self.opening = Some(receiver),
+            Err(error) => {
+                let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+                self.close(SysError::new("start thread", "sockets", errno), now);
+            }
+        }
+    }
+
+    /// Takes what the thread has opened, if it is done.
+    fn settle(&mut self, now: Instant) {
+        let Some(opening) = &self.opening else { return };
+        let opened = match opening.try_recv() {
+            Ok(opened) => opened,
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => Err(SysError::new("open", "sockets", Errno::EIO)),
+        };
+        self.opening = None;
+        match opened {
             Ok(query) => (self.home, self.retry_at, self.obstacle) = (Some(query), None, None),
             Err(error) => self.close(error, now),
         }

@@ -4,14 +4,16 @@
 //! in FORWARD, what is for it or from it in one of the others, and what stays inside it, on `lo`, only where it
 //! arrives. Rules: ours are known by their comment; all of them, also those of an agent that was killed, are replaced in
 //! one step, so no packet is sampled twice or missed; no other rule is touched. They are looked at every ten
-//! minutes, because a firewall that reloads removes what it does not know. Nothing here waits for a program: that does
-//! a thread for as long as it takes; only [`Drop`] waits for it. Needs `CAP_NET_ADMIN`; iptables of the older kind
+//! minutes, because a firewall that reloads removes what it does not know. Nothing here waits for a program: that do
+//! threads ([`worker`](super::worker)); only [`Drop`] waits, at most `PATIENCE` in all, after which an agent that starts
+//! later removes what was left. Needs `CAP_NET_ADMIN`; iptables of the older kind
 //! `CAP_NET_RAW` and write access to `/run/xtables.lock` as well. Spec: iptables(8), iptables-extensions(8).
 
-use super::command::{hand_on_capabilities, run};
+use super::command::{Stop, run};
+use super::worker::{Outcome, Task};
+use crate::host::Clock;
 use std::fmt::Write;
 use std::num::NonZeroU32;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What marks our rules.
@@ -24,6 +26,8 @@ const LOCK_SECS: &str = "2";
 const SOON: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_secs(600);
+/// For removing all rules. Service managers may kill an agent that takes ten seconds to end.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Why there is no rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +85,6 @@ pub struct Rule {
 
 /// Our rules of both families, as the programs print them.
 type Listed = [Vec<String>; 2];
-type Outcome = [Result<Vec<String>, RuleError>; 2];
 
 /// Rules that stand as long as this value lives.
 #[derive(Debug)]
@@ -89,7 +92,9 @@ pub struct Rules {
     rule: Rule,
     /// As they were when they were set up.
     known: Listed,
-    work: Option<JoinHandle<Outcome>>,
+    work: Option<Task>,
+    /// The work is to remove the rules.
+    removing: bool,
     next: Option<Instant>,
     retry: Duration,
     error: Option<RuleError>,
@@ -98,18 +103,27 @@ pub struct Rules {
 impl Rules {
     /// Nothing happens before the first [`Rules::check`].
     pub fn new(rule: Rule) -> Self {
-        Self { rule, known: Listed::default(), work: None, next: None, retry: FIRST_RETRY, error: None }
+        Self {
+            rule,
+            known: Listed::default(),
+            work: None,
+            removing: false,
+            next: None,
+            retry: FIRST_RETRY,
+            error: None,
+        }
     }
 
     /// Sets the rules up or looks whether they stand, when it is time; returns when to be called again.
     pub fn check(&mut self, now: Instant) -> Instant {
-        if self.work.as_ref().is_some_and(JoinHandle::is_finished)
-            && let Some(outcome) = self.work.take().and_then(|work| work.join().ok())
-        {
-            self.learn(outcome, now);
-        }
-        if self.work.is_some() {
-            return now + SOON;
+        if let Some(work) = &self.work {
+            let Some(outcome) = work.outcome() else { return now + SOON };
+            self.work = None;
+            if std::mem::take(&mut self.removing) {
+                self.known = Listed::default();
+            } else {
+                self.learn(outcome, now);
+            }
         }
         match self.next.filter(|next| *next > now) {
             Some(next) => next,
@@ -122,9 +136,32 @@ impl Rules {
         self.error.as_ref()
     }
 
+    /// Begins to remove the rules, if any may stand; the next [`Rules::check`] sets them up again.
+    pub fn withdraw(&mut self) {
+        // Nothing was tried yet, so nothing stands.
+        if self.removing || (self.work.is_none() && self.next.is_none()) {
+            return;
+        }
+        if let Some(work) = self.work.take() {
+            work.stop();
+        }
+        let known = std::mem::take(&mut self.known);
+        let stop = Stop::at(Clock::system().now() + PATIENCE);
+        let work = move |family: usize, stop: &Stop| remove(family, &known[family], stop);
+        self.work = Task::start(stop, work).ok();
+        (self.removing, self.next) = (self.work.is_some(), None);
+    }
+
+    /// Removes the rules and does not wait for it; other [`Rules`] set theirs up after that.
+    pub fn retire(mut self) {
+        self.withdraw();
+        (self.work, self.removing) = (None, false);
+    }
+
     fn start(&mut self, now: Instant) -> Instant {
         let (rule, known) = (self.rule, self.known.clone());
-        match in_thread(move |family| set_up(family, &rule, &known[family])) {
+        let work = move |family: usize, stop: &Stop| set_up(family, &rule, &known[family], stop);
+        match Task::start(Stop::default(), work) {
             Ok(work) => {
                 (self.work, self.next) = (Some(work), None);
                 now + SOON
@@ -153,67 +190,53 @@ impl Rules {
 
 impl Drop for Rules {
     fn drop(&mut self) {
-        // Nothing was tried yet, so nothing stands.
-        if self.work.is_none() && self.next.is_none() {
-            return;
-        }
-        if let Some(work) = self.work.take() {
-            let _ = work.join();
-        }
-        if let Ok(work) = in_thread(remove) {
-            let _ = work.join();
+        self.withdraw();
+        if let Some(work) = &self.work {
+            work.wait(PATIENCE);
         }
     }
 }
 
-/// Does something for both families.
-fn in_thread(
-    work: impl Fn(usize) -> Result<Vec<String>, RuleError> + Send + 'static,
-) -> Result<JoinHandle<Outcome>, RuleError> {
-    let body = move || {
-        hand_on_capabilities();
-        [work(0), work(1)]
-    };
-    let thread = std::thread::Builder::new().name("rules".into()).spawn(body);
-    thread.map_err(|error| RuleError::Thread { errno: error.raw_os_error().unwrap_or(libc::EIO) })
-}
-
 /// Our rules as they stand afterwards.
-fn set_up(family: usize, rule: &Rule, known: &[String]) -> Result<Vec<String>, RuleError> {
-    let found = listed(family)?;
+fn set_up(family: usize, rule: &Rule, known: &[String], stop: &Stop) -> Result<Vec<String>, RuleError> {
+    let found = listed(family, stop)?;
     if !known.is_empty() && found == known {
         return Ok(found);
     }
     let new = CHAINS.iter().map(|(chain, only)| insertion(rule, chain, only));
-    replace(family, &found, &new.collect::<String>())?;
-    listed(family)
+    replace(family, &found, &new.collect::<String>(), stop)?;
+    listed(family, stop)
 }
 
-fn remove(family: usize) -> Result<Vec<String>, RuleError> {
-    let found = listed(family)?;
+/// One program does it, unless somebody has changed the rules meanwhile.
+fn remove(family: usize, known: &[String], stop: &Stop) -> Result<Vec<String>, RuleError> {
+    if !known.is_empty() && replace(family, known, "", stop).is_ok() {
+        return Ok(Vec::new());
+    }
+    let found = listed(family, stop)?;
     if !found.is_empty() {
-        replace(family, &found, "")?;
+        replace(family, &found, "", stop)?;
     }
     Ok(Vec::new())
 }
 
 /// Our rules of a family.
-fn listed(family: usize) -> Result<Vec<String>, RuleError> {
+fn listed(family: usize, stop: &Stop) -> Result<Vec<String>, RuleError> {
     let (program, _) = FAMILIES[family];
     let mut found = Vec::new();
     for (chain, _) in CHAINS {
-        let text = run(program, &["-w", LOCK_SECS, "-S", chain], "")?;
+        let text = run(program, &["-w", LOCK_SECS, "-S", chain], "", stop)?;
         found.extend(text.lines().filter(|line| is_ours(line)).map(String::from));
     }
     Ok(found)
 }
 
 /// One transaction: either all of it happens, or nothing.
-fn replace(family: usize, old: &[String], new: &str) -> Result<(), RuleError> {
+fn replace(family: usize, old: &[String], new: &str, stop: &Stop) -> Result<(), RuleError> {
     let (_, program) = FAMILIES[family];
     let gone = old.iter().filter_map(|line| line.strip_prefix("-A ")).map(|line| format!("-D {line}\n"));
     let table = format!("*filter\n{}{new}COMMIT\n", gone.collect::<String>());
-    run(program, &["-w", LOCK_SECS, "--noflush"], &table).map(drop)
+    run(program, &["-w", LOCK_SECS, "--noflush"], &table, stop).map(drop)
 }
 
 /// The line that puts a rule at the head of a chain.

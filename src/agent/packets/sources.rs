@@ -71,8 +71,10 @@ impl Sources {
     pub(super) fn apply(&mut self, wanted: Wanted) {
         let Self { nflog, psample, dropmon, failed, .. } = self;
         if wanted.nflog != self.wanted.nflog {
-            // The kernel knows one owner of a group: the old one goes first.
-            *nflog = None;
+            // The kernel knows one owner of a group: the old one goes first. Its rules go meanwhile.
+            if let Some(old) = nflog.take() {
+                old.retire();
+            }
             *nflog = made(failed, "nflog", wanted.nflog.map(nflog::Log::new));
         }
         if wanted.psample != self.wanted.psample {

@@ -21,7 +21,7 @@ HEAD
 step "lints" make --no-print-directory lint
 step "tests" cargo test --locked --no-fail-fast -- --include-ignored --skip long_samples
 step "packet samples" cargo test --locked --test packets long_samples -- --include-ignored --nocapture --test-threads=1
-step "fuzzing, 1 minute a target" tests/fuzz.sh 60
+step "fuzzing, 20 s for a target" tests/fuzz.sh 20
 step "footprint, beside its floor" make --no-print-directory footprint
 step "benchmarks" make --no-print-directory bench-check
 step "machines" make --no-print-directory test-vm

@@ -4,6 +4,8 @@
 //! fails is left alone for a while and costs the others nothing; a fault of the program in here is reported, and all
 //! sources are opened anew.
 
+mod wait;
+
 use super::desk::SharedDesk;
 use super::report::Report;
 use super::sources::Sources;
@@ -14,7 +16,6 @@ use crate::host::{Clock, Host};
 use crate::source::{Finding, Visit};
 use crate::status::registry::State;
 use crate::sys::SysError;
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
@@ -22,13 +23,12 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
+use wait::next_gather;
 
 /// Longest time between two visits to sources that have packets; where there are only taps, they know.
 const USUAL_GATHER_MS: u8 = 10;
 /// Packets that come closer to each other than this are gathered.
 const FREQUENT: Duration = Duration::from_millis(USUAL_GATHER_MS as u64);
-/// Kinds of packet sources.
-const MOST_SOURCES: usize = 7;
 /// After packets came, losses are asked for.
 const CHECKING: Duration = Duration::from_secs(1);
 /// A source that cannot be read, and a thread that had a fault, rest so long.
@@ -138,48 +138,6 @@ impl PacketThread {
         // Not at once again, should the same thing happen; only an order ends this sooner.
         let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
-    }
-
-    /// Until something can be read, an order comes, or a deadline passes; true for an order. Busy sources are read anyway:
-    /// whether they have something is then not asked before.
-    fn wait(&mut self) -> bool {
-        let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
-        self.called = false;
-        if self.busy {
-            // Only an order ends this sooner: the next visit shall be worth waking up for.
-            let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-            let gather_ms = if self.hurry { 0 } else { self.gather_ms };
-            let _ = poll(&mut order, PollTimeout::from(gather_ms));
-            return order.iter().any(ready);
-        }
-        let timeout = self.timeout();
-        let resting = &self.resting;
-        let wake = || PollFd::new(self.wake.as_fd(), PollFlags::POLLIN);
-        let mut fds: [_; 1 + MOST_SOURCES] = std::array::from_fn(|_| wake());
-        let mut count = 1;
-        let each = self.taps.each().chain(self.sources.each()).map(|source| &*source);
-        let awake = each.filter(|source| !resting.contains_key(source.name()));
-        for (fd, source) in fds.iter_mut().skip(1).zip(awake) {
-            *fd = PollFd::new(source.as_fd(), PollFlags::POLLIN);
-            count += 1;
-        }
-        let fds = fds.get_mut(..count).unwrap_or_default();
-        // EINTR is as good as a deadline: everything is looked at anyway.
-        let _: Result<_, Errno> = poll(fds, timeout);
-        self.called = fds.iter().skip(1).any(ready);
-        fds.first().is_some_and(ready)
-    }
-
-    fn timeout(&self) -> PollTimeout {
-        if self.taps.has_work() {
-            return PollTimeout::ZERO;
-        }
-        let rested = self.resting.values().map(|(_, until)| *until).min();
-        let deadlines = [self.check_at, self.desk.lock().flush_at(), self.taps.retry_at(), rested];
-        let Some(next) = deadlines.into_iter().flatten().min() else { return PollTimeout::NONE };
-        // A millisecond more than the difference, or it would wake up just before the deadline.
-        let left = next.saturating_duration_since(self.clock.now()) + Duration::from_millis(1);
-        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     }
 
     fn take_orders(&mut self) {
@@ -298,35 +256,5 @@ impl PacketThread {
             report.components.insert(name, State::degraded(error));
         }
         self.desk.publish(report);
-    }
-}
-
-/// How long to let packets gather: half as long where a buffer was more than half full, slowly longer where all are
-/// nearly empty.
-fn next_gather(gather_ms: u8, fullest_percent: usize) -> u8 {
-    match fullest_percent {
-        0..=12 => gather_ms.saturating_add(1),
-        13..=50 => gather_ms,
-        _ => gather_ms / 2,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn visits_come_sooner_while_buffers_fill_and_later_when_they_are_empty() {
-        let mut gather = 10;
-        for expected in [5, 2, 1, 0, 0] {
-            gather = next_gather(gather, 80);
-            assert_eq!(gather, expected);
-        }
-        assert_eq!(next_gather(4, 30), 4);
-        for expected in 1..=255 {
-            gather = next_gather(gather, 1);
-            assert_eq!(gather, expected);
-        }
-        assert_eq!(next_gather(gather, 1), 255);
     }
 }

@@ -5,7 +5,7 @@
 //! arrives. Rules: ours are known by their comment; all of them, also those of an agent that was killed, are replaced in
 //! one step, so no packet is sampled twice or missed; no other rule is touched. They are looked at every ten
 //! minutes, because a firewall that reloads removes what it does not know. Nothing here waits for a program: that do
-//! threads ([`worker`](super::worker)); only [`Drop`] waits, at most `PATIENCE` in all, after which an agent that starts
+//! threads (`worker`); only [`Drop`] waits, at most `PATIENCE` in all, after which an agent that starts
 //! later removes what was left. Needs `CAP_NET_ADMIN`; iptables of the older kind
 //! `CAP_NET_RAW` and write access to `/run/xtables.lock` as well. Spec: iptables(8), iptables-extensions(8).
 

@@ -1,6 +1,6 @@
 //! The AF_PACKET source: taps on interfaces, sampled by the kernel.
 //!
-//! In: interfaces with their rates, added, changed and removed while it runs. Out: [`Frame`]s; losses and
+//! In: interfaces with their rates, added, changed and removed while it runs. Out: frames; losses and
 //! vanished interfaces. Rules: a frame that is not sampled costs the kernel a short filter and this process nothing; a
 //! sampled one costs no system call, because the kernel writes it to a ring of the tap. A ring has room for 10 ms at
 //! 6 million packets per second: so long may a reader let frames gather. Spec: packet(7), epoll(7).

@@ -1,6 +1,6 @@
 //! The dropmon source: packets that the kernel or a switch chip dropped, as the kernel's drop monitor reports them.
 //!
-//! In: the settings of `dropmon { }`. Out: [`Discard`]s. Rules: an alert is reported only if its kind was asked for, or is
+//! In: the settings of `dropmon { }`. Out: dropped packets. Rules: an alert is reported only if its kind was asked for, or is
 //! let in where something else asks for it (`sw_passive`, `hw_passive`); if it has a meaning (`wire::netlink::drop_monitor::discard`); if `hide` does
 //! not match; and within the quota. What was held back is counted. Both quota and breaker go by the time of the drop. The feed is the
 //! host's: only what was started here is stopped at the end; one left by an agent that was killed is taken over with `force`.

@@ -8,6 +8,8 @@ use hsflow::sample::frame::Frame;
 use hsflow::source::Source;
 use hsflow::source::af_packet::Tap;
 use hsflow::sys::packet::{PacketSocket, Protocol};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd};
@@ -46,8 +48,20 @@ impl Link {
         [self.near.min(self.far), self.near.max(self.far)]
     }
 
+    /// Waits for room: on a busy machine the kernel sends later than it takes.
     pub(crate) fn send(&self, frame: &[u8]) {
-        send(self.sender_fd(), frame, MsgFlags::empty()).unwrap();
+        loop {
+            match send(self.sender_fd(), frame, MsgFlags::empty()) {
+                Err(Errno::EAGAIN) => {
+                    let mut room = [PollFd::new(self.sender.as_fd(), PollFlags::POLLOUT)];
+                    assert_eq!(poll(&mut room, PollTimeout::from(10_000_u16)), Ok(1), "room to send");
+                }
+                sent => {
+                    sent.unwrap();
+                    return;
+                }
+            }
+        }
     }
 
     pub(crate) fn send_many(&self, count: usize) {

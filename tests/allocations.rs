@@ -223,6 +223,7 @@ fn sending_to_collectors_that_listen_allocates_nothing() {
         port: receiver.local_addr().unwrap().port(),
         device: None,
         namespace: None,
+        rank: 0,
     };
     collectors.apply(&[settings], Duration::ZERO);
     collectors.send(b"first", Duration::ZERO);
@@ -292,7 +293,8 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
     let (clock, receiver) = (Clock::system(), UdpSocket::bind("127.0.0.1:0").unwrap());
     let outlet = SharedOutlet::new("/".as_ref(), 0, clock.now());
     let port = receiver.local_addr().unwrap().port();
-    let settings = CollectorSettings { host: "127.0.0.1".to_owned(), port, device: None, namespace: None };
+    let settings =
+        CollectorSettings { host: "127.0.0.1".to_owned(), port, device: None, namespace: None, rank: 0 };
     outlet.lock().set_agent(Some([192, 0, 2, 1].into()));
     outlet.lock().collectors.apply(&[settings], Duration::ZERO);
     let desk = SharedDesk::new(&outlet, Pace::new(clock.now()), Arc::default());

@@ -39,6 +39,7 @@ fn collector(section: &Section) -> Option<CollectorSettings> {
         port: section.port("udpport"),
         device: section.text("dev"),
         namespace: section.text("namespace"),
+        rank: 0,
     })
 }
 

@@ -12,7 +12,7 @@ use super::tree::{Section, Tree};
 pub(super) fn modules(tree: &Tree) -> Modules {
     let on = |id| tree.named(id).is_some();
     Modules {
-        dns_sd: tree.dns_sd().map(|_| DnsSd { domain: tree.section(ObjectId::DnsSd).text("domain") }),
+        dns_sd: tree.dns_sd().map(|_| dns_sd(tree.section(ObjectId::DnsSd))),
         json: tree.named(ObjectId::Json).map(json),
         pcap: tree.list(ObjectId::Pcap).map(tap).collect(),
         epcap: tree.list(ObjectId::Epcap).map(tap).collect(),
@@ -52,6 +52,10 @@ fn refresh(tree: &Tree, section: &Section) -> u32 {
 
 fn forget(tree: &Tree, section: &Section) -> u32 {
     section.opt_int("forgetVMs").unwrap_or_else(|| tree.section(ObjectId::Sflow).int("forgetVMs"))
+}
+
+fn dns_sd(section: &Section) -> DnsSd {
+    DnsSd { domain: section.text("domain"), srv_priority: section.switch("srvPriority") }
 }
 
 fn json(section: &Section) -> Json {

@@ -8,6 +8,7 @@ mod build;
 mod build_modules;
 mod check;
 mod default_file;
+pub mod dynamic;
 pub mod keys;
 mod man_page;
 mod matching;

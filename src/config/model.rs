@@ -48,7 +48,7 @@ pub struct Settings {
 }
 
 /// One `collector { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CollectorSettings {
     /// `ip`: an address, or a host name to be resolved.
     pub host: String,
@@ -58,6 +58,8 @@ pub struct CollectorSettings {
     pub device: Option<String>,
     /// `namespace`: the network namespace (a name under /var/run/netns) that datagrams are sent in.
     pub namespace: Option<String>,
+    /// Datagrams go to the lowest rank that has a working collector, and to those before it; 0 for those of the file.
+    pub rank: u16,
 }
 
 /// A `sampling.KEY` and/or `polling.KEY` pair.

@@ -41,6 +41,8 @@ pub struct Modules {
 pub struct DnsSd {
     /// Appended to `_sflow._udp` as it is; `None` leaves it to the resolver.
     pub domain: Option<String>,
+    /// SRV priorities make stand-bys.
+    pub srv_priority: bool,
 }
 
 /// `json { }`.

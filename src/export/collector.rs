@@ -209,7 +209,7 @@ impl Collector {
             self.failed(CollectorError::of_send(error), now, true);
         }
         let ago = |then: Duration| now.saturating_sub(then).as_secs();
-        let CollectorSettings { host, port, device, namespace } = self.settings.clone();
+        let CollectorSettings { host, port, device, namespace, .. } = self.settings.clone();
         CollectorStatus {
             address: self.address().map(|ip| ip.to_string()),
             state: self.state(),

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod connection;
+pub mod discovery;
 pub mod flow;
 pub mod frame;
 pub mod local;

@@ -120,7 +120,7 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// A collector with neither device nor namespace.
 pub(crate) fn collector(host: &str, port: u16) -> CollectorSettings {
-    CollectorSettings { host: host.into(), port, device: None, namespace: None }
+    CollectorSettings { host: host.into(), port, device: None, namespace: None, rank: 0 }
 }
 
 /// Why it is degraded; empty if it runs.

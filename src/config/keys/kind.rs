@@ -1,5 +1,7 @@
 //! What values keys take, and how manuals and messages speak of it.
 
+use crate::config::value;
+
 /// What a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -57,6 +59,11 @@ impl Kind {
                 None => String::new(),
             },
         }
+    }
+
+    /// Whether this word may be a value of this kind.
+    pub fn accepts(&self, word: &str) -> bool {
+        value::parse(self, word).is_ok()
     }
 
     /// A value of this kind.

@@ -98,15 +98,28 @@ static COLLECTOR_KEYS: &[Key] = &[
 ];
 
 pub(super) static DNS_SD: Object = Object {
-    more: "The file's collector, polling, sampling and headerBytes are then not used: DNS says them. Cannot be combined \
-           with eapi or sonic.",
+    activity: Activity::Active,
+    more: "The SRV records of _sflow._udp say where to send, the strings of its TXT records the settings: see DNS-SD. \
+           The file's collector, polling, sampling and headerBytes are then not used. Cannot be combined with eapi or \
+           sonic.",
     ..Object::new(ObjectId::DnsSd, "dns-sd", "Take collectors and rates from DNS", DNS_SD_KEYS)
 };
 
-static DNS_SD_KEYS: &[Key] = &[name("domain", "Appended to _sflow._udp as it is, so it begins with a dot")
-    .alias(&["DNSSD_domain"])
-    .example(".example.org")
-    .unset("the resolver's search list")];
+static DNS_SD_KEYS: &[Key] = &[
+    name("domain", "Appended to _sflow._udp as it is, so it begins with a dot")
+        .alias(&["DNSSD_domain"])
+        .example(".example.org")
+        .unset("the resolver's search list")
+        .more(
+            "With a domain that one name is asked for. Without it the names that search, domain and ndots of \
+             /etc/resolv.conf make are asked for in their order, until one has collectors.",
+        ),
+    switch("srvPriority", "off", "Let SRV priorities make stand-bys")
+        .more(
+            "off: every SRV target gets every datagram, as the C agent does. on: those of the lowest priority value do; the \
+             next ones only while all before them fail. The C agent does not know this key.",
+        ),
+];
 
 pub(super) static JSON: Object = Object {
     more: "Applications send their own metrics, flows and counters this way.",

@@ -1,0 +1,161 @@
+//! The laws of waiting, and what they make of a hundred thousand hosts.
+
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // seconds of an hour
+
+use super::*;
+use proptest::prelude::*;
+
+fn secs(wait: Duration) -> f64 {
+    wait.as_secs_f64()
+}
+
+#[test]
+fn the_wait_is_the_last_quarter_of_the_time_to_live() {
+    let mut schedule = Schedule::default();
+    let wait = |schedule: &mut Schedule, ttl, random| secs(schedule.answered(ttl, false, random).1);
+    assert_eq!((wait(&mut schedule, Some(60), 0.0), wait(&mut schedule, Some(60), 1.0)), (45.0, 60.0));
+    assert_eq!((wait(&mut schedule, None, 0.0), wait(&mut schedule, None, 1.0)), (225.0, 300.0));
+    assert_eq!((wait(&mut schedule, Some(1), 0.0), wait(&mut schedule, Some(13), 1.0)), (10.0, 12.5));
+    assert_eq!(wait(&mut schedule, Some(u32::MAX), 1.0), 86_400.0);
+}
+
+#[test]
+fn none_is_believed_for_ten_seconds_to_five_minutes() {
+    let mut schedule = Schedule::default();
+    for (ttl, want) in [(None, 300.0), (Some(86_400), 300.0), (Some(100), 100.0), (Some(1), 12.5)] {
+        assert_eq!(secs(schedule.denied(ttl, 1.0).1), want);
+    }
+}
+
+#[test]
+fn failures_back_off_to_five_minutes_and_any_definite_answer_resets_them() {
+    let mut schedule = Schedule::default();
+    let waits: Vec<_> = (0..7).map(|_| secs(schedule.failed(1.0))).collect();
+    assert_eq!(waits, [12.5, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]);
+    schedule.denied(None, 0.5);
+    assert_eq!(secs(schedule.failed(1.0)), 12.5);
+}
+
+#[test]
+fn after_a_good_answer_failures_never_wait_longer_than_it_held() {
+    let mut schedule = Schedule::default();
+    schedule.answered(Some(30), false, 0.5);
+    assert!((0..10).all(|_| secs(schedule.failed(1.0)) <= 30.0));
+}
+
+#[test]
+fn the_first_question_comes_within_ten_seconds() {
+    assert_eq!((secs(first(0.0)), secs(first(1.0)), secs(first(7.0))), (0.0, 10.0, 10.0));
+}
+
+proptest! {
+    #[test]
+    fn no_wait_is_below_ten_seconds_or_beyond_what_it_follows_from(
+        ttls in prop::collection::vec(prop::option::of(any::<u32>()), 1..20),
+        random in 0.0..=1.0_f64,
+    ) {
+        let mut schedule = Schedule::default();
+        for ttl in ttls {
+            let (holds, wait) = schedule.answered(ttl, false, random);
+            prop_assert!(secs(wait) >= 10.0 && secs(wait) <= f64::from(holds).max(12.5));
+            let wait = schedule.failed(random);
+            prop_assert!(secs(wait) >= 10.0 && secs(wait) <= f64::from(holds).max(12.5));
+        }
+    }
+}
+
+const AGENTS: usize = 100_000;
+const TTL: u32 = 60;
+const HOUR: usize = 3600;
+
+/// A resolver that all share: it asks the zone's server when what it remembers is over, and tells the rest of the time.
+/// It counts whole seconds, as resolvers do.
+struct Cache {
+    expires: usize,
+}
+
+impl Cache {
+    fn ttl_at(&mut self, second: usize) -> u32 {
+        if self.expires <= second {
+            self.expires = second + TTL as usize;
+        }
+        (self.expires - second) as u32
+    }
+}
+
+/// Numbers from 0 to 1 (SplitMix64).
+fn random(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Questions in each second of an hour, all agents started at once.
+fn simulate() -> Vec<usize> {
+    let (mut seed, mut cache) = (1, Cache { expires: 0 });
+    let mut due: Vec<Vec<f64>> = vec![Vec::new(); HOUR];
+    for _ in 0..AGENTS {
+        let at = secs(first(random(&mut seed)));
+        due[at as usize].push(at);
+    }
+    let mut counts = Vec::with_capacity(HOUR);
+    for second in 0..HOUR {
+        let now = std::mem::take(&mut due[second]);
+        counts.push(now.len());
+        for at in now {
+            let (_, wait) =
+                Schedule::default().answered(Some(cache.ttl_at(second)), false, random(&mut seed));
+            let next = at + secs(wait);
+            if let Some(list) = due.get_mut(next as usize) {
+                list.push(next);
+            }
+        }
+    }
+    counts
+}
+
+fn page(counts: &[usize]) -> String {
+    use std::fmt::Write;
+    let mut sorted = counts[60..].to_vec();
+    sorted.sort_unstable();
+    let mut page = String::from("```text\n");
+    let mean = counts[60..].iter().sum::<usize>() / (HOUR - 60);
+    writeln!(
+        page,
+        "{AGENTS} hosts start at once and ask one caching resolver for records with a TTL of {TTL} s."
+    )
+    .unwrap();
+    writeln!(
+        page,
+        "Questions a second: {} at most in the first minute; then {} at most,",
+        counts[..60].iter().max().unwrap(),
+        sorted[sorted.len() - 1]
+    )
+    .unwrap();
+    writeln!(
+        page,
+        "{} at the median and {mean} on average until the hour is over.",
+        sorted[sorted.len() / 2]
+    )
+    .unwrap();
+    writeln!(page, "\nfrom s   a second, mean of 5 s").unwrap();
+    for (start, five) in (0..300).step_by(5).zip(counts.chunks(5)) {
+        let rate = five.iter().sum::<usize>() / 5;
+        writeln!(page, "{start:>6}   {rate:>6} {}", "#".repeat(rate / 200)).unwrap();
+    }
+    page.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>() + "```\n"
+}
+
+#[test]
+fn a_hundred_thousand_hosts_do_not_ask_in_the_same_second() {
+    let counts = simulate();
+    let most = counts.iter().max().unwrap();
+    assert!(*most < AGENTS / 6, "{most} in one second");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sample/discovery/schedule/load.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, page(&counts)).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), page(&counts));
+}

@@ -5,7 +5,7 @@
 //! collector; whatever fails is counted, explained and tried again.
 //!
 //! - [`collectors`]: all collectors, their reload and their name lookups; `collector` is one of them
-//! - `socket`, `netns`: opening the connected UDP socket, possibly in another network namespace
+//! - `socket`: opening the connected UDP socket, possibly in another network namespace
 //! - `lookup`: host names, resolved on threads of their own
 //! - [`report`]: counters and states as plain values
 //! - [`auto`]: the settings file
@@ -14,7 +14,6 @@ pub mod auto;
 mod collector;
 pub mod collectors;
 mod lookup;
-mod netns;
 pub mod report;
 mod resolve;
 mod socket;

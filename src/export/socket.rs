@@ -6,7 +6,7 @@
 //! "any device": the datagrams could leave by a network that must not see them.
 
 use crate::config::model::CollectorSettings;
-use crate::export::netns;
+use crate::host::netns;
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Protocol, Socket, Type};

@@ -9,16 +9,15 @@
 //! Privileges: none to ask and for "notify"; to join, what the family wants, at the moment of the join; `CAP_NET_ADMIN`
 //! for a large receive buffer. Spec: `linux/genetlink.h`.
 
-pub(super) mod control;
 pub(super) mod link;
 
+use super::control::Control;
 use super::{Obstacle, Visit};
 use crate::sys::SysError;
 use crate::sys::netlink::{Netlink, Protocol};
 use crate::wire::netlink::attribute::Attributes;
 use crate::wire::netlink::generic::{Family, HEADER_LEN, get_family};
 use crate::wire::netlink::header::messages;
-use control::Control;
 use nix::errno::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -85,7 +84,7 @@ impl Membership {
         let mut membership = Self {
             wanted,
             hears,
-            control: Control::new()?,
+            control: Control::open(Protocol::Generic)?,
             joined: None,
             group: None,
             obstacle: None,
@@ -219,7 +218,7 @@ impl Membership {
             }
         };
         let ask = |request: &mut Vec<u8>, sequence| get_family(request, sequence, name);
-        self.control.ask(("CTRL_CMD_GETFAMILY", name), ask, read).map_err(|error| match error.errno {
+        self.control.ask(("CTRL_CMD_GETFAMILY", &name), ask, read).map_err(|error| match error.errno {
             libc::ENOENT => Obstacle::Absent(error),
             _ => Obstacle::Failed(error),
         })?;

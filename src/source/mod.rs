@@ -6,6 +6,7 @@
 //! decides nothing about samples.
 
 pub mod af_packet;
+mod control;
 pub mod drop_monitor;
 pub mod ebpf;
 mod generic;

@@ -4,6 +4,7 @@
 //! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
+use hsflow::collect::interfaces::ethtool_counts::Columns;
 use hsflow::config;
 use hsflow::sample::flow::{Packet, Path, Sampler, encode, path};
 use hsflow::sample::frame::{Direction, Frame, LinkType, Vlan};
@@ -15,12 +16,14 @@ use hsflow::sflow::flow::FlowRecord;
 use hsflow::sflow::sample::Port;
 use hsflow::sflow::xdr::Writer;
 use hsflow::source::nflog::messages::Messages;
+use hsflow::wire::ebpf::event::{self, Event};
 use hsflow::wire::frame::{self, Start};
 use hsflow::wire::netlink::attribute::Attributes;
+use hsflow::wire::netlink::drop_monitor::{codes, discard};
 use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
 use hsflow::wire::netlink::{
-    address, drop_monitor, ethtool, generic, inet_diag, link, nflog, psample, stats,
+    address, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample, stats,
 };
 use hsflow::wire::{pcap, tunnel, udp};
 use std::num::NonZeroU32;
@@ -30,6 +33,8 @@ type Law = fn(&[u8]);
 /// Every target by its name, which is also the name of its corpus folder.
 pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("config", configuration),
+    ("ethtool", ethtool_names),
+    ("events", events),
     ("headers", headers),
     ("netlink", netlink),
     ("nflog", log_messages),
@@ -51,9 +56,36 @@ fn configuration(data: &[u8]) {
     assert_eq!(parsed.settings.is_none(), refused);
 }
 
+/// Driver statistics are taken from the first column of their name, and only from columns that there are.
+fn ethtool_names(data: &[u8]) {
+    let (names, _) = data.as_chunks();
+    let Some(columns) = Columns::find(names) else { return };
+    let numbers: Vec<u64> = (0..).take(names.len()).collect();
+    let picked = columns.pick(&numbers);
+    let text = |column: usize| names.get(column).and_then(|name| name.split(|byte| *byte == 0).next());
+    let all = [picked.in_multicast, picked.out_multicast, picked.in_broadcast, picked.out_broadcast];
+    assert!(all.iter().any(Option::is_some));
+    for column in all.into_iter().flatten() {
+        let column = usize::try_from(column).expect("a column");
+        let name = text(column).expect("one that there is");
+        assert!(!name.is_empty() && (0..column).all(|earlier| text(earlier) != Some(name)));
+    }
+    assert_eq!(columns.pick(&[]), Default::default());
+}
+
+/// What was captured of a packet lies inside its record, and nothing behind it counts.
+fn events(data: &[u8]) {
+    let Some(event) = Event::parse(data) else { return };
+    assert!(inside(event.bytes, data));
+    let used = event::HEADER_LEN + event.bytes.len();
+    assert_eq!(data.get(..used).and_then(Event::parse), Some(event));
+    assert_eq!(data.get(..used.saturating_sub(1)).and_then(Event::parse), None);
+}
+
 /// The headers of a sample lie inside it, those of its tunnels one behind the other.
 fn headers(data: &[u8]) {
-    for start in [Start::Ethernet, Start::Ip] {
+    let ether_type = data.first_chunk().map_or(0, |first| u16::from_be_bytes(*first));
+    for start in [Start::Ethernet, Start::Ip, Start::EtherType(0x0800), Start::EtherType(ether_type)] {
         let outer = frame::parse(start, data);
         assert!(inside(outer.bytes, data));
         assert!(outer.transport_at().is_none_or(|at| at <= outer.bytes.len()));
@@ -85,7 +117,17 @@ fn parse_as_all(payload: &[u8]) {
     let _ = ethtool::parse_link_change(payload);
     let _ = nflog::Packet::parse(payload);
     let _ = psample::Sample::parse(payload);
-    let _ = drop_monitor::Alert::parse(payload);
+    let _ = psample::new_group(payload);
+    let _ = (drop_monitor::trap_counts(payload), drop_monitor::lost(payload));
+    if let Ok(Some(alert)) = drop_monitor::Alert::parse(payload) {
+        let tables = discard::Tables { reasons: true, traps: true, symbols: true };
+        assert!(discard::classify(&alert, tables).is_none_or(|code| codes::name(code).is_some()));
+    }
+    let _ = (clsact::interface(payload), clsact::is_clsact(payload));
+    if let Ok(filter) = clsact::Filter::parse(payload) {
+        assert!(!filter.ours || payload.windows(8).any(|text| text == b"hsflowd\0"));
+    }
+    let _ = nsid::parse(payload);
     let _ = inet_diag::Socket::parse(payload);
 }
 

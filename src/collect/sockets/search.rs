@@ -1,24 +1,22 @@
 //! Looks for network namespaces by their number, and opens a socket in each.
 //!
 //! In: the numbers that this namespace gives them. Out: sockets, and why some could not be had. Candidates are the files
-//! of `ip netns` and of Docker, then the namespaces of all processes, each namespace once. Runs to its end on a thread
-//! that ends with it, because entering a namespace changes the thread for good. Rule: what cannot be read costs only
-//! itself. Spec: setns(2), network_namespaces(7), `RTM_GETNSID`.
+//! of `ip netns` and of Docker, then the namespaces of all processes, each namespace once. Takes as long as there are
+//! processes to look at. Rule: what cannot be read costs only itself. Spec: network_namespaces(7), `RTM_GETNSID`.
 
 use super::RECEIVE_BUFFER;
 use super::namespaces::Unreachable;
+use crate::host::netns;
 use crate::sys::SysError;
 use crate::sys::netlink::{Netlink, Protocol};
 use crate::wire::netlink::header::{Outcome, messages};
 use crate::wire::netlink::nsid;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sched::{CloneFlags, setns};
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -91,19 +89,22 @@ fn visit(
     if !seen.insert(identity) {
         return Ok(());
     }
-    // Non-blocking, so that a FIFO of that name cannot hold the search.
-    let file = match OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path) {
+    let file = match netns::open_file(&path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(denied(error)),
         Err(_) => return Ok(()),
         Ok(file) => file,
     };
     let Some(number) = number(ids, &file).filter(|number| wanted.contains(number)) else { return Ok(()) };
-    setns(&file, CloneFlags::CLONE_NEWNET).map_err(|errno| {
-        let error = SysError::new("setns", path.display().to_string(), errno);
-        if errno == Errno::EPERM { Unreachable::Enter(error) } else { Unreachable::Failed(error) }
+    let open = || Netlink::open_with_arena(Protocol::SocketDiag, RECEIVE_BUFFER, memory);
+    let opened_inside = netns::inside(&file, open).map_err(|error| {
+        let error = sys_error("setns", &path, &error);
+        if error.errno == Errno::EPERM as i32 {
+            Unreachable::Enter(error)
+        } else {
+            Unreachable::Failed(error)
+        }
     })?;
-    let socket = Netlink::open_with_arena(Protocol::SocketDiag, RECEIVE_BUFFER, memory)
-        .map_err(Unreachable::Failed)?;
+    let socket = opened_inside.map_err(Unreachable::Failed)?;
     opened.push((number, Door { path, identity }, socket));
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! is listened to as it is. Needs `CAP_NET_ADMIN` of the host for each step but for asking what was lost.
 //! Spec: `linux/net_dropmon.h`.
 
-use crate::source::generic::control::Control;
+use crate::source::control::Control;
 use crate::sys::SysError;
 use crate::wire::netlink::drop_monitor::{FAMILY, Sources, configure, get_lost, lost, start, stop};
 
@@ -80,7 +80,7 @@ impl Feed {
 pub(super) fn read_lost(control: &mut Control, family: u16, of: Sources) -> Result<u64, SysError> {
     let mut total = 0;
     control.ask(
-        ("NET_DM_CMD_STATS_GET", FAMILY),
+        ("NET_DM_CMD_STATS_GET", &FAMILY),
         |request, sequence| get_lost(request, family, sequence),
         |payload| {
             if let Ok(Some([software, hardware])) = lost(payload) {
@@ -100,5 +100,5 @@ fn switch(
     command: &'static str,
     write: impl FnOnce(&mut Vec<u8>, u32),
 ) -> Result<(), SysError> {
-    control.ask((command, FAMILY), write, |_| {})
+    control.ask((command, &FAMILY), write, |_| {})
 }

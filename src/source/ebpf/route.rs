@@ -6,22 +6,19 @@
 //! other's filters for left ones. Needs `CAP_NET_ADMIN` but for questions. Spec: rtnetlink(7), `linux/pkt_cls.h`.
 
 use super::attach::Attached;
+use crate::source::control::Control;
 use crate::sys::bpf::Program;
-use crate::sys::netlink::{Netlink, Protocol};
+use crate::sys::netlink::Protocol;
 use crate::sys::{SysError, errno};
 use crate::wire::ebpf::Hook;
 use crate::wire::netlink::clsact::{self, Filter, Place};
-use crate::wire::netlink::header::{Message, Outcome, messages};
 use crate::wire::netlink::link;
 use nix::errno::Errno;
 use std::os::fd::{AsFd, AsRawFd};
-use std::time::Duration;
 
 /// What modules may be missing for.
 pub(super) const ADD_QDISC: &str = "RTM_NEWQDISC clsact";
 pub(super) const ADD_FILTER: &str = "RTM_NEWTFILTER bpf";
-const WAIT: Duration = Duration::from_secs(1);
-const SLOT: usize = 32 * 1024;
 /// Preferences that a filter of ours may have: the least that is free.
 const PREFERENCES: std::ops::RangeInclusive<u16> = 1..=64;
 
@@ -30,17 +27,14 @@ const HOOKS: [Hook; 2] = [Hook::Ingress, Hook::Egress];
 /// A conversation with rtnetlink, in the network namespace of the thread that began it.
 #[derive(Debug)]
 pub(super) struct Route {
-    socket: Netlink,
-    sequence: u32,
-    request: Vec<u8>,
+    control: Control,
     /// Nothing is left of an earlier agent.
     swept: bool,
 }
 
 impl Route {
     pub(super) fn open() -> Result<Self, SysError> {
-        let socket = Netlink::open(Protocol::Route, 2 * SLOT)?;
-        Ok(Self { socket, sequence: 0, request: Vec::new(), swept: false })
+        Ok(Self { control: Control::open(Protocol::Route)?, swept: false })
     }
 
     /// `ARPHRD_*` of an interface; `ENODEV` where there is none.
@@ -55,7 +49,7 @@ impl Route {
         self.ask(
             ("RTM_GETLINK", if_index),
             |buffer, sequence| link::get(buffer, sequence, if_index, false),
-            |message| hardware = link::Link::parse(message.payload).ok().map(|link| link.hardware),
+            |payload| hardware = link::Link::parse(payload).ok().map(|link| link.hardware),
         )?;
         hardware.ok_or_else(|| refusal("RTM_GETLINK", if_index, errno::ENODEV))
     }
@@ -98,7 +92,7 @@ impl Route {
         self.ask(
             ("RTM_GETQDISC", if_index),
             |buffer, sequence| clsact::get_qdisc(buffer, sequence, if_index),
-            |message| is_clsact = clsact::is_clsact(message.payload) == Ok(true),
+            |payload| is_clsact = clsact::is_clsact(payload) == Ok(true),
         )?;
         // `ingress` has no place for programs that see what is sent.
         let taken = || refusal("an ingress qdisc is in the place of clsact", if_index, Errno::EBUSY as i32);
@@ -108,9 +102,9 @@ impl Route {
     /// Removes what an earlier agent left. The qdisc stays: nobody says who made it.
     fn sweep(&mut self) -> Result<(), SysError> {
         let mut interfaces = Vec::new();
-        self.ask(("RTM_GETQDISC", 0), clsact::dump_qdiscs, |message| {
-            if clsact::is_clsact(message.payload) == Ok(true) {
-                interfaces.extend(clsact::interface(message.payload));
+        self.ask(("RTM_GETQDISC", 0), clsact::dump_qdiscs, |payload| {
+            if clsact::is_clsact(payload) == Ok(true) {
+                interfaces.extend(clsact::interface(payload));
             }
         })?;
         for (if_index, hook) in interfaces.into_iter().flat_map(|index| HOOKS.map(|hook| (index, hook))) {
@@ -139,7 +133,7 @@ impl Route {
         self.ask(
             ("RTM_GETTFILTER", if_index),
             |buffer, sequence| clsact::dump_filters(buffer, sequence, if_index, hook),
-            |message| filters.extend(Filter::parse(message.payload)),
+            |payload| filters.extend(Filter::parse(payload)),
         )?;
         Ok(filters)
     }
@@ -178,45 +172,15 @@ impl Route {
         self.ask(what, write, |_| {})
     }
 
-    /// Sends one request and hands on what answers it; the kernel has answered when the send returns.
     fn ask(
         &mut self,
-        (name, if_index): (&'static str, u32),
+        (command, if_index): (&'static str, u32),
         write: impl FnOnce(&mut Vec<u8>, u32),
-        mut each: impl FnMut(&Message<'_>),
+        each: impl FnMut(&[u8]),
     ) -> Result<(), SysError> {
-        self.sequence = self.sequence.wrapping_add(1).max(1);
-        self.request.clear();
-        write(&mut self.request, self.sequence);
-        self.socket.send(&self.request)?;
-        loop {
-            let datagrams = self.socket.receive(SLOT, WAIT)?;
-            if datagrams.is_empty() {
-                return Err(refusal(name, if_index, Errno::ETIMEDOUT as i32));
-            }
-            for message in datagrams.iter().flat_map(messages).flatten() {
-                if message.sequence != self.sequence {
-                    continue;
-                }
-                match message.outcome() {
-                    Ok(Outcome::Data) => each(&message),
-                    Ok(Outcome::Done(0) | Outcome::Error(0)) => return Ok(()),
-                    Ok(Outcome::Done(errno) | Outcome::Error(errno)) => {
-                        return Err(refusal(name, if_index, errno));
-                    }
-                    _ => {}
-                }
-                // The only answer to a question for one object.
-                if message.outcome() == Ok(Outcome::Data) && message.flags & MULTI == 0 {
-                    return Ok(());
-                }
-            }
-        }
+        self.control.ask((command, &format_args!("ifIndex {if_index}")), write, each)
     }
 }
-
-/// `NLM_F_MULTI`: more follows.
-const MULTI: u16 = 0x2;
 
 fn refusal(name: &'static str, if_index: u32, errno: i32) -> SysError {
     SysError::new(name, format!("ifIndex {if_index}"), Errno::from_raw(errno))

@@ -6,7 +6,7 @@
 
 use super::attribute::{Attributes, u32_at};
 use super::error::ParseError;
-use super::request::Request;
+use super::request::{Request, push_attribute};
 use crate::wire::ebpf::Hook;
 
 const RTM_NEWQDISC: u16 = 36;
@@ -79,9 +79,9 @@ pub fn dump_qdiscs(buffer: &mut Vec<u8>, sequence: u32) {
 /// Adds a filter with a program. `EEXIST` where there is one.
 pub fn add_filter(buffer: &mut Vec<u8>, sequence: u32, place: Place, program: i32) {
     let mut options = Vec::new();
-    attribute(&mut options, TCA_BPF_FD, &program.to_ne_bytes());
-    attribute(&mut options, TCA_BPF_NAME, format!("{NAME}\0").as_bytes());
-    attribute(&mut options, TCA_BPF_FLAGS, &TCA_BPF_FLAG_ACT_DIRECT.to_ne_bytes());
+    push_attribute(&mut options, TCA_BPF_FD, &program.to_ne_bytes());
+    push_attribute(&mut options, TCA_BPF_NAME, format!("{NAME}\0").as_bytes());
+    push_attribute(&mut options, TCA_BPF_FLAGS, &TCA_BPF_FLAG_ACT_DIRECT.to_ne_bytes());
     let _ = Request::create(buffer, RTM_NEWTFILTER, sequence, &place.header())
         .attribute(TCA_KIND, b"bpf\0")
         .attribute(TCA_OPTIONS, &options);
@@ -153,13 +153,6 @@ fn header(if_index: u32, handle: u32, parent: u32, info: u32) -> [u8; HEADER_LEN
         *place = word.to_ne_bytes();
     }
     header
-}
-
-fn attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
-    out.extend([length.to_ne_bytes(), kind.to_ne_bytes()].concat());
-    out.extend(value);
-    out.resize(out.len().next_multiple_of(4), 0);
 }
 
 #[cfg(test)]

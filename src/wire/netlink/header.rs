@@ -12,6 +12,8 @@ use super::error::ParseError;
 
 /// Bytes of `struct nlmsghdr`.
 pub const HEADER_LEN: usize = 16;
+/// `NLM_F_MULTI`.
+const MULTI: u16 = 0x2;
 /// `NLM_F_DUMP_INTR`: the dump was disturbed by a change.
 pub const DUMP_INTR: u16 = 0x10;
 
@@ -54,6 +56,11 @@ impl Message<'_> {
     /// True where the kernel says that the dump this belongs to is not consistent.
     pub fn interrupted(&self) -> bool {
         self.flags & DUMP_INTR != 0
+    }
+
+    /// True where more messages follow, up to one that ends them.
+    pub fn is_part(&self) -> bool {
+        self.flags & MULTI != 0
     }
 
     /// Tells data, end and error apart.

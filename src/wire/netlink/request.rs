@@ -57,26 +57,37 @@ impl<'a> Request<'a> {
         buffer.extend_from_slice(&[0; 4]);
         debug_assert_eq!(buffer.len() - start, HEADER_LEN);
         let mut request = Self { buffer, start };
-        request.append(fixed);
+        push(request.buffer, fixed);
+        request.set_length();
         request
     }
 
-    /// Adds one attribute. A value over 65,531 bytes cannot be written and is cut.
+    /// Adds one attribute, as [`push_attribute`] does.
     #[must_use]
     pub fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
-        self.buffer.extend_from_slice(&length.to_ne_bytes());
-        self.buffer.extend_from_slice(&kind.to_ne_bytes());
-        self.append(value.get(..usize::from(length) - 4).unwrap_or(value));
+        push_attribute(self.buffer, kind, value);
+        self.set_length();
         self
     }
 
-    fn append(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
-        self.buffer.resize(self.start + align(self.buffer.len() - self.start), 0);
+    fn set_length(&mut self) {
         let length = u32::try_from(self.buffer.len() - self.start).unwrap_or(u32::MAX);
         if let Some(field) = self.buffer.get_mut(self.start..self.start + 4) {
             field.copy_from_slice(&length.to_ne_bytes());
         }
     }
+}
+
+/// Adds one attribute to a request, or to the value of another attribute. A value over 65,531 bytes cannot be written
+/// and is cut.
+pub fn push_attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
+    out.extend_from_slice(&length.to_ne_bytes());
+    out.extend_from_slice(&kind.to_ne_bytes());
+    push(out, value.get(..usize::from(length) - 4).unwrap_or(value));
+}
+
+fn push(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(bytes);
+    out.resize(out.len() + align(bytes.len()) - bytes.len(), 0);
 }

@@ -5,7 +5,7 @@ use super::attribute::Attributes;
 use super::error::ParseError;
 use super::header::{Message, Outcome, messages};
 use super::link::Link;
-use super::request::Request;
+use super::request::{Request, push_attribute};
 use super::{ethtool, generic, link, stats};
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::link::{LinkAttribute as A, LinkMessage, Stats64};
@@ -207,8 +207,8 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let mut buffer = Vec::new();
-    let _ = Request::get(&mut buffer, 0, 0, &[]).attribute(kind, value);
-    buffer.split_off(16)
+    push_attribute(&mut buffer, kind, value);
+    buffer
 }
 
 #[test]

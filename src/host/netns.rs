@@ -17,7 +17,7 @@ use std::thread;
 const DIRECTORIES: [&str; 2] = ["run/netns", "var/run/netns"];
 
 /// Opens the file that stands for a namespace; the path is given back for messages.
-pub(super) fn open(root: &Path, name: &str) -> (PathBuf, io::Result<File>) {
+pub fn open(root: &Path, name: &str) -> (PathBuf, io::Result<File>) {
     let [first, second] = DIRECTORIES.map(|directory| root.join(directory).join(name));
     match open_file(&first) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && second != first => {
@@ -30,13 +30,16 @@ pub(super) fn open(root: &Path, name: &str) -> (PathBuf, io::Result<File>) {
     }
 }
 
-fn open_file(path: &Path) -> io::Result<File> {
-    // Non-blocking, so that a FIFO of that name cannot hold the agent.
+/// Opens a file that may stand for a namespace. Non-blocking, so that a FIFO of that name cannot hold the agent.
+pub fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
 /// Runs `work` in a namespace and waits for it.
-pub(super) fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+///
+/// # Errors
+/// There can be no thread, or the namespace may not be entered (`EPERM`), or the file stands for none (`EINVAL`).
+pub fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let entered = || setns(namespace, CloneFlags::CLONE_NEWNET).map(|()| work());
         let worker = thread::Builder::new().name("netns".into()).spawn_scoped(scope, entered)?;

@@ -96,10 +96,8 @@ impl Application {
         self.skip.take().then(|| one_in.saturating_mul(further.get()))
     }
 
-    /// The header of the next flow sample; a client's transactions leave the host's own application.
-    pub(super) fn flow_header(&self, sampling_rate: u32, client: bool) -> FlowHeader {
-        let (input, output) =
-            if client { (Port::INTERNAL, Port::UNKNOWN) } else { (Port::UNKNOWN, Port::INTERNAL) };
+    /// The header of the next flow sample.
+    pub(super) fn flow_header(&self, sampling_rate: u32, (input, output): (Port, Port)) -> FlowHeader {
         FlowHeader {
             sequence: self.flow_sequence.wrapping_add(1),
             source: self.source,

@@ -3,11 +3,10 @@
 //! In: bytes in pieces of any length. Out: each message. Rules: a message is one JSON object and ends where its braces
 //! do, so that it may stand on one line or on several, with or without a newline behind it. A newline inside a string, or a
 //! line that begins with `{` inside an object, ends a broken message: what follows is whole again. Text outside
-//! of objects is handed on line by line, as what it is: no message. One that is too long is cut, and what remains of
-//! it is passed over to the end of the line. At most one message is kept.
+//! of objects is handed on line by line, as what it is: no message. One that is too long is cut, one byte too long so that it
+//! is seen, and what remains of it is passed over to the end of the line. At most one message is kept.
 
-/// Longest message in bytes. One that is longer is handed on with one byte more, so that it is seen to be too long.
-pub const LONGEST: usize = 10_000;
+use super::message::MAX_MESSAGE;
 
 /// A stream of bytes.
 #[derive(Debug, Default)]
@@ -45,7 +44,7 @@ impl Stream {
         let mut from = 0;
         for (at, byte) in piece.iter().enumerate() {
             let (before, after) = match self.state.step(*byte) {
-                Step::Goes if self.begun.len() + at - from < LONGEST => continue,
+                Step::Goes if self.begun.len() + at - from < MAX_MESSAGE => continue,
                 Step::Goes => {
                     self.state = State { passing_over: *byte != b'\n', ..State::default() };
                     (at + 1, at + 1)
@@ -175,10 +174,10 @@ mod tests {
             let pieces: Vec<&[u8]> = text.as_bytes().chunks(sizes).collect();
             let found = split(&pieces);
             assert_eq!(found.len(), 2);
-            assert_eq!(found[0], &long[..=LONGEST]);
+            assert_eq!(found[0], &long[..=MAX_MESSAGE]);
             assert_eq!(found[1], "{\"b\":2}");
         }
-        let longest = format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST - 8));
+        let longest = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_MESSAGE - 8));
         assert_eq!(split(&[longest.as_bytes()]), [longest]);
     }
 

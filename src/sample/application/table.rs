@@ -6,6 +6,8 @@
 //! after a restart. What was not written is not numbered. One that is silent for two hours is forgotten; beyond a thousand
 //! no new ones are taken. Seconds are those of a monotonic clock.
 
+use super::encode;
+use super::message::{Counters, Transaction, cut};
 use super::one::{Application, CountedBy};
 use crate::sample::rate::ApplicationRates;
 use crate::sflow::counters::app::AppOperations;
@@ -26,16 +28,8 @@ const CLASS: u32 = 3;
 /// Most bytes of a name in a record.
 const NAME_BYTES: usize = 32;
 
-/// Who tells.
-#[derive(Clone, Copy, Debug)]
-pub struct Heard<'a> {
-    /// The application's whole name.
-    pub name: &'a str,
-    /// The port that it serves, if any.
-    pub service_port: Option<u16>,
-    /// The second of the message.
-    pub second: u64,
-}
+/// Who tells, where, and in which second.
+type Heard<'a> = (&'a str, Option<u16>, u64);
 
 /// Why nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,41 +88,40 @@ impl Table {
         self.plan();
     }
 
-    /// A transaction that stands for `one_in`, with this status. Where it is to be sampled, `write` does it; says
-    /// whether it was.
+    /// A transaction was told. Where it is to be sampled, `write` does it; says whether it was.
     pub fn transaction(
         &mut self,
-        heard: Heard<'_>,
-        (status, one_in, client): (u32, u32, bool),
+        told: &Transaction<'_>,
+        second: u64,
         write: impl FnOnce(&FlowHeader) -> Result<(), Full>,
     ) -> Result<bool, Refusal> {
-        let application = self.entry(heard)?;
-        let one_in = one_in.max(1);
-        let first = application.count(status, one_in);
+        let application = self.entry((&told.app_name, told.service_port, second))?;
+        let one_in = told.one_in.max(1);
+        let first = application.count(told.operation.status, one_in);
         let mut written = Ok(false);
         if let Some(rate) = application.choose(one_in) {
-            written = write(&application.flow_header(rate, client)).map(|()| {
+            written = write(&application.flow_header(rate, encode::ports(told))).map(|()| {
                 application.flow_written();
                 true
             });
         }
-        let due = application.next_poll(heard.second).filter(|_| first);
+        let due = application.next_poll(second).filter(|_| first);
         self.wake = [self.wake, due].into_iter().flatten().min();
         Ok(written?)
     }
 
-    /// Counters that an application sent. `write` gets the operations counted here, for one that did not send its own.
+    /// Counters were told. `write` gets the operations counted here too, for one that did not tell its own.
     pub fn counters(
         &mut self,
-        heard: Heard<'_>,
-        has_operations: bool,
-        write: impl FnOnce(&CountersHeader, AppOperations<'_>) -> Result<(), Full>,
+        told: &Counters<'_>,
+        second: u64,
+        write: impl FnOnce(&CountersHeader, &AppOperations<'_>) -> Result<(), Full>,
     ) -> Result<(), Refusal> {
-        let application = self.entry(heard)?;
-        application.has_counted(heard.second);
-        let by = if has_operations { CountedBy::Application } else { CountedBy::Agent };
+        let application = self.entry((&told.app_name, told.service_port, second))?;
+        application.has_counted(second);
+        let by = if told.operations.is_some() { CountedBy::Application } else { CountedBy::Agent };
         let header = application.counters_header(by);
-        write(&header, application.operations(cut(heard.name)))?;
+        write(&header, &application.operations(cut(&told.app_name, NAME_BYTES)))?;
         application.counters_written(&header, by);
         Ok(())
     }
@@ -138,7 +131,7 @@ impl Table {
     pub fn poll(
         &mut self,
         second: u64,
-        mut write: impl FnMut(&CountersHeader, AppOperations<'_>) -> Result<(), Full>,
+        mut write: impl FnMut(&CountersHeader, &AppOperations<'_>) -> Result<(), Full>,
     ) -> u64 {
         let mut suppressed = 0;
         self.all.retain(|_, application| application.heard + FORGET_SECS > second);
@@ -147,7 +140,7 @@ impl Table {
                 continue;
             }
             let header = application.counters_header(CountedBy::Agent);
-            match write(&header, application.operations(cut(name))) {
+            match write(&header, &application.operations(cut(name, NAME_BYTES))) {
                 Ok(()) => application.counters_written(&header, CountedBy::Agent),
                 Err(Full) => suppressed += 1,
             }
@@ -180,19 +173,19 @@ impl Table {
 
     /// The application, new if need be.
     fn entry(&mut self, heard: Heard<'_>) -> Result<&mut Application, Refusal> {
-        if !self.all.contains_key(heard.name) {
+        let (name, _, second) = heard;
+        if !self.all.contains_key(name) {
             self.add(heard)?;
         }
-        let application = self.all.get_mut(heard.name).ok_or(Refusal::TooMany)?;
-        application.heard = heard.second;
+        let application = self.all.get_mut(name).ok_or(Refusal::TooMany)?;
+        application.heard = second;
         Ok(application)
     }
 
-    fn add(&mut self, heard: Heard<'_>) -> Result<(), Refusal> {
+    fn add(&mut self, (name, service_port, second): Heard<'_>) -> Result<(), Refusal> {
         if self.all.len() >= MOST {
             return Err(Refusal::TooMany);
         }
-        let Heard { name, service_port, second } = heard;
         let owner = service_port.and_then(|port| self.owner(u32::from(port)).map(|owner| (port, owner)));
         let index = match (service_port, owner) {
             (Some(port), None) => u32::from(port),
@@ -232,11 +225,6 @@ fn hash(name: &str) -> u32 {
     hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
     hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
     hash ^ (hash >> 16)
-}
-
-/// As much of a name as a record may have.
-fn cut(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(NAME_BYTES)).unwrap_or_default()
 }
 
 #[cfg(test)]

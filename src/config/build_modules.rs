@@ -56,7 +56,12 @@ fn forget(tree: &Tree, section: &Section) -> u32 {
 
 fn json(section: &Section) -> Json {
     let port = section.port("udpport");
-    Json { udp_port: (port != 0).then_some(port), fifo: section.text("fifo") }
+    Json {
+        udp_port: (port != 0).then_some(port),
+        fifo: section.text("fifo"),
+        socket: section.text("socket"),
+        limit: section.int("limit"),
+    }
 }
 
 fn tap(section: &Section) -> Tap {

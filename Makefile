@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check fuzz bench bench-check test-vm test-long footprint packets clean
+.PHONY: help run build test lint check fuzz bench bench-check test-vm test-long footprint packets applications clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 10
 
@@ -36,6 +36,7 @@ bench-check: ## benchmarks, each run once
 	cargo build --locked --bins
 	benches/footprint/footprint --quick --agent target/debug/hsflowd
 	benches/packets/packets --quick --agent target/debug/hsflowd
+	benches/applications/applications --quick --floor-only
 
 test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
 	tests/install.sh build vm
@@ -54,6 +55,10 @@ footprint: build ## processor time, wake-ups and memory of a running agent, besi
 packets: build ## what packet sampling costs in a running agent, beside a floor
 	tests/install.sh test
 	benches/packets/packets
+
+applications: build ## what the JSON messages of applications cost in a running agent, beside a floor
+	tests/install.sh test
+	benches/applications/applications
 
 clean: ## remove what was built here (not the machines in ~/.cache/hsflowd-vmrig)
 	cargo clean

@@ -60,7 +60,12 @@ fn dns_sd(section: &Section) -> DnsSd {
 
 fn json(section: &Section) -> Json {
     let port = section.port("udpport");
-    Json { udp_port: (port != 0).then_some(port), fifo: section.text("fifo") }
+    Json {
+        udp_port: (port != 0).then_some(port),
+        fifo: section.text("fifo"),
+        socket: section.text("socket"),
+        limit: section.int("limit"),
+    }
 }
 
 fn tap(section: &Section) -> Tap {

@@ -90,8 +90,10 @@ fn useless(tree: &Tree, problems: &mut Problems) {
             problems.add(Problem::warning(span, message).key(section.object.name));
         }
     };
-    let no_input = |json: &Section| json.int("udpport") == 0 && json.text("fifo").is_none();
-    say(tree.named(ObjectId::Json), no_input, "json without udpport or fifo has nothing to read");
+    let no_input = |json: &Section| {
+        json.int("udpport") == 0 && json.text("fifo").is_none() && json.text("socket").is_none()
+    };
+    say(tree.named(ObjectId::Json), no_input, "json without udpport, fifo or socket has nothing to read");
     let no_group = |log: &Section| log.opt_int("group").is_none();
     say(tree.named(ObjectId::Nflog), no_group, "nflog without a group is off");
     say(tree.named(ObjectId::Ulog), no_group, "ulog without a group is off");

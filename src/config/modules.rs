@@ -46,12 +46,16 @@ pub struct DnsSd {
 }
 
 /// `json { }`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json {
     /// UDP port on the loopback address.
     pub udp_port: Option<u16>,
     /// Named pipe.
     pub fifo: Option<String>,
+    /// UNIX datagram socket.
+    pub socket: Option<String>,
+    /// Messages a second of one sender; 0: any number.
+    pub limit: u32,
 }
 
 /// Which object a tap is.

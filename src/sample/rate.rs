@@ -55,11 +55,43 @@ impl Settings {
 
     /// The setting with the longest KEY that is `name`, or the part of it before a dot: `app` covers `app.web`.
     pub fn keyed_rate(&self, name: &str) -> Option<&KeyedRate> {
-        let covers = |rate: &&KeyedRate| {
-            let rest = name.strip_prefix(rate.key.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        self.keyed.iter().filter(covers).max_by_key(|rate| rate.key.len())
+        longest(&self.keyed, name)
+    }
+}
+
+fn longest<'k>(keyed: &'k [KeyedRate], name: &str) -> Option<&'k KeyedRate> {
+    let covers = |rate: &&KeyedRate| {
+        let rest = name.strip_prefix(rate.key.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    keyed.iter().filter(covers).max_by_key(|rate| rate.key.len())
+}
+
+/// What the settings say of applications that tell of themselves by JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApplicationRates {
+    sampling: u32,
+    polling_secs: u32,
+    keyed: Vec<KeyedRate>,
+}
+
+impl ApplicationRates {
+    /// Of these settings.
+    pub fn of(settings: &Settings) -> Self {
+        let ours = |rate: &&KeyedRate| rate.key == "app" || rate.key.starts_with("app.");
+        Self {
+            sampling: settings.sampling,
+            polling_secs: settings.polling_secs,
+            keyed: settings.keyed.iter().filter(ours).cloned().collect(),
+        }
+    }
+
+    /// 1-in-N (0: no samples) and seconds between counters (0: none) of the application of this name. One setting is asked:
+    /// that with the longest KEY; what it does not say is not looked for in a shorter one but globally.
+    pub fn get(&self, application: &str) -> (u32, u32) {
+        let found = longest(&self.keyed, &format!("app.{application}"));
+        let sampling = found.and_then(|rate| rate.sampling).unwrap_or(self.sampling);
+        (sampling, found.and_then(|rate| rate.polling).unwrap_or(self.polling_secs))
     }
 }
 
@@ -140,5 +172,18 @@ mod tests {
         assert_eq!(rate("app.webx"), Some(Some(50)));
         assert_eq!(rate("application"), None);
         assert_eq!(rate("http"), Some(None));
+    }
+
+    #[test]
+    fn what_the_longest_key_of_an_application_lacks_is_the_global_value() {
+        let rates = ApplicationRates::of(&settings(
+            "sampling=7 polling=21 sampling.app=50 polling.app=5 polling.app.web=9 sampling.app.db=0 sampling.apple=3",
+        ));
+        assert_eq!(rates.get("other"), (50, 5));
+        assert_eq!(rates.get("web"), (7, 9));
+        assert_eq!(rates.get("web.x"), (7, 9));
+        assert_eq!(rates.get("db"), (0, 21));
+        assert_eq!(rates.get("WEB"), (50, 5), "the case matters");
+        assert_eq!(ApplicationRates::of(&settings("sampling.10G=5")).get("web"), (400, 30));
     }
 }

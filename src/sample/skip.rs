@@ -19,9 +19,14 @@ pub struct Skip {
 impl Skip {
     /// Takes one in `one_in`; the same seed takes the same ones.
     pub fn new(one_in: NonZeroU32, seed: u64) -> Self {
-        // Of 2⁶⁴ numbers, one in N; for N = 1 all.
-        let limit = u64::MAX / u64::from(one_in.get());
-        Self { one_in, limit, state: seed }
+        Self { one_in, limit: limit(one_in), state: seed }
+    }
+
+    /// Takes one in `one_in` from now on.
+    pub fn set_one_in(&mut self, one_in: NonZeroU32) {
+        if one_in != self.one_in {
+            (self.one_in, self.limit) = (one_in, limit(one_in));
+        }
     }
 
     /// N.
@@ -40,6 +45,11 @@ impl Skip {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// Of 2⁶⁴ numbers, one in N; for N = 1 all.
+fn limit(one_in: NonZeroU32) -> u64 {
+    u64::MAX / u64::from(one_in.get())
 }
 
 #[cfg(test)]

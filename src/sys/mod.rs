@@ -8,6 +8,8 @@
 pub mod bpf;
 mod error;
 pub mod ethtool;
+pub mod mailbox;
+pub mod memory_info;
 pub mod netlink;
 pub mod packet;
 pub mod readable;

@@ -6,6 +6,7 @@
 //! kernel's (port 0) are handed on. Spec: netlink(7), recvmmsg(2).
 
 use super::SysError;
+use super::memory_info::MemoryInfo;
 use netlink_sys::Socket;
 use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use nix::errno::Errno;
@@ -18,9 +19,6 @@ const ARENA_BYTES: usize = 64 * 1024;
 const MAX_BATCH: usize = 128;
 // `size_of` is no u32, and this structure is part of the kernel's contract.
 const SENDER_LEN: libc::socklen_t = 12;
-/// `SK_MEMINFO_*` of `linux/sock_diag.h`, the last of which counts drops.
-const MEMINFO_COUNTS: usize = 9;
-const MEMINFO_LEN: libc::socklen_t = 36;
 
 type Senders = [libc::sockaddr_nl; MAX_BATCH];
 type Blocks = [libc::iovec; MAX_BATCH];
@@ -162,14 +160,7 @@ impl Netlink {
 
     /// How many datagrams found no room, since the socket was opened; wraps.
     pub fn dropped(&self) -> Result<u32, SysError> {
-        let mut counts = [0_u32; MEMINFO_COUNTS];
-        let mut length = MEMINFO_LEN;
-        let (fd, to) = (self.socket.as_raw_fd(), counts.as_mut_ptr().cast());
-        // SAFETY: `to` is where `length` bytes may be written, and both outlive the call.
-        let answer = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, to, &raw mut length) };
-        Errno::result(answer)
-            .map(|_| counts[MEMINFO_COUNTS - 1])
-            .map_err(|errno| SysError::new("getsockopt SO_MEMINFO", self.protocol.name(), errno))
+        MemoryInfo::of(&self.socket, self.protocol.name()).map(|info| info.dropped)
     }
 
     /// Sends requests; the kernel works through all of them before this returns.

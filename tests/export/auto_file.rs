@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A directory of its own for each test, removed at its end.
 struct Dir(PathBuf);
@@ -89,6 +90,49 @@ fn a_reader_in_the_middle_of_the_file_sees_no_torn_one() {
     reader.read_to_string(&mut rest).unwrap();
     assert!(rest.ends_with("rev_start=1\npolling=1\nrev_end=1\n"), "{rest}");
     alone(&dir.0);
+}
+
+#[test]
+fn a_file_overwritten_in_place_ends_in_a_later_second_than_a_torn_one_had() {
+    let dir = Dir::new("inplace");
+    let path = dir.0.join("a.auto");
+    AutoFile::open(&path).write("polling=1\n").unwrap();
+    let old = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    // No second file can be made.
+    fs::create_dir_all(dir.0.join(".a.auto.new/x")).unwrap();
+    let mut file = AutoFile::open(&path);
+    let before = dir.0.join("before");
+    fs::write(&before, "").unwrap();
+    assert_eq!(file.write("polling=2\n").unwrap(), Written::InPlace);
+    shows(&path, 2, "polling=2\n");
+    // Java remembers the second of a torn file and does not look again in it.
+    assert!(fs::metadata(&path).unwrap().mtime() > fs::metadata(&before).unwrap().mtime());
+}
+
+#[test]
+fn what_others_did_to_the_file_is_undone() {
+    let dir = Dir::new("others");
+    let path = dir.0.join("a.auto");
+    let mut file = AutoFile::open(&path);
+    file.write("polling=1\n").unwrap();
+    file.write("polling=2\n").unwrap();
+    fs::write(&path, "polling=99\n").unwrap();
+    assert_eq!(file.write("polling=2\n").unwrap(), Written::Replaced);
+    shows(&path, 3, "polling=2\n");
+}
+
+#[test]
+fn a_file_removed_after_a_restart_comes_back_in_a_later_second() {
+    let dir = Dir::new("comesback");
+    let path = dir.0.join("a.auto");
+    AutoFile::open(&path).write("polling=1\n").unwrap();
+    let mut again = AutoFile::open(&path);
+    assert_eq!(again.write("polling=1\n").unwrap(), Written::Unchanged);
+    let seen = fs::metadata(&path).unwrap().mtime();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(again.write("polling=1\n").unwrap(), Written::Replaced);
+    assert!(fs::metadata(&path).unwrap().mtime() > seen);
 }
 
 #[test]

@@ -122,13 +122,25 @@ static DNS_SD_KEYS: &[Key] = &[
 ];
 
 pub(super) static JSON: Object = Object {
-    more: "Applications send their own metrics, flows and counters this way.",
+    activity: Activity::Active,
+    more: "Applications send their own metrics, flows and counters this way, a JSON object each.",
     ..Object::new(ObjectId::Json, "json", "Take samples from local applications as JSON", JSON_KEYS)
 };
 
 static JSON_KEYS: &[Key] = &[
     int("udpport", 0, 65535, "", "0", "UDP port on the loopback address; 0 is none").alias(&["jsonPort"]),
-    path("fifo", "Named pipe to read").alias(&["jsonFIFO"]).example("/run/hsflowd.fifo").unset("none"),
+    path("fifo", "Named pipe to read")
+        .alias(&["jsonFIFO"])
+        .example("/run/hsflowd.fifo")
+        .unset("none")
+        .more("It must exist, and the agent's user must be allowed to read it."),
+    path("socket", "UNIX datagram socket to make and read")
+        .example("/run/hsflowd/json.sock")
+        .unset("none")
+        .more("Every local user may write to it. The C agent does not know this key."),
+    int("limit", 0, RATE_MAX, "", "100000", "Messages a second taken from one sender; 0 is any number").more(
+        "A sender is a UDP address and port, a process, or the pipe. The C agent does not know this key.",
+    ),
 ];
 
 pub(super) static DBUS: Object =

@@ -4,7 +4,8 @@
 //! revision that only rises, also over restarts. Rules kept for readers that poll: the file is replaced in one
 //! step (Java readers do not look twice at a torn one), and its whole-second modification time differs from the last
 //! and only grows (C readers compare `!=`, Node `>`). The path may be a link, a device or a mount point, or stand in
-//! a directory that is not ours: then the file itself is overwritten. A failure leaves the old content.
+//! a directory that is not ours: then the file itself is overwritten, and moved to a later second once it is whole. A
+//! failure leaves the old content. What others did to the file is undone by the next write.
 
 use super::frame;
 use nix::errno::Errno;
@@ -67,7 +68,7 @@ pub enum Written {
 pub struct AutoFile {
     path: PathBuf,
     revision: u64,
-    /// The lines that the file is known to hold.
+    /// The lines that the file is known to hold, as long as its time is `mtime`.
     body: Option<String>,
     /// The newest modification time that a reader may have seen, in whole seconds.
     mtime: i64,
@@ -79,8 +80,9 @@ impl AutoFile {
     /// Looks at the file that is there, follows links, and writes nothing.
     pub fn open(path: &Path) -> Self {
         let path = follow(path.to_owned());
+        let mtime = fs::metadata(&path).map_or(i64::MIN, |m| m.mtime());
         let (revision, body) = read(&path).map_or((0, None), |text| parse(&text));
-        Self { path, revision, body, mtime: i64::MIN }
+        Self { path, revision, body, mtime }
     }
 
     /// The revision of the file; 0 if nothing was written yet.
@@ -96,7 +98,10 @@ impl AutoFile {
     /// Brings the file up to date with these lines.
     pub fn write(&mut self, body: &str) -> Result<Written, AutoError> {
         let there = fs::metadata(&self.path).ok();
-        if there.is_some() && self.body.as_deref() == Some(body) {
+        if there.as_ref().is_none_or(|t| t.mtime() != self.mtime) {
+            self.body = None;
+        }
+        if self.body.as_deref() == Some(body) {
             return Ok(Written::Unchanged);
         }
         self.mtime = self.mtime.max(there.as_ref().map_or(i64::MIN, Metadata::mtime));
@@ -213,13 +218,15 @@ fn overwrite(path: &Path, text: &str, before: i64) -> Step<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(at("open for writing"))?;
     let mut old = Vec::new();
     (&file).take(MOST_BYTES).read_to_end(&mut old).map_err(at("read"))?;
-    if let Err(error) = rewrite(&mut file, text.as_bytes()) {
+    let result = rewrite(&mut file, text.as_bytes());
+    if result.is_err() {
         let _ = rewrite(&mut file, &old);
-        return Err(("write", error));
     }
-    // Only the owner may set the time; a reader may then miss a second change within one second.
-    let _ = advance(&file, before);
-    Ok(())
+    // Readers that found it torn may remember this second. Only the owner may set the time: others leave them so until
+    // the next change.
+    let now = file.metadata().map_or(before, |m| m.mtime());
+    let _ = advance(&file, before.max(now));
+    result.map_err(at("write"))
 }
 
 fn rewrite(file: &mut File, bytes: &[u8]) -> io::Result<()> {

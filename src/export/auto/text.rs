@@ -4,8 +4,8 @@
 //! without blanks around `=`; lines under 1,023 bytes, `#` nowhere but in comments; at most 10 collectors (an eleventh
 //! makes C readers reject the whole file); a collector as exactly two words, `IP PORT` (Java drops the port
 //! otherwise), unless it has a device or namespace; general rates before those of one application (memcached takes
-//! the last); `agentIP` always, else nothing but the revision, which stops them. A line that would break a reader is
-//! left out and counted.
+//! the last); `agentIP` always, else nothing but the revision, which stops Java and Node, while C readers go on with what
+//! they had. A line that would break a reader is left out and counted.
 
 use crate::config::model::KeyedRate;
 use std::net::IpAddr;

@@ -13,6 +13,8 @@ use std::num::NonZeroU32;
 /// Bytes that are looked at, however few a sample shall have: addresses and tunnels lie in them.
 const FEWEST_BYTES: u32 = 128;
 
+/// Why there is no tap while there is nobody to send to.
+pub const SUSPENDED: &str = "nothing is sent now: see dns-sd";
 const RATE_ZERO: &str = "its sampling rate is 0";
 
 /// Whether `interface` sends counter samples, and why or why not. `chip_sampled` are those that `psample` has samples of.
@@ -24,7 +26,7 @@ pub fn decide(
 ) -> (bool, &'static str) {
     let port = Port {
         loopback: interface.kind == Kind::Loopback,
-        physical: interface.kind == Kind::Physical,
+        physical: is_physical(interface),
         switch_port: settings.modules.switchport(&interface.name).is_some(),
         bond_of_switch_ports: has_switch_port(settings, table, interface),
         tapped: tap_settings(settings, interface).is_ok(),
@@ -56,6 +58,9 @@ pub struct Sampling {
 
 /// The tap that an interface shall have, or why it has none.
 pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, &'static str> {
+    if settings.suspended.is_some() {
+        return Err(SUSPENDED);
+    }
     let (object, tap) = tap_settings(settings, interface)?;
     let (one_in, origin) = match tap.sampling {
         Some(one_in) => (one_in, format!("sampling in {}", object.kind.name())),
@@ -72,9 +77,9 @@ pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, 
 
 /// Why an object that fits interfaces taps none of them, if that is what the file says.
 pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettings) -> Option<String> {
-    let mut fitting = table.iter().filter(|i| tap.matches(&i.name, i.speed_bps));
+    let mut fitting = table.iter().filter(|i| tap.matches(&i.name, i.speed_bps, is_physical(i)));
     fitting.find_map(|i| {
-        let (chosen, _) = settings.modules.tap(&i.name, i.speed_bps)?;
+        let (chosen, _) = settings.modules.tap(&i.name, i.speed_bps, is_physical(i))?;
         let why = match sampling(settings, i) {
             _ if chosen != object => "the last object that fits counts, and pcap before epcap",
             Err(RATE_ZERO) => RATE_ZERO,
@@ -98,7 +103,7 @@ fn tap_settings<'s>(
     settings: &'s Settings,
     interface: &Interface,
 ) -> Result<(TapId, &'s TapSettings), &'static str> {
-    let found = settings.modules.tap(&interface.name, interface.speed_bps);
+    let found = settings.modules.tap(&interface.name, interface.speed_bps, is_physical(interface));
     let (object, tap) = found.ok_or("no pcap or epcap of the configuration fits it")?;
     let derived = interface.is_bond_master
         || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
@@ -106,6 +111,10 @@ fn tap_settings<'s>(
         return Err("its packets pass another interface too; a pcap with its name in dev would sample it");
     }
     Ok((object, tap))
+}
+
+fn is_physical(interface: &Interface) -> bool {
+    interface.kind == Kind::Physical
 }
 
 /// A switch port, or a bond of them: not an adaptor of the host itself.

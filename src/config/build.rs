@@ -4,7 +4,7 @@ use super::keys::{OBJECTS, ObjectId};
 use super::model::{CollectorSettings, InterfaceCounters, KeyedRate, Settings};
 use super::origin::{Inactive, Origins};
 use super::syntax::Lines;
-use super::tree::{Section, Tree};
+use super::tree::{Entry, Section, Tree};
 use super::value::Value;
 use std::collections::HashMap;
 
@@ -29,6 +29,7 @@ pub(super) fn settings(tree: &Tree, origins: Origins) -> Settings {
         collectors: tree.list(ObjectId::Collector).filter_map(collector).collect(),
         interface_counters: interface_counters(top),
         modules: super::build_modules::modules(tree),
+        suspended: None,
         origins,
     }
 }
@@ -71,8 +72,9 @@ fn keyed(top: &Section) -> Vec<KeyedRate> {
     rates
 }
 
-/// The lines that set something, by key; blocks of a list are numbered from 1.
+/// What the lines of the file say, by key; blocks of a list are numbered from 1.
 pub(super) fn origins(tree: &Tree, file_name: &str, text: &str, lines: &Lines) -> Origins {
+    let written = |entry: &Entry| text.get(entry.span.clone()).unwrap_or_default().trim_matches('"');
     let mut found = Origins { file_name: file_name.to_owned(), ..Origins::default() };
     let mut numbers = [0_usize; OBJECTS.len()];
     for section in tree.all() {
@@ -87,16 +89,17 @@ pub(super) fn origins(tree: &Tree, file_name: &str, text: &str, lines: &Lines) -
             _ => section.object.path(""),
         };
         if let Some(span) = section.named.as_ref().filter(|_| id != ObjectId::Sflow) {
-            found.lines.insert(prefix.trim_end_matches('.').to_owned(), lines.line(span.start));
+            found.add_line(prefix.trim_end_matches('.').to_owned(), "", lines.line(span.start));
         }
         for (key, entry) in section.object.keys.iter().zip(&section.slots) {
             if let Some(entry) = entry {
-                found.lines.insert(format!("{prefix}{}", key.name), lines.line(entry.span.start));
+                found.add_line(format!("{prefix}{}", key.name), written(entry), lines.line(entry.span.start));
             }
         }
         for listed in &section.listed {
             let name = section.object.keys[listed.place].name.replace("KEY", &listed.selector);
-            found.lines.insert(format!("{prefix}{name}"), lines.line(listed.entry.span.start));
+            let entry = &listed.entry;
+            found.add_line(format!("{prefix}{name}"), written(entry), lines.line(entry.span.start));
         }
     }
     let positions = lines.positions(text, tree.inactive.iter().map(|unused| unused.span.start));

@@ -73,6 +73,7 @@ fn tap(section: &Section) -> Tap {
         device: section.text("dev"),
         device_pattern: section.pattern("dev.pattern"),
         speed: section.speeds("speed"),
+        physical: section.switch("physical"),
         dynamic: section.switch("dynamic"),
         promiscuous: section.switch("promisc"),
         vport: section.opt_switch("vport"),

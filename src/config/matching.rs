@@ -1,4 +1,4 @@
-//! Which interfaces the file speaks of: taps by device, name pattern and speed, switch ports by name pattern.
+//! Which interfaces the file speaks of: taps by device, name pattern, speed and kind, switch ports by name pattern.
 //!
 //! Rules that need more than name and speed (skip bond members, VLANs, veth unless `dev` names them) are the caller's.
 
@@ -7,18 +7,18 @@ use super::value::Pattern;
 
 impl Tap {
     /// Whether an interface fits everything that is given. A `dynamic` tap fits none: it waits to be asked for.
-    pub fn matches(&self, name: &str, speed_bps: Option<u64>) -> bool {
+    pub fn matches(&self, name: &str, speed_bps: Option<u64>, is_physical: bool) -> bool {
         let device = self.device.as_deref().is_none_or(|device| device == name);
         let pattern = self.device_pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
         let speed = self.speed.is_none_or(|range| range.contains(speed_bps.unwrap_or(0)));
-        !self.dynamic && device && pattern && speed
+        !self.dynamic && device && pattern && speed && (is_physical || !self.physical)
     }
 }
 
 impl Modules {
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
-    pub fn tap(&self, name: &str, speed_bps: Option<u64>) -> Option<(TapId, &Tap)> {
-        self.taps().rev().find(|(_, tap)| tap.matches(name, speed_bps))
+    pub fn tap(&self, name: &str, speed_bps: Option<u64>, is_physical: bool) -> Option<(TapId, &Tap)> {
+        self.taps().rev().find(|(_, tap)| tap.matches(name, speed_bps, is_physical))
     }
 
     /// All taps, those that win over others last.
@@ -59,24 +59,31 @@ mod tests {
     #[test]
     fn a_tap_needs_all_that_its_block_gives() {
         let modules = settings("pcap { dev=eth0 speed=1G- } pcap { dev.pattern=^veth speed=1G-10G }").modules;
-        assert!(modules.tap("eth0", Some(1_000_000_000)).is_some());
-        assert!(modules.tap("eth0", Some(999_999_999)).is_none());
-        assert!(modules.tap("eth0", None).is_none());
-        assert!(modules.tap("eth1", Some(1_000_000_000)).is_none());
-        assert!(modules.tap("veth7", Some(10_000_000_000)).is_some());
-        assert!(modules.tap("veth7", Some(10_000_000_001)).is_none());
+        assert!(modules.tap("eth0", Some(1_000_000_000), true).is_some());
+        assert!(modules.tap("eth0", Some(999_999_999), true).is_none());
+        assert!(modules.tap("eth0", None, true).is_none());
+        assert!(modules.tap("eth1", Some(1_000_000_000), true).is_none());
+        assert!(modules.tap("veth7", Some(10_000_000_000), true).is_some());
+        assert!(modules.tap("veth7", Some(10_000_000_001), true).is_none());
     }
 
     #[test]
     fn an_empty_tap_fits_everything_and_a_dynamic_one_nothing() {
-        assert!(settings("epcap { }").modules.tap("lo", None).is_some());
-        assert!(settings("pcap { dynamic=on }").modules.tap("lo", None).is_none());
+        assert!(settings("epcap { }").modules.tap("lo", None, true).is_some());
+        assert!(settings("pcap { dynamic=on }").modules.tap("lo", None, true).is_none());
+    }
+
+    #[test]
+    fn a_tap_for_physical_interfaces_fits_no_other() {
+        let modules = settings("pcap { physical=on }").modules;
+        assert!(modules.tap("eth0", None, true).is_some());
+        assert!(modules.tap("docker0", None, false).is_none());
     }
 
     #[test]
     fn the_last_tap_that_fits_is_taken() {
         let modules = settings("pcap { sampling=1 } pcap { sampling=2 } epcap { sampling=3 }").modules;
-        assert_eq!(modules.tap("eth0", None).and_then(|(_, tap)| tap.sampling), Some(2));
+        assert_eq!(modules.tap("eth0", None, true).and_then(|(_, tap)| tap.sampling), Some(2));
     }
 
     #[test]

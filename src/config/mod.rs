@@ -6,15 +6,18 @@
 
 mod build;
 mod build_modules;
+mod built_in;
 mod check;
 mod default_file;
 pub mod dynamic;
+mod effective;
 pub mod keys;
 mod man_page;
 mod matching;
 pub mod model;
 mod modules;
 pub mod origin;
+mod overlay;
 mod parser;
 mod problem;
 mod speed;
@@ -24,7 +27,9 @@ mod syntax;
 mod tree;
 mod value;
 
+pub use built_in::Platform;
 pub use default_file::default_file;
+pub use effective::Effective;
 pub use man_page::man_page;
 pub use problem::{Problem, Severity};
 pub use speed::{SpeedRange, printed_speed};

@@ -43,8 +43,19 @@ pub struct Settings {
     pub interface_counters: InterfaceCounters,
     /// The feature objects that the file names.
     pub modules: Modules,
+    /// Nothing is to be measured or sent now; never so by the file alone.
+    pub suspended: Option<Suspension>,
     /// Where the values came from, and what the file names in vain; no part of the meaning.
     pub origins: Origins,
+}
+
+/// Why nothing is measured or sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspension {
+    /// `dns-sd { }` has no answer yet.
+    NoAnswer,
+    /// DNS says that there is no collector.
+    NoRecord,
 }
 
 /// One `collector { }`.

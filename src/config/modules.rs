@@ -98,6 +98,8 @@ pub struct Tap {
     pub device_pattern: Option<Pattern>,
     /// Interfaces of such a speed; unknown counts as 0.
     pub speed: Option<SpeedRange>,
+    /// Only physical interfaces.
+    pub physical: bool,
     /// Only for interfaces of containers, when they appear.
     pub dynamic: bool,
     /// Promiscuous mode.

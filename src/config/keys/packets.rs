@@ -5,7 +5,7 @@ use super::{Activity, Key, Kind, Object, ObjectId, Repeat, int, name, pattern, s
 pub(super) static PCAP: Object = Object {
     repeat: Repeat::List,
     activity: Activity::Active,
-    more: "One block for each set of interfaces. All of dev, dev.pattern and speed that are given must fit, and the \
+    more: "One block for each set of interfaces. All of dev, dev.pattern, speed and physical that are given must fit, and the \
            last block that fits counts. Without dev, interfaces made of others are left out: bonds, VLANs, veth.",
     ..Object::new(ObjectId::Pcap, "pcap", "Sample the packets of interfaces", TAP_KEYS)
 };
@@ -28,6 +28,7 @@ static TAP_KEYS: &[Key] = &[
         "Interfaces of this speed (10G), from it on (1G-), or between two (1G-10G)",
     )
     .unset("any"),
+    switch("physical", "off", "Only physical interfaces").more("The C agent does not know this key."),
     switch("dynamic", "off", "Only interfaces of containers, when they appear").not_yet(),
     switch("promisc", "off", "Put the interface in promiscuous mode"),
     switch("vport", "", "Also send counters of the ports behind a tapped bridge").unset("on for a bridge"),

@@ -9,6 +9,7 @@ pub mod agent;
 pub mod collect;
 pub mod config;
 pub mod ctl;
+pub mod discover;
 pub mod export;
 pub mod host;
 pub mod log;

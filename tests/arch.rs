@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("collect", &["sys", "host", "wire", "sflow", "config", "sample", "status"]),
     ("source", &["sys", "host", "wire", "sflow", "config", "sample", "status"]),
     ("export", &["sys", "host", "sflow", "config", "sample", "status"]),
+    ("discover", &["sys", "host", "config", "sample", "status"]),
     // Wiring may use everything; nobody uses it but the programs, and `ctl once`, which runs one poll of it.
     (
         "agent",

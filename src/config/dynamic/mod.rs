@@ -15,6 +15,7 @@ use super::model::{CidrRule, CollectorSettings, KeyedRate};
 use std::collections::BTreeMap;
 
 pub use line::KEYS;
+pub use read::shown;
 
 /// Collectors beyond this many are not used.
 const MOST_COLLECTORS: usize = 32;

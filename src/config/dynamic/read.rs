@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A line as it may stand in a message: in double quotes, steering characters escaped, cut when long.
-fn shown(line: &[u8]) -> String {
+pub fn shown(line: &[u8]) -> String {
     let text = quoted(&String::from_utf8_lossy(line));
     let inside = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(&text);
     format!("\"{inside}\"")

@@ -9,8 +9,11 @@ use super::answer::{Answer, Failure};
 use super::collectors::targets;
 use super::names::Outcome;
 use super::schedule::Schedule;
-use crate::config::dynamic::Dynamic;
+use crate::config::dynamic::{Dynamic, shown};
 use std::time::Duration;
+
+/// TXT strings that are shown to operators.
+const MOST_SHOWN: usize = 64;
 
 /// What DNS says about sending.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,6 +54,8 @@ pub struct Step {
     pub words: String,
     /// What went wrong, if the round failed.
     pub error: Option<String>,
+    /// The records, a line each.
+    pub records: Vec<String>,
     /// What is wrong with the answer, a line each.
     pub remarks: Vec<String>,
 }
@@ -106,6 +111,8 @@ impl Machine {
                 Ok(found) => {
                     let (txt_ttl, trouble) = self.take_txt(&name, round.txt);
                     let lines = self.lines.as_ref().map(|(_, lines)| lines.as_slice()).unwrap_or_default();
+                    let txt = lines.iter().take(MOST_SHOWN).map(|line| format!("TXT {name} {}", shown(line)));
+                    let records = found.targets.iter().map(|t| t.record.clone()).chain(txt).collect();
                     let read = Dynamic::read(&name, &found.targets, lines, self.good.as_ref());
                     let mut remarks = [found.remarks, read.remarks].concat();
                     let count = read.dynamic.collectors.len();
@@ -121,7 +128,7 @@ impl Machine {
                     let ttl = ttl.into_iter().chain(txt_ttl).min();
                     let (secs, wait) = self.schedule.answered(ttl, trouble.is_some(), random);
                     let changed = self.set(Verdict::Found(read.dynamic));
-                    Step { changed, wait, ttl_secs: Some(secs), words, error: None, remarks }
+                    Step { changed, wait, ttl_secs: Some(secs), words, error: None, records, remarks }
                 }
             },
             Outcome::None { ttl } => self.none(ttl, "no SRV record".to_owned(), random),
@@ -153,7 +160,15 @@ impl Machine {
         self.known = None;
         let (secs, wait) = self.schedule.denied(ttl, random);
         let changed = self.set(Verdict::None);
-        Step { changed, wait, ttl_secs: Some(secs), words, error: None, remarks: Vec::new() }
+        Step {
+            changed,
+            wait,
+            ttl_secs: Some(secs),
+            words,
+            error: None,
+            records: Vec::new(),
+            remarks: Vec::new(),
+        }
     }
 
     fn failed(&mut self, name: &str, failure: &Failure, random: f64) -> Step {
@@ -166,7 +181,7 @@ impl Machine {
         let words = format!("{error}; {holds}");
         let wait = self.schedule.failed(random);
         let remarks = vec![words.clone()];
-        Step { changed: false, wait, ttl_secs: None, words, error: Some(error), remarks }
+        Step { changed: false, wait, ttl_secs: None, words, error: Some(error), records: Vec::new(), remarks }
     }
 
     fn set(&mut self, verdict: Verdict) -> bool {

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod collectors;
 pub mod machine;
 pub mod names;
+pub mod remarks;
 pub mod resolver;
 pub mod schedule;
 

@@ -1,0 +1,35 @@
+//! dnsmasq with the records of a test.
+
+use crate::support::process::Process;
+use std::process::Command;
+use std::time::Duration;
+
+pub(crate) struct Dnsmasq(Process);
+
+impl Dnsmasq {
+    /// Serves these records (`srv-host=…`, `txt-record=…`, `address=…`) with a TTL of 20 s, and knows nothing else of
+    /// example.org and example.net. `None`, and a line saying so, where it is not installed.
+    pub(crate) fn start(records: &[&str]) -> Option<Self> {
+        let fixed = "--keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --listen-address=127.0.0.1 \
+                     --bind-interfaces --log-facility=- --log-queries --user=root --group=root --pid-file --local-ttl=20 \
+                     --local=/example.org/ --local=/example.net/";
+        let mut command = Command::new("dnsmasq");
+        command.args(fixed.split_whitespace()).args(records.iter().map(|record| format!("--{record}")));
+        if Command::new("dnsmasq").arg("--version").output().is_err() {
+            println!("SKIP: dnsmasq is not installed");
+            return None;
+        }
+        let process = Process::start(&mut command);
+        process.wait_line("started, version", Duration::from_secs(10));
+        Some(Self(process))
+    }
+
+    /// How many questions of a kind it was asked.
+    pub(crate) fn asked(&self, kind: &str) -> usize {
+        self.0.stderr().matches(&format!("query[{kind}]")).count()
+    }
+
+    pub(crate) fn stop(mut self) {
+        self.0.stop(Duration::from_secs(10));
+    }
+}

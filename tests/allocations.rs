@@ -11,7 +11,7 @@ mod traffic;
 
 use hsflow::agent::outlet::SharedOutlet;
 use hsflow::agent::pace::Pace;
-use hsflow::agent::packets::SharedDesk;
+use hsflow::agent::packets::{Making, SharedDesk};
 use hsflow::collect::host::{HostCounters, HostSample};
 use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
 use hsflow::collect::sockets::{Place, Sockets, Wanted};
@@ -298,7 +298,7 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
     outlet.lock().set_agent(Some([192, 0, 2, 1].into()));
     outlet.lock().collectors.apply(&[settings], Duration::ZERO);
     let desk = SharedDesk::new(&outlet, Pace::new(clock.now()), Arc::default());
-    desk.lock().configure(128, 1400);
+    desk.lock().configure(Making { header_bytes: 128, datagram_bytes: 1400 }, clock.now());
     let frame = traffic::udp_frame(64, [[2; 6], [4; 6]], [[192, 0, 2, 9].into(), [192, 0, 2, 8].into()], 0);
     let mut sender = traffic::Sender::new(near);
     let visit = |source: &mut dyn Source| {

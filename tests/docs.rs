@@ -86,7 +86,7 @@ fn synopsis_of_the_tool() -> Vec<(String, BTreeSet<String>)> {
     let synopsis = section("man/hsflowctl.1", "SYNOPSIS");
     let blocks = synopsis.split(".Nm\n").skip(1);
     let named = blocks.filter_map(|block| {
-        let name = block.lines().next()?.strip_prefix(".Cm ")?.split_whitespace().next()?;
+        let name = block.lines().next()?.strip_prefix(".Cm ")?;
         Some((name.to_owned(), block.lines().flat_map(options_of_mdoc).collect()))
     });
     named.collect()
@@ -99,7 +99,7 @@ fn the_tools_subcommands_and_options_are_those_of_its_manual() {
     let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let commands: BTreeSet<_> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let manual = synopsis_of_the_tool();
-    let named: BTreeSet<_> = manual.iter().map(|(name, _)| name.as_str()).collect();
+    let named: BTreeSet<_> = manual.iter().filter_map(|(name, _)| name.split_whitespace().next()).collect();
     assert_none(
         commands.difference(&named).map(|c| format!(".Nm\n.Cm {c}")),
         "add to SYNOPSIS in hsflowctl.1",
@@ -108,7 +108,8 @@ fn the_tools_subcommands_and_options_are_those_of_its_manual() {
     let description = section("man/hsflowctl.1", "DESCRIPTION");
     for (name, manual) in &manual {
         assert!(description.contains(&format!(".It Cm {name}")), "add to hsflowctl.1: .It Cm {name}");
-        let mut help = options_of_help(&said(tool, &[name, "--help"]));
+        let words: Vec<&str> = name.split_whitespace().chain(["--help"]).collect();
+        let mut help = options_of_help(&said(tool, &words));
         for common in ["-h", "--help"] {
             assert!(help.remove(common), "{name} --help");
         }

@@ -19,6 +19,8 @@ pub struct Options {
     pub log_limit: u64,
     /// `-f`: configuration.
     pub config: PathBuf,
+    /// `-f` was given: the file has to be there.
+    pub config_named: bool,
     /// `-o`: settings file for sub-agents.
     pub auto_file: PathBuf,
     /// `-p`: process id file of a daemon.
@@ -47,6 +49,7 @@ impl Default for Options {
             log_file: None,
             log_limit: 10_000_000,
             config: "/etc/hsflowd.conf".into(),
+            config_named: false,
             auto_file: "/run/hsflowd/hsflowd.auto".into(),
             pid_file: "/var/run/hsflowd.pid".into(),
             uuid: None,
@@ -135,7 +138,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Action, Us
             Arg::Short('h' | '?') | Arg::Long("help") => return Ok(Action::Help),
             Arg::Short('d') => debug += 1,
             Arg::Short('P') => options.keep_privileges = true,
-            Arg::Short('f') => options.config = parser.value()?.into(),
+            Arg::Short('f') => {
+                (options.config, options.config_named) = (parser.value()?.into(), true);
+            }
             Arg::Short('o') => options.auto_file = parser.value()?.into(),
             Arg::Short('p') => options.pid_file = parser.value()?.into(),
             Arg::Short('D') => options.log_file = Some(parser.value()?.into()),

@@ -1,7 +1,9 @@
 //! Reading the configuration file. In: a path. Out: checked settings with the notes that the log and the status
-//! show, or every problem at once. Rule: a file with errors is refused whole.
+//! show, or every problem at once. Rules: a file with errors is refused whole; where there is no file and none was
+//! asked for, the configuration built in for this kind of machine holds.
 
-use crate::config::{self, Severity, model::Settings};
+use super::args::Options;
+use crate::config::{self, Platform, Severity, model::Settings};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,27 @@ impl LoadError {
             }
             other => other.to_string(),
         }
+    }
+}
+
+/// What the command line asks for: its file, or without one the usual file, or without that what is built in.
+///
+/// # Errors
+/// The file cannot be read, or has at least one error.
+pub fn load_or_built_in(options: &Options) -> Result<Loaded, LoadError> {
+    match load(&options.config) {
+        Err(LoadError::Unreadable { path, source })
+            if source.kind() == io::ErrorKind::NotFound && !options.config_named =>
+        {
+            let os_release = std::fs::read_to_string(options.root.join("etc/os-release")).unwrap_or_default();
+            let parsed = config::parse("built-in", Platform::of(&os_release).built_in());
+            let remark =
+                format!("{} does not exist: DNS is asked for collectors and rates (dns-sd)", path.display());
+            // Valid by a test; else this would be a file with errors.
+            let settings = parsed.settings.ok_or(LoadError::Unreadable { path, source })?;
+            Ok(Loaded { settings, remarks: vec![remark] })
+        }
+        loaded => loaded,
     }
 }
 

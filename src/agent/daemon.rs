@@ -4,6 +4,7 @@
 //! of settings.
 
 use super::args::Options;
+use super::change::settings_of;
 use super::configuration::Loaded;
 use super::identity;
 use super::measures::{Due, Measures};
@@ -14,6 +15,7 @@ use super::sampling::Watches;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::{Settings, TapId};
+use crate::discover::Discovery;
 use crate::export::Applied;
 use crate::export::auto::AutoFile;
 use crate::host::Host;
@@ -22,6 +24,7 @@ use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
@@ -37,7 +40,11 @@ pub struct Agent {
     pub host: Host,
     /// Seconds, as the schedule counts them.
     pub pace: Pace,
-    /// The settings in force.
+    /// The settings of the file.
+    pub file: Settings,
+    /// What DNS says.
+    pub discovery: Discovery,
+    /// The settings in force: those of the file and what DNS says.
     pub settings: Settings,
     /// Warnings and notes about them.
     pub remarks: Vec<String>,
@@ -66,6 +73,8 @@ pub struct Agent {
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
     due: Due,
+    /// A poll was given up because no collector has an address yet.
+    poll_missed: bool,
     polled_second: u64,
     pub(super) refresh_at: Instant,
 }
@@ -78,7 +87,10 @@ impl Agent {
     pub fn new(options: Options, loaded: Loaded) -> Result<Self, InterfaceError> {
         let host = Host::at(&options.root);
         let now = host.clock.now();
-        let Loaded { settings, remarks } = loaded;
+        let Loaded { settings: file, remarks } = loaded;
+        let mut discovery = Discovery::new(&options.root, seed());
+        discovery.apply(file.modules.dns_sd.as_ref(), now);
+        let settings = settings_of(&file, discovery.verdict());
         let interfaces = Interfaces::open(RECEIVE_BUFFER, now)?;
         let uuid = identity::uuid(&host, &options, &settings);
         let mut measures = Measures::new(interfaces, &host, settings.polling_secs);
@@ -102,11 +114,14 @@ impl Agent {
             registry: Registry::default(),
             telemetry: Telemetry::default(),
             due: Due::nothing(now),
+            poll_missed: false,
             polled_second: 0,
             refresh_at: now + refresh_interval(&settings),
             revision: 1,
             options,
             host,
+            file,
+            discovery,
             settings,
             remarks,
             uuid,
@@ -128,12 +143,18 @@ impl Agent {
         self.elect();
         self.apply_sampling();
         self.polled_second = self.pace.second(now);
-        if self.settings.polling_secs > 0 {
-            self.due.refill(self.measures.sources.keys().copied());
-            self.poll(now);
-        }
+        self.poll_all();
         self.write_auto();
         self.report_collectors(now);
+        self.report_discovery();
+    }
+
+    /// Polls every source, whoever's turn it is.
+    pub(super) fn poll_all(&mut self) {
+        if self.settings.polling_secs > 0 {
+            self.due.refill(self.measures.sources.keys().copied());
+            self.poll(self.host.clock.now());
+        }
     }
 
     /// Makes the collectors those of the settings.
@@ -142,9 +163,11 @@ impl Agent {
         if applied.repeated > 0 {
             log::info!(target: "collectors", "{} repeat an earlier one and count once", applied.repeated);
         }
-        let none =
-            "nothing is sent: the configuration names no collector, and this version cannot discover any";
-        let state = if self.settings.collectors.is_empty() { State::degraded(none) } else { State::Running };
+        let state = match (self.settings.suspended, self.settings.collectors.as_slice()) {
+            (Some(_), _) => State::Unavailable { reason: "nothing is sent: see dns-sd".to_owned() },
+            (None, []) => State::degraded("nothing is sent: the configuration names no collector"),
+            (None, _) => State::Running,
+        };
         self.set("collectors", state);
         applied
     }
@@ -170,6 +193,9 @@ impl Agent {
             self.on_interfaces();
         }
         self.on_lookup();
+        if self.discovery.next_tick().is_some_and(|at| at <= now) {
+            self.on_discovery();
+        }
     }
 
     /// A collector's name was resolved, or a lookup is due.
@@ -178,8 +204,17 @@ impl Agent {
         let changed = self.outlet.lock().collectors.tick(self.since_start(now));
         if changed {
             self.write_auto();
+            if std::mem::take(&mut self.poll_missed) {
+                self.poll_all();
+            }
         }
         self.report_collectors(now);
+    }
+
+    /// There are collectors, and the name of none was found yet.
+    fn awaits_names(&self) -> bool {
+        let collectors = &self.outlet.lock().collectors;
+        !self.settings.collectors.is_empty() && collectors.destinations().next().is_none()
     }
 
     /// The kernel has news of interfaces or addresses.
@@ -220,11 +255,16 @@ impl Agent {
         let poll = self.measures.schedule.next_after(self.polled_second).map(|s| self.pace.begins(s));
         let lookup = self.outlet.lock().collectors.next_tick().map(|at| self.pace.start() + at);
         let resync = self.measures.interfaces.wake_at();
-        [poll, lookup, resync].into_iter().flatten().fold(self.refresh_at, Instant::min)
+        let query = self.discovery.next_tick();
+        [poll, lookup, resync, query].into_iter().flatten().fold(self.refresh_at, Instant::min)
     }
 
     fn poll(&mut self, now: Instant) {
-        if self.election.choice.is_none() {
+        if self.election.choice.is_none() || self.settings.suspended.is_some() {
+            return;
+        }
+        if self.awaits_names() {
+            self.poll_missed = true;
             return;
         }
         self.due.stamp(now, self.pace.uptime_ms(now));
@@ -260,17 +300,19 @@ impl Agent {
         };
         self.set("agent-address", state);
     }
+
+    fn put_address_in_force(&mut self) {
+        let mut outlet = self.outlet.lock();
+        outlet.set_agent(self.election.choice.as_ref().map(|choice| choice.ip));
+        self.datagrams.set_limit(self.settings.datagram_bytes as usize, outlet.agent());
+        drop(outlet);
+        self.packets.desk.lock().fit_address();
+    }
 }
 
-impl Agent {
-    fn put_address_in_force(&mut self) {
-        let agent = self.election.choice.as_ref().map(|choice| choice.ip);
-        self.outlet.lock().set_agent(agent);
-        if let Some(agent) = agent {
-            self.datagrams.set_limit(self.settings.datagram_bytes as usize, agent);
-            self.packets.desk.lock().configure(self.settings.header_bytes, self.settings.datagram_bytes);
-        }
-    }
+/// Another one in every process.
+fn seed() -> u64 {
+    RandomState::new().hash_one(std::process::id())
 }
 
 /// Reading all interfaces again is only a safety net under the notifications.

@@ -9,6 +9,7 @@ use crate::export::resolve_within;
 use crate::host::Host;
 use crate::sample::address::{Candidate, Device, Wish};
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A name in `agentIP` holds up the start or a reload for no longer than this.
@@ -43,11 +44,12 @@ pub fn wish(settings: &Settings) -> Wish {
             None
         }
     };
-    Wish {
-        ip: settings.agent_ip.as_ref().and_then(resolve),
-        device: settings.agent_device.clone(),
-        cidrs: settings.agent_cidrs.clone(),
-    }
+    wish_with(settings, settings.agent_ip.as_ref().and_then(resolve))
+}
+
+/// The same, `agentIP` being this address.
+pub fn wish_with(settings: &Settings, ip: Option<IpAddr>) -> Wish {
+    Wish { ip, device: settings.agent_device.clone(), cidrs: settings.agent_cidrs.clone() }
 }
 
 /// Every address of the host with the facts of its device.

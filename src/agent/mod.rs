@@ -1,11 +1,14 @@
 //! The daemon `hsflowd`: from the command line to the event loop. It wires the other layers and owns the schedule;
 //! nothing uses it but the programs. `start` is the way in, `run` the loop, `daemon` what happens on each event,
-//! `measures` and `samples` one poll, `reload` a change of settings, `report` what is said about it all.
+//! `measures` and `samples` one poll, `change` a change of settings, `report` what is said about it all.
 
 pub mod args;
+mod change;
+pub mod commands;
 pub mod configuration;
 pub mod control;
 pub mod daemon;
+mod discovery;
 pub mod exit;
 pub mod guard;
 pub mod identity;

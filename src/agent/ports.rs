@@ -98,7 +98,8 @@ fn in_words(origin: &RateOrigin) -> String {
     }
 }
 
-/// A tap that names no device takes hardware and bridges, and leaves what is made of them: the same packets pass there.
+/// A tap that names no device takes hardware, bridges and switch ports, and leaves what is made of them: the same packets
+/// pass there.
 fn tap_settings<'s>(
     settings: &'s Settings,
     interface: &Interface,
@@ -107,7 +108,8 @@ fn tap_settings<'s>(
     let (object, tap) = found.ok_or("no pcap or epcap of the configuration fits it")?;
     let derived = interface.is_bond_master
         || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
-    if tap.device.is_none() && derived {
+    let is_port = settings.modules.switchport(&interface.name).is_some();
+    if tap.device.is_none() && derived && !is_port {
         return Err("its packets pass another interface too; a pcap with its name in dev would sample it");
     }
     Ok((object, tap))

@@ -5,6 +5,7 @@
 use super::daemon::Agent;
 use super::{identity, ports};
 use crate::collect::host::Component;
+use crate::config::Effective;
 use crate::export::report::{CollectorStatus, State as CollectorState};
 use crate::sflow::ids::DataSource;
 use crate::sflow::json::hyphenated;
@@ -91,6 +92,7 @@ impl Agent {
             settings: self.settings_in_force(),
             collectors: self.collectors_in_force(now),
             components: self.registry.list(),
+            discovery: self.discovery_in_force(),
             interfaces: self.interfaces_in_force(),
             telemetry: self.telemetry(),
             losses: Losses {
@@ -144,7 +146,7 @@ impl Agent {
 
     fn settings_in_force(&self) -> SettingsInForce {
         let s = &self.settings;
-        let file = self.options.config.display().to_string();
+        let file = self.file_name();
         let inactive = s.origins.inactive.iter();
         SettingsInForce {
             inactive: inactive
@@ -158,7 +160,31 @@ impl Agent {
             datagram_bytes: s.datagram_bytes,
             interface_counters: s.interface_counters.to_string(),
             auto_file: self.auto.path().display().to_string(),
+            values: self.values_in_force(),
         }
+    }
+
+    /// The configuration file, or that there is none.
+    fn file_name(&self) -> String {
+        let path = self.options.config.display();
+        match self.settings.origins.file_name.as_str() {
+            "built-in" => format!("{path} (absent: built-in)"),
+            _ => path.to_string(),
+        }
+    }
+
+    /// Every effective value, and where it came from; also from the command line.
+    fn values_in_force(&self) -> Vec<snapshot::Value> {
+        let by_option = self.settings.uuid.is_none() && self.options.uuid.is_some();
+        let value = |Effective { key, value, origin }| match key.as_str() {
+            "uuid" if by_option => snapshot::Value {
+                value: Some(hyphenated(&self.uuid.uuid)),
+                origin: "option -u".to_owned(),
+                key,
+            },
+            _ => snapshot::Value { key, value, origin },
+        };
+        self.settings.effective().into_iter().map(value).collect()
     }
 
     fn interfaces_in_force(&self) -> Vec<snapshot::Interface> {

@@ -1,11 +1,13 @@
 //! The event loop: one thread, one place that waits. In: the alarm clock, interface notifications, signals, clients of
-//! the control socket, answers to name lookups. Out: calls of [`Agent`]. Rule: between deadlines the agent sleeps.
+//! the control socket, orders, answers to name lookups and of DNS. Out: calls of [`Agent`]. Rule: between deadlines the agent sleeps.
 
+use super::commands::{Commands, Order};
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
 use super::service::Service;
 use super::timer::Timer;
+use crate::status::command::{Answer, Command};
 use crate::sys::readable::readable;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -46,12 +48,18 @@ impl Signals {
 ///
 /// # Errors
 /// The runtime cannot wait for something it must wait for.
-pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Signals) -> io::Result<Exit> {
+pub async fn run(
+    agent: &mut Agent,
+    control: Option<&Control>,
+    mut commands: Option<&mut Commands>,
+    mut signals: Signals,
+) -> io::Result<Exit> {
     let mut timer = Timer::new()?;
     let mut service = Service::new(agent.host.clock.now());
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
     let answered = agent.outlet.lock().collectors.answered();
     let packets = agent.packets.news();
+    let discovered = agent.discovery.answered();
     agent.begin();
     service.ready(&agent.status_line());
     loop {
@@ -82,6 +90,7 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
             }
             () = answered.notified() => agent.on_lookup(),
             () = packets.notified() => agent.on_packets(),
+            () = discovered.notified() => agent.on_discovery(),
             client = client(control) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();
@@ -89,9 +98,11 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
                 control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
             }
             _ = signals.hangup.recv() => {
-                service.reloading();
-                agent.reload();
-                service.ready(&agent.status_line());
+                reload(agent, &mut service);
+            }
+            Some(Order { command: Command::Reload, reply }) = order(commands.as_deref_mut()) => {
+                // Who gave the order may have gone.
+                let _ = reply.send(reload(agent, &mut service));
             }
             _ = signals.user1.recv() => agent.log_telemetry(),
             _ = signals.user2.recv() => crate::log::raise_verbosity(),
@@ -101,6 +112,21 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
     }
     service.stopping();
     Ok(Exit::Ok)
+}
+
+fn reload(agent: &mut Agent, service: &mut Service) -> Answer {
+    service.reloading();
+    let answer = agent.reload();
+    service.ready(&agent.status_line());
+    answer
+}
+
+/// Waits for an order; for ever where there is no socket.
+async fn order(commands: Option<&mut Commands>) -> Option<Order> {
+    match commands {
+        Some(commands) => commands.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for news of interfaces; for ever while they gather.

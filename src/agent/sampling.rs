@@ -4,13 +4,13 @@
 //! every source that the configuration names has a state.
 
 use super::daemon::Agent;
-use super::packets::{Annotator, Sampled, WATCH, Wanted, Wish, nflog_rate};
+use super::packets::{Annotator, Making, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges;
 use super::tap_states::summary;
 use crate::collect::interfaces::{Change, Changes, Interface, Kind};
 use crate::collect::sockets::Place;
-use crate::config::model::TapKind;
+use crate::config::model::{Settings, TapKind};
 use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
@@ -29,14 +29,13 @@ pub(super) struct Watches {
 impl Agent {
     /// Puts the settings in force for all sources and interfaces.
     pub(super) fn apply_sampling(&mut self) {
-        let (header, datagram) = (self.settings.header_bytes, self.settings.datagram_bytes);
-        self.packets.desk.lock().configure(header, datagram);
         self.tell_locals();
         self.tapped_by.clear();
         let indices: Vec<_> = self.measures.interfaces.table().iter().map(|i| i.index).collect();
         let wishes: Vec<_> = indices.into_iter().map(|index| (index, self.wish_of(index))).collect();
-        let applied = self.packets.apply_taps(wishes.into_iter());
-        let applied = applied.and_then(|()| self.packets.apply_sources(Wanted::of(&self.settings)));
+        let Settings { header_bytes, datagram_bytes, .. } = self.settings;
+        let making = Making { header_bytes, datagram_bytes };
+        let applied = self.packets.apply(making, wishes.into_iter(), Wanted::of(&self.settings));
         self.report_thread(applied);
         self.apply_annotations();
         self.report_idle();
@@ -46,17 +45,19 @@ impl Agent {
     /// What the settings need and this process was not given, when it was started with other settings or by a unit
     /// that grants less.
     fn report_privileges(&mut self) {
+        let state = self.missing_privileges().map_or(State::Running, |why| State::degraded(&why));
+        self.set("privileges", state);
+    }
+
+    /// The same in words; none where nothing is missing.
+    pub(super) fn missing_privileges(&self) -> Option<String> {
         let missing = privileges::missing(&privileges::needed(&self.settings));
         let reasons: Vec<_> =
             missing.iter().map(|need| format!("{} ({})", need.capability, need.reason)).collect();
-        let state = match reasons.as_slice() {
-            [] => State::Running,
-            reasons => State::degraded(&format!(
-                "this process was not given {}: a restart gives what the settings need, if the unit permits it",
-                reasons.join(", ")
-            )),
-        };
-        self.set("privileges", state);
+        (!reasons.is_empty()).then(|| {
+            let reasons = reasons.join(", ");
+            format!("this process was not given {reasons}: a restart gives what the settings need, if the unit permits it")
+        })
     }
 
     /// Connections are asked about, or no more.

@@ -4,7 +4,7 @@
 
 use super::daemon::Agent;
 use super::identity;
-use crate::config::model::CollectorSettings;
+use crate::config::model::{CollectorSettings, Suspension};
 use crate::export::auto::{AutoCollector, AutoInfo, AutoSettings, Body, body};
 use crate::status::registry::State;
 use std::net::IpAddr;
@@ -12,6 +12,13 @@ use std::net::IpAddr;
 impl Agent {
     /// Writes the file where its content would change.
     pub(super) fn write_auto(&mut self) {
+        if self.settings.suspended == Some(Suspension::NoAnswer) {
+            // A file of an earlier run is the best that is known; who reads it must not stop for a restart of this agent.
+            return self.set(
+                "settings-file",
+                State::Unavailable { reason: "nothing is known yet: see dns-sd".to_owned() },
+            );
+        }
         let body = self.auto_body();
         let state = match self.auto.write(&body.text) {
             Err(e) => State::degraded(&e),
@@ -31,7 +38,7 @@ impl Agent {
         let hostname = identity::hostname(&self.host);
         let outlet = self.outlet.lock();
         body(&AutoInfo {
-            settings: Some(AutoSettings {
+            settings: s.suspended.is_none().then(|| AutoSettings {
                 hostname: &hostname,
                 sampling: s.sampling,
                 header_bytes: s.header_bytes,

@@ -2,6 +2,7 @@
 //! id file, daemon, parts, privileges, loop; so that what can be wrong is said while somebody still looks.
 
 use super::args::{self, Action, Options, USAGE};
+use super::commands::Commands;
 use super::configuration::{self, LoadError, Loaded};
 use super::control::Control;
 use super::daemon::Agent;
@@ -14,6 +15,7 @@ use crate::status::registry::State;
 use caps::Capability;
 use std::ffi::OsString;
 use std::os::linux::fs::MetadataExt;
+use std::path::Path;
 
 /// The program: arguments without its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -47,7 +49,7 @@ fn start(mut options: Options) -> Exit {
     for why in &options.ignored {
         log::info!(target: "options", "ignored {why}");
     }
-    let loaded = match configuration::load(&options.config) {
+    let loaded = match configuration::load_or_built_in(&options) {
         Ok(loaded) => loaded,
         Err(e) => return refuse(&e),
     };
@@ -130,11 +132,17 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
         };
         let made_directory = make_run_directory(&agent.options);
         let control = open_control(&mut agent);
-        if let Err(e) = give_up_privileges(&agent, control.is_some(), made_directory) {
+        let mut commands = open_commands(&mut agent, control.is_some());
+        let made = [
+            agent.options.socket.parent().filter(|_| made_directory),
+            control.as_ref().map(|_| agent.options.socket.as_path()),
+            commands.as_ref().map(Commands::path),
+        ];
+        if let Err(e) = give_up_privileges(&agent, &made) {
             log::error!(target: "privileges", "{e}");
             return Exit::NoPermission;
         }
-        match run::run(&mut agent, control.as_ref(), signals).await {
+        match run::run(&mut agent, control.as_ref(), commands.as_mut(), signals).await {
             Ok(exit) => exit,
             Err(e) => {
                 log::error!(target: "agent", "the event loop failed: {e}");
@@ -169,17 +177,22 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
     }
 }
 
+/// Without a control socket another agent has the directory.
+fn open_commands(agent: &mut Agent, alone: bool) -> Option<Commands> {
+    let path = &agent.options.socket;
+    let opened = alone.then(|| Commands::open(path))?;
+    opened.map_err(|e| agent.set("commands", State::degraded(&format!("no hsflowctl reload: {e}")))).ok()
+}
+
 /// Root is left behind once all that needs it is open. What the agent has made goes to the new user first, and
 /// nothing else: the socket may be in a directory of everybody's.
-fn give_up_privileges(agent: &Agent, made_socket: bool, made_directory: bool) -> Result<(), PrivilegeError> {
+fn give_up_privileges(agent: &Agent, made: &[Option<&Path>]) -> Result<(), PrivilegeError> {
     if agent.options.keep_privileges {
         return Ok(());
     }
-    let mut needs = privileges::needed(&agent.settings);
+    let mut needs = privileges::needed(&agent.file);
     let Some(user) = privileges::unprivileged_user()? else { return privileges::apply_reduction(&needs) };
-    let socket = &agent.options.socket;
-    let made = [socket.parent().filter(|_| made_directory), Some(socket.as_path()).filter(|_| made_socket)];
-    for path in made.into_iter().flatten() {
+    for path in made.iter().flatten() {
         if let Err(e) = std::os::unix::fs::chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())) {
             log::debug!(target: "privileges", "{}: {e}", path.display());
         }

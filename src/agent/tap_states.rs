@@ -23,6 +23,9 @@ impl Agent {
     }
 
     fn tap_state(&self, kind: TapKind) -> State {
+        if self.settings.suspended.is_some() {
+            return State::Unavailable { reason: ports::SUSPENDED.to_owned() };
+        }
         let used: BTreeSet<_> = self.tapped_by.values().collect();
         let objects =
             self.settings.modules.taps().filter(|(object, tap)| object.kind == kind && !tap.dynamic);
@@ -62,6 +65,7 @@ fn in_vain(kind: TapKind, tap: &Tap) -> String {
     match (&tap.device, &tap.device_pattern) {
         (Some(device), _) => format!("no interface {device} that could be tapped"),
         (None, Some(pattern)) => format!("no interface fits dev.pattern = {}", pattern.as_str()),
+        (None, None) if tap.physical => "no physical interface".to_owned(),
         (None, None) => format!("no interface fits a {} object", kind.name()),
     }
 }

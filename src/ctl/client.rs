@@ -1,13 +1,16 @@
-//! The other end of the control socket: connects, reads the one line, checks its version. Rule: every wait has a
+//! The other end of the agent's two sockets: connects, gives an order if there is one, reads the one line, checks its version. Rule: every wait has a
 //! deadline and every length a limit, because the program at the other end may not be what we think.
 
+use crate::status::command::{Answer, Command};
 use crate::status::snapshot::{Snapshot, VERSION};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// An order is carried out before it is answered, and a name may have to be looked up for it.
+const ORDER_PATIENCE: Duration = Duration::from_secs(30);
 const LONGEST: u64 = 64 << 20;
 
 /// The agent could not be asked.
@@ -29,9 +32,9 @@ pub(super) enum ClientError {
         /// Why.
         source: io::Error,
     },
-    /// The answer is not a snapshot.
+    /// The answer is not what it should be.
     #[error("the agent's answer is not understood: {0}")]
-    NotASnapshot(#[from] serde_json::Error),
+    NotAnAnswer(#[from] serde_json::Error),
     /// An agent of another version.
     #[error("the agent speaks version {0} of the control protocol, this program {VERSION}")]
     Version(u64),
@@ -42,13 +45,27 @@ pub(super) enum ClientError {
 /// # Errors
 /// The agent is not there, does not answer, or answers something else.
 pub(super) fn read_snapshot(path: &Path) -> Result<Snapshot, ClientError> {
+    parse_snapshot(&exchange(path, "", PATIENCE)?)
+}
+
+/// Has the agent carry out an order.
+///
+/// # Errors
+/// The agent is not there, does not answer, or answers something else.
+pub(super) fn give_order(path: &Path, order: Command) -> Result<Answer, ClientError> {
+    let line = format!("{}\n", order.word());
+    Ok(serde_json::from_slice(&exchange(path, &line, ORDER_PATIENCE)?)?)
+}
+
+fn exchange(path: &Path, order: &str, patience: Duration) -> Result<Vec<u8>, ClientError> {
     let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
     let broken = |source| ClientError::Broken { path: path.to_owned(), source };
-    let socket = UnixStream::connect(path).map_err(unreachable)?;
-    socket.set_read_timeout(Some(PATIENCE)).map_err(broken)?;
+    let mut socket = UnixStream::connect(path).map_err(unreachable)?;
+    socket.set_read_timeout(Some(patience)).map_err(broken)?;
+    socket.write_all(order.as_bytes()).map_err(broken)?;
     let mut line = Vec::new();
     socket.take(LONGEST).read_to_end(&mut line).map_err(broken)?;
-    parse_snapshot(&line)
+    Ok(line)
 }
 
 fn parse_snapshot(line: &[u8]) -> Result<Snapshot, ClientError> {
@@ -71,8 +88,8 @@ mod tests {
 
     #[test]
     fn half_an_answer_is_an_error() {
-        assert!(matches!(parse_snapshot(br#"{"version": 1, "healthy""#), Err(ClientError::NotASnapshot(_))));
-        assert!(matches!(parse_snapshot(b""), Err(ClientError::NotASnapshot(_))));
+        assert!(matches!(parse_snapshot(br#"{"version": 1, "healthy""#), Err(ClientError::NotAnAnswer(_))));
+        assert!(matches!(parse_snapshot(b""), Err(ClientError::NotAnAnswer(_))));
     }
 
     #[test]

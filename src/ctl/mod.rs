@@ -7,11 +7,14 @@ mod decode;
 mod demo;
 mod explain;
 mod once;
+mod reload;
+mod settings;
 mod status;
 mod text;
 
 use crate::host::Clock;
-use clap::{Parser, Subcommand, ValueEnum};
+use crate::status::snapshot::Value;
+use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -60,8 +63,7 @@ enum Command {
     },
     /// Print configurations.
     Config {
-        /// Which one.
-        #[arg(value_enum)]
+        #[command(subcommand)]
         which: ConfigText,
     },
     /// Print sFlow datagrams.
@@ -91,6 +93,11 @@ enum Command {
         #[arg(long, default_value = "/")]
         root: PathBuf,
     },
+    /// Have the running agent read its configuration again.
+    Reload {
+        #[command(flatten)]
+        agent: AgentSocket,
+    },
     /// What the running agent does, and what is wrong.
     Status {
         /// The snapshot as it is.
@@ -108,10 +115,21 @@ struct AgentSocket {
     socket: PathBuf,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Subcommand)]
 enum ConfigText {
     /// The commented default configuration.
     Default,
+    /// Every effective value, and where it came from.
+    Show {
+        /// Of this file, instead of the running agent.
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// One JSON array.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        agent: AgentSocket,
+    },
 }
 
 #[derive(Subcommand)]
@@ -142,6 +160,12 @@ fn run(command: Command) -> Exit {
     match command {
         Command::Check { file } => check::check(&file).into(),
         Command::Config { which: ConfigText::Default } => print(&crate::config::default_file()).into(),
+        Command::Config { which: ConfigText::Show { file: Some(file), json, .. } } => {
+            settings::of_file(&file).and_then(|values| print(&settings_page(&values, json))).into()
+        }
+        Command::Config { which: ConfigText::Show { file: None, json, agent } } => {
+            ask(&agent, |snapshot| (settings_page(&snapshot.settings.values, json), Exit::Yes))
+        }
         Command::Decode(source) => decode::decode(&source).into(),
         Command::Demo { count } => demo::demo(count),
         Command::Explain { what: Explanation::AgentAddress, agent } => {
@@ -154,6 +178,7 @@ fn run(command: Command) -> Exit {
             })
         }
         Command::Once { config, json, root } => once::once(&root, &config, json).into(),
+        Command::Reload { agent } => reload::reload(&agent.socket),
         Command::Status { json, agent } => ask(&agent, |snapshot| {
             let exit = if snapshot.healthy { Exit::Yes } else { Exit::No };
             let page = if json {
@@ -164,6 +189,10 @@ fn run(command: Command) -> Exit {
             (page, exit)
         }),
     }
+}
+
+fn settings_page(values: &[Value], json: bool) -> String {
+    if json { serde_json::to_string(values).unwrap_or_default() + "\n" } else { settings::render(values) }
 }
 
 fn ask(agent: &AgentSocket, page: impl Fn(&crate::status::snapshot::Snapshot) -> (String, Exit)) -> Exit {

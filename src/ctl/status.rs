@@ -2,7 +2,7 @@
 //! read the page.
 
 use crate::status::registry::State;
-use crate::status::snapshot::{Collector, Interface, Sampling, Snapshot};
+use crate::status::snapshot::{Collector, Discovery, Interface, Sampling, Snapshot};
 use std::fmt::Write;
 
 /// The whole page. `now_unix` dates the transitions.
@@ -33,6 +33,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     for feature in &c.inactive {
         writeln!(page, "           {feature}")?;
     }
+    s.discovery.iter().try_for_each(|d| write_discovery(page, d))?;
     s.collectors.iter().try_for_each(|c| write_collector(page, c))?;
     for component in &s.components {
         let (word, reason) = match &component.state {
@@ -72,6 +73,23 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         "cost       {} ms CPU, {} KiB peak resident, {} sleeps",
         s.cost.cpu_ms, s.cost.peak_rss_kib, s.cost.sleeps
     )
+}
+
+fn write_discovery(page: &mut String, d: &Discovery) -> std::fmt::Result {
+    write!(page, "dns-sd     {}: {}", d.names.join(", "), d.answer)?;
+    if let Some(secs) = d.answered_secs_ago {
+        write!(page, " {} ago", duration(secs))?;
+    }
+    if let Some(secs) = d.ttl_secs {
+        write!(page, ", TTL {secs} s")?;
+    }
+    match d.next_query_secs {
+        Some(secs) => writeln!(page, ", asked again in {secs} s")?,
+        None => writeln!(page, ", being asked")?,
+    }
+    d.records.iter().try_for_each(|record| writeln!(page, "           {record}"))?;
+    let wrong = d.last_error.iter().chain(&d.remarks);
+    wrong.map(|wrong| writeln!(page, "           WARNING {wrong}")).collect()
 }
 
 fn write_collector(page: &mut String, c: &Collector) -> std::fmt::Result {
@@ -149,6 +167,7 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         Snapshot {
+            discovery: None,
             version: 1,
             healthy: false,
             agent: Default::default(),

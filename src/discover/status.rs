@@ -22,6 +22,8 @@ pub struct DiscoveryStatus {
     pub next_query_secs: Option<u64>,
     /// The records of the last answer with any.
     pub records: Vec<String>,
+    /// The last question has failed.
+    pub failing: bool,
     /// The newest failure, also when it is over.
     pub last_error: Option<String>,
     /// Age of `last_error` in seconds.
@@ -67,6 +69,7 @@ impl Last {
             answered_secs_ago: self.answered.map(ago),
             next_query_secs: due.map(|due| due.saturating_duration_since(now).as_secs()),
             records: self.records.clone(),
+            failing: self.error.as_ref().is_some_and(|(_, at)| self.answered.is_none_or(|then| *at > then)),
             last_error: self.error.as_ref().map(|(error, _)| error.clone()),
             last_error_secs_ago: self.error.as_ref().map(|(_, at)| ago(*at)),
             remarks: self.remarks.clone(),

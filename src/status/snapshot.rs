@@ -23,6 +23,9 @@ pub struct Snapshot {
     pub collectors: Vec<Collector>,
     /// Every component's state.
     pub components: Vec<Component>,
+    /// What DNS says; none where it is not asked.
+    #[serde(default)]
+    pub discovery: Option<Discovery>,
     /// Every interface the kernel has.
     pub interfaces: Vec<Interface>,
     /// The agent's own counters.
@@ -79,6 +82,41 @@ pub struct SettingsInForce {
     pub auto_file: String,
     /// Features that the file names and this version does not have.
     pub inactive: Vec<String>,
+    /// Every effective value.
+    #[serde(default)]
+    pub values: Vec<Value>,
+}
+
+/// A setting, and where its value came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Value {
+    /// `polling`, `json.udpport`, `sampling.10G`, `collector.2.ip`.
+    pub key: String,
+    /// As written, or the default; none where `origin` says what holds instead.
+    pub value: Option<String>,
+    /// `default`, `FILE:LINE`, a DNS record, a command-line option.
+    pub origin: String,
+}
+
+/// What DNS says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovery {
+    /// The names that are asked for.
+    pub names: Vec<String>,
+    /// What the last answer was, in words.
+    pub answer: String,
+    /// Seconds that the last definite answer holds.
+    pub ttl_secs: Option<u64>,
+    /// Seconds since the last definite answer.
+    pub answered_secs_ago: Option<u64>,
+    /// Seconds until the next question.
+    pub next_query_secs: Option<u64>,
+    /// The records in force.
+    pub records: Vec<String>,
+    /// What went wrong last, also when it is over.
+    pub last_error: Option<String>,
+    /// What was wrong with the records.
+    pub remarks: Vec<String>,
 }
 
 /// One collector.

@@ -11,6 +11,7 @@ mod bad_input;
 mod collectors;
 mod control;
 mod daemon;
+mod discovery;
 mod ends;
 mod interfaces;
 mod packets;
@@ -20,9 +21,14 @@ mod rig;
 mod settings_file;
 mod soak;
 mod start;
+mod storm;
 mod values;
 mod which;
 
+#[path = "../support/dnsmasq.rs"]
+mod dnsmasq;
+#[path = "../support/mounts.rs"]
+mod mounts;
 #[path = "../support/netns.rs"]
 mod netns;
 #[path = "../support/mod.rs"]

@@ -119,6 +119,13 @@ impl Rig {
         self.agent = Some(Process::hsflowd(&arguments));
     }
 
+    /// Starts the agent without a configuration of its own.
+    pub(crate) fn start_unconfigured(&mut self) {
+        let mut arguments = vec!["-d".to_owned()];
+        arguments.extend(self.arguments().into_iter().skip(2));
+        self.agent = Some(Process::hsflowd(&arguments));
+    }
+
     /// Starts the agent as the ordinary user 65534 with these capabilities alone (`net_raw,bpf`), as a service manager
     /// would. Only the real root can do that.
     pub(crate) fn start_as_nobody(&mut self, capabilities: &[&str]) {

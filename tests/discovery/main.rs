@@ -5,7 +5,6 @@
 //! hour is a jump. Without the right to make a namespace, or without dnsmasq, a test says `SKIP`.
 #![allow(clippy::unwrap_used)] // a test ends where it fails
 
-mod dnsmasq;
 mod faults;
 mod liar;
 mod message;
@@ -13,6 +12,10 @@ mod real;
 mod rig;
 mod storms;
 
+#[path = "../support/dnsmasq.rs"]
+mod dnsmasq;
+#[path = "../support/mounts.rs"]
+mod mounts;
 #[path = "../support/netns.rs"]
 mod netns;
 #[path = "../support/mod.rs"]

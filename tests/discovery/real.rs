@@ -1,13 +1,12 @@
 //! dnsmasq as the server: what is found, what changes, what goes away.
 
 use crate::dnsmasq::Dnsmasq;
+use crate::mounts;
 use crate::netns::isolated;
 use crate::rig::Rig;
 use crate::support::{TempDir, wait_until};
 use hsflow::discover::Verdict;
 use hsflow::export::Collectors;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -146,13 +145,10 @@ fn names_of_both_families_are_resolved_and_sent_to() {
         // The system's resolver has its file in one place only: it is covered for this thread and those it starts.
         let dir = TempDir::new();
         let file = dir.write("resolv.conf", "nameserver 127.0.0.1\n");
-        if unshare(CloneFlags::CLONE_NEWNS).is_err() {
-            println!("SKIP names_of_both_families_are_resolved_and_sent_to: no mount namespace");
+        if !mounts::isolated() {
             return;
         }
-        let nothing: Option<&str> = None;
-        mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).unwrap();
-        mount(Some(&file), "/etc/resolv.conf", nothing, MsFlags::MS_BIND, nothing).unwrap();
+        mounts::cover("/etc/resolv.conf", &file);
         let receivers = ["127.0.0.1:7001", "[::1]:7002"].map(|at| UdpSocket::bind(at).unwrap());
         let mut collectors = Collectors::new("/");
         collectors.apply(&rig.found().collectors, Duration::ZERO);

@@ -45,6 +45,15 @@ pub struct Counts {
     pub malformed: u64,
 }
 
+/// What samples are made with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Making {
+    /// Most bytes of a packet in its sample.
+    pub header_bytes: u32,
+    /// Most bytes of a datagram.
+    pub datagram_bytes: u32,
+}
+
 /// The desk; see [`SharedDesk`].
 pub struct Desk {
     outlet: SharedOutlet,
@@ -56,7 +65,7 @@ pub struct Desk {
     now: Instant,
     uptime_ms: u32,
     source: &'static str,
-    header_bytes: usize,
+    making: Making,
     locals: Locals,
     ledger: Ledger,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
@@ -90,7 +99,7 @@ impl SharedDesk {
             now: pace.start(),
             uptime_ms: 0,
             source: "",
-            header_bytes: 0,
+            making: Making::default(),
             locals: Locals::default(),
             ledger: Ledger::default(),
             appeared: Vec::new(),
@@ -119,11 +128,18 @@ impl SharedDesk {
 }
 
 impl Desk {
-    /// What samples are made with: bytes of header, the longest datagram, the host's own addresses.
-    pub fn configure(&mut self, header_bytes: u32, datagram_bytes: u32) {
-        self.header_bytes = header_bytes as usize;
+    /// What samples are made with from now on. Those that wait in the queue leave first, so that no datagram is of two
+    /// settings.
+    pub fn configure(&mut self, making: Making, now: Instant) {
+        self.flush(now);
+        self.making = making;
+        self.fit_address();
+    }
+
+    /// The agent address is another one, and the headers of datagrams with it.
+    pub fn fit_address(&mut self) {
         let agent = self.outlet.lock().agent();
-        self.queue.set_limit(datagram_bytes as usize, agent);
+        self.queue.set_limit(self.making.datagram_bytes as usize, agent);
     }
 
     /// The host's own addresses, by which the ends of a packet's way are told.
@@ -215,7 +231,7 @@ impl Desk {
         let path = flow::path(packet, &self.locals);
         let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
         let header = sampled.sampler.next(frame.one_in, path);
-        let (outlet, now, header_bytes) = (&self.outlet, self.now, self.header_bytes);
+        let (outlet, now, header_bytes) = (&self.outlet, self.now, self.making.header_bytes as usize);
         let added = self.queue.add_flow(
             self.uptime_ms,
             &header,

@@ -14,7 +14,7 @@ mod taps;
 mod thread;
 
 pub use annotate::Annotator;
-pub use desk::{Counts, Desk, SharedDesk};
+pub use desk::{Counts, Desk, Making, SharedDesk};
 pub use ledger::Sampled;
 pub use report::{Report, TapReport};
 pub use sources::{Wanted, nflog_rate};
@@ -43,8 +43,9 @@ pub const WATCH: &str = "packet-samples";
 enum Order {
     /// These taps changed; `None`: no tap any more.
     Taps(Vec<(u32, Option<Wish>)>),
-    /// The other sources, all of them.
-    Sources(Box<Wanted>),
+    /// Other settings: what samples are made with, the taps that changed, the other sources if they did. One order, so that
+    /// no sample is made by half of it.
+    Settings(Making, Vec<(u32, Option<Wish>)>, Option<Box<Wanted>>),
     /// End.
     Stop,
 }
@@ -56,6 +57,7 @@ pub struct Packets {
     host: Host,
     /// Rings when the report has changed.
     news: Arc<Notify>,
+    making: Making,
     taps: BTreeMap<u32, Wish>,
     wanted: Wanted,
     thread: Option<Running>,
@@ -75,6 +77,7 @@ impl Packets {
             desk: SharedDesk::new(outlet, pace, Arc::clone(&news)),
             host: host.clone(),
             news,
+            making: Making::default(),
             taps: BTreeMap::new(),
             wanted: Wanted::default(),
             thread: None,
@@ -96,37 +99,54 @@ impl Packets {
     /// # Errors
     /// The thread cannot be started.
     pub fn apply_taps(&mut self, wishes: impl Iterator<Item = (u32, Option<Wish>)>) -> io::Result<()> {
-        let changes: Vec<_> = wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect();
-        if changes.is_empty() {
-            return Ok(());
+        let changes = self.changes(wishes);
+        if !changes.is_empty() {
+            self.order(Order::Taps(changes.clone()))?;
+            self.note(changes);
         }
-        self.order(Order::Taps(changes.clone()))?;
+        Ok(())
+    }
+
+    /// Puts settings in force: what samples are made with, all taps, all other sources.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn apply(
+        &mut self,
+        making: Making,
+        wishes: impl Iterator<Item = (u32, Option<Wish>)>,
+        wanted: Wanted,
+    ) -> io::Result<()> {
+        let changes = self.changes(wishes);
+        let sources = Some(&wanted).filter(|wanted| **wanted != self.wanted).cloned().map(Box::new);
+        if !changes.is_empty() || sources.is_some() || (self.thread.is_some() && making != self.making) {
+            self.order(Order::Settings(making, changes.clone(), sources))?;
+        }
+        self.note(changes);
+        (self.making, self.wanted) = (making, wanted);
+        Ok(())
+    }
+
+    fn changes(&self, wishes: impl Iterator<Item = (u32, Option<Wish>)>) -> Vec<(u32, Option<Wish>)> {
+        wishes.filter(|(index, wish)| self.taps.get(index) != wish.as_ref()).collect()
+    }
+
+    fn note(&mut self, changes: Vec<(u32, Option<Wish>)>) {
         for (index, wish) in changes {
             match wish {
                 Some(wish) => _ = self.taps.insert(index, wish),
                 None => _ = self.taps.remove(&index),
             }
         }
-        Ok(())
-    }
-
-    /// Makes these the other sources.
-    ///
-    /// # Errors
-    /// The thread cannot be started.
-    pub fn apply_sources(&mut self, wanted: Wanted) -> io::Result<()> {
-        if wanted == self.wanted {
-            return Ok(());
-        }
-        self.order(Order::Sources(Box::new(wanted.clone())))?;
-        self.wanted = wanted;
-        Ok(())
     }
 
     fn order(&mut self, order: Order) -> io::Result<()> {
         let running = match &self.thread {
             Some(running) => running,
-            None => self.thread.insert(start(&self.host, &self.desk)?),
+            None => {
+                self.desk.lock().configure(self.making, self.host.clock.now());
+                self.thread.insert(start(&self.host, &self.desk)?)
+            }
         };
         // It only ends when told to.
         let _ = running.orders.send(order);

@@ -21,6 +21,9 @@ pub struct Wanted {
 impl Wanted {
     /// What the settings ask for.
     pub fn of(settings: &Settings) -> Self {
+        if settings.suspended.is_some() {
+            return Self::default();
+        }
         let modules = &settings.modules;
         Self {
             nflog: nflog_settings(settings),

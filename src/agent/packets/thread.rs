@@ -6,7 +6,7 @@
 
 mod wait;
 
-use super::desk::SharedDesk;
+use super::desk::{Making, SharedDesk};
 use super::report::Report;
 use super::sources::Sources;
 use super::taps::Taps;
@@ -55,6 +55,8 @@ pub(super) struct PacketThread {
     called: bool,
     /// More is waiting than was read.
     hurry: bool,
+    /// What samples are to be made with, once all taps are as the same settings want them.
+    making: Option<Making>,
     /// Sources to be opened again after a fault.
     wanted_anew: Option<Wanted>,
     ended: bool,
@@ -82,6 +84,7 @@ impl PacketThread {
             busy: false,
             called: false,
             hurry: false,
+            making: None,
             wanted_anew: None,
             ended: false,
         })
@@ -111,7 +114,12 @@ impl PacketThread {
         self.taps.retry(now);
         if self.taps.has_work() {
             self.taps.work(&self.desk, now);
+            // What was sampled at the old rates leaves before there are samples at the new ones.
+            self.desk.lock().flush(now);
             self.check_at = Some(now);
+        }
+        if let Some(making) = self.making.take_if(|_| !self.taps.has_work()) {
+            self.desk.lock().configure(making, now);
         }
         self.read(now);
         let mut desk = self.desk.lock();
@@ -145,7 +153,11 @@ impl PacketThread {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Taps(changes)) => self.taps.plan(changes),
-                Ok(Order::Sources(wanted)) => self.apply_sources(*wanted, self.clock.now()),
+                Ok(Order::Settings(making, taps, sources)) => {
+                    self.making = Some(making);
+                    self.taps.plan(taps);
+                    sources.into_iter().for_each(|wanted| self.apply_sources(*wanted, self.clock.now()));
+                }
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;

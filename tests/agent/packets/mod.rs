@@ -27,10 +27,15 @@ pub(crate) fn quiet() {
 
 /// Puts the ends of the wire into service.
 pub(crate) fn connect() {
-    ip("addr add 10.9.0.1/24 dev a0");
-    ip("link set a0 up");
+    connect_by("a0");
+}
+
+/// The same with another device in the place of `a0`.
+pub(crate) fn connect_by(device: &str) {
+    ip(&format!("addr add 10.9.0.1/24 dev {device}"));
+    ip(&format!("link set {device} up"));
     ip("link set a1 up");
-    ip("neigh replace 10.9.0.2 lladdr 02:00:00:00:09:02 dev a0 nud permanent");
+    ip(&format!("neigh replace 10.9.0.2 lladdr 02:00:00:00:09:02 dev {device} nud permanent"));
 }
 
 /// Sends so many datagrams into the wire.

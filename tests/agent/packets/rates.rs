@@ -89,7 +89,7 @@ fn a_new_rate_holds_at_once_and_sequence_numbers_and_pool_go_on() {
         wait_flows(&rig, a0(), 30);
         rig.reload("polling = 1\npcap { dev = a0 sampling = 4 }");
         expect(&rig, "a0", 4, "sampling in pcap");
-        rig.assert_logged("reloaded, revision 2: other settings", 1);
+        rig.assert_logged("reloaded, revision 2: pcap.1.sampling 1 to 4", 1);
         send(400);
         let sent = rig.wait("samples at the new rate", |d| flows(d, a0()).len() > 60);
         let found = flows(&sent, a0());

@@ -1,4 +1,5 @@
 //! dnsmasq with the records of a test.
+#![allow(dead_code)] // each test program uses its part
 
 use crate::support::process::Process;
 use std::process::Command;
@@ -10,10 +11,16 @@ impl Dnsmasq {
     /// Serves these records (`srv-host=…`, `txt-record=…`, `address=…`) with a TTL of 20 s, and knows nothing else of
     /// example.org and example.net. `None`, and a line saying so, where it is not installed.
     pub(crate) fn start(records: &[&str]) -> Option<Self> {
+        Self::start_with_ttl(20, records)
+    }
+
+    /// The same with another TTL, in seconds.
+    pub(crate) fn start_with_ttl(ttl: u32, records: &[&str]) -> Option<Self> {
         let fixed = "--keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --listen-address=127.0.0.1 \
-                     --bind-interfaces --log-facility=- --log-queries --user=root --group=root --pid-file --local-ttl=20 \
+                     --bind-interfaces --log-facility=- --log-queries --user=root --group=root --pid-file \
                      --local=/example.org/ --local=/example.net/";
         let mut command = Command::new("dnsmasq");
+        command.arg(format!("--local-ttl={ttl}"));
         command.args(fixed.split_whitespace()).args(records.iter().map(|record| format!("--{record}")));
         if Command::new("dnsmasq").arg("--version").output().is_err() {
             println!("SKIP: dnsmasq is not installed");

@@ -1,0 +1,112 @@
+//! One path for change: whatever says it (the file, DNS), settings become the ones in force here. In: the settings of the
+//! file, and what DNS says. Out: changed parts, the words for what changed. Rule: what did not change goes on
+//! undisturbed: collectors keep sockets and counters, sources keep sequence numbers and pools, the agent its uptime;
+//! what was made with the old settings leaves before the new ones count.
+
+use super::daemon::{Agent, refresh_interval};
+use super::identity;
+use crate::config::model::{Settings, Suspension};
+use crate::discover::Verdict;
+use crate::export::Applied;
+use std::collections::BTreeMap;
+
+/// Longer lists of changes are cut in the log.
+const MOST_IN_LOG: usize = 8;
+
+impl Agent {
+    /// Puts in force what file and DNS say together. Nothing changed: no words.
+    pub(super) fn put_in_force(&mut self) -> Vec<String> {
+        let new = settings_of(&self.file, self.discovery.verdict());
+        let old = std::mem::replace(&mut self.settings, new);
+        if old == self.settings {
+            return Vec::new();
+        }
+        let now = self.host.clock.now();
+        self.revision += 1;
+        self.restart_stream(&old);
+        if old.uuid != self.settings.uuid {
+            self.uuid = identity::uuid(&self.host, &self.options, &self.settings);
+            self.measures.set_uuid(self.uuid.uuid);
+        }
+        self.measures.schedule.set_interval(self.settings.polling_secs);
+        self.refresh_at = self.refresh_at.min(now + refresh_interval(&self.settings));
+        self.measures.choose_all(&self.settings);
+        self.renew_wish(&old);
+        self.elect();
+        self.apply_sampling();
+        let applied = self.apply_collectors(now);
+        if old.suspended.is_some() && self.settings.suspended.is_none() {
+            self.poll_all();
+        }
+        self.write_auto();
+        self.report_collectors(now);
+        changes(&old, &self.settings, applied)
+    }
+
+    /// A datagram stream is one sub-agent's: with another number it begins anew.
+    fn restart_stream(&mut self, old: &Settings) {
+        if self.settings.sub_agent() != old.sub_agent() {
+            self.outlet.lock().restart(self.settings.sub_agent());
+        }
+    }
+
+    /// Names are looked up only where they are new: that may take a while.
+    fn renew_wish(&mut self, old: &Settings) {
+        let same_ip = old.agent_ip == self.settings.agent_ip && self.wish.ip.is_some();
+        self.wish = match self.wish.ip.filter(|_| same_ip) {
+            Some(ip) => identity::wish_with(&self.settings, Some(ip)),
+            None => identity::wish(&self.settings),
+        };
+    }
+
+    /// One log line.
+    pub(super) fn log_change(&self, cause: &str, changes: &[String]) {
+        let more = changes.len().saturating_sub(MOST_IN_LOG);
+        let mut words = changes.iter().take(MOST_IN_LOG).cloned().collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            words += &format!(" and {more} more");
+        }
+        log::info!(target: "configuration", "{cause}, revision {}: {words}", self.revision);
+    }
+}
+
+/// The settings of the file, as DNS lets them be.
+pub(super) fn settings_of(file: &Settings, verdict: &Verdict) -> Settings {
+    match verdict {
+        Verdict::Off => file.clone(),
+        Verdict::Waiting => file.suspended(Suspension::NoAnswer),
+        Verdict::None => file.suspended(Suspension::NoRecord),
+        Verdict::Found(records) => file.overlaid(records),
+    }
+}
+
+/// What changed, one a line; collectors by their number, as they are told apart by all that is said of them.
+fn changes(old: &Settings, new: &Settings, applied: Applied) -> Vec<String> {
+    let values = |settings: &Settings| -> BTreeMap<String, String> {
+        let list = settings.effective().into_iter().filter(|e| !e.key.starts_with("collector."));
+        list.map(|e| (e.key, e.value.unwrap_or_else(|| "unset".to_owned()))).collect()
+    };
+    let (old_values, new_values) = (values(old), values(new));
+    let mut words = Vec::new();
+    match (old.suspended, new.suspended) {
+        (None, Some(_)) => words.push("nothing is sent any more".to_owned()),
+        (Some(_), None) => words.push("sending".to_owned()),
+        _ => {}
+    }
+    if applied.added + applied.removed > 0 {
+        words.push(format!("{} collectors added, {} removed", applied.added, applied.removed));
+    }
+    for (key, value) in &new_values {
+        match old_values.get(key) {
+            None => words.push(format!("{key} {value}")),
+            Some(before) if before != value => words.push(format!("{key} {before} to {value}")),
+            Some(_) => {}
+        }
+    }
+    let gone = old_values.keys().filter(|key| !new_values.contains_key(*key));
+    words.extend(gone.map(|key| format!("{key} gone")));
+    if words.is_empty() {
+        words.push("the order of equal settings".to_owned());
+    }
+    words
+}

@@ -1,0 +1,115 @@
+//! The command socket: `hsflowctl reload` connects, writes one line, and gets one line of JSON when the order is
+//! carried out. Rules: only root and the agent's own user may connect, and the path that answers `hsflowctl status`
+//! reads nothing; a client has a deadline and a longest line; an order is carried out by the loop, one at a time.
+
+use crate::status::command::{Answer, Command};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+/// Clients and orders at a time; others wait in the kernel's queue.
+const MOST: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An order that waits to be carried out.
+pub struct Order {
+    /// What to do.
+    pub command: Command,
+    /// Who gets the answer.
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// The listening socket, and the orders that came in.
+pub struct Commands {
+    listener: UnixListener,
+    path: PathBuf,
+    sender: mpsc::Sender<Order>,
+    orders: mpsc::Receiver<Order>,
+}
+
+/// Where the socket is: beside the control socket.
+pub fn path_beside(control: &Path) -> PathBuf {
+    control.with_file_name("command.sock")
+}
+
+impl Commands {
+    /// Listens beside the control socket of this agent, which has replaced that of any agent before it.
+    ///
+    /// # Errors
+    /// The directory does not permit a socket.
+    pub fn open(control: &Path) -> io::Result<Self> {
+        let path = path_beside(control);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let (sender, orders) = mpsc::channel(MOST);
+        Ok(Self { listener, path, sender, orders })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for an order. What has come in meanwhile is kept when the wait is given up.
+    pub async fn next(&mut self) -> Option<Order> {
+        loop {
+            tokio::select! {
+                order = self.orders.recv() => return order,
+                client = self.listener.accept() => match client {
+                    Ok((client, _)) => _ = tokio::spawn(serve(client, self.sender.clone())),
+                    Err(e) => {
+                        log::debug!(target: "commands", "accept: {e}");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Commands {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn serve(mut client: UnixStream, orders: mpsc::Sender<Order>) {
+    let line = tokio::time::timeout(PATIENCE, read_line(&mut client)).await;
+    let Ok(Ok(line)) = line else { return };
+    let answer = match Command::parse(&line) {
+        None => Some(Answer::Unknown),
+        Some(command) => {
+            let (reply, answer) = oneshot::channel();
+            if orders.send(Order { command, reply }).await.is_err() {
+                return;
+            }
+            answer.await.ok()
+        }
+    };
+    let Some(Ok(mut text)) = answer.map(|answer| serde_json::to_vec(&answer)) else { return };
+    text.push(b'\n');
+    // A client that does not read has had its order carried out all the same.
+    let _ = tokio::time::timeout(PATIENCE, client.write_all(&text)).await;
+}
+
+/// Up to the end of the line, or of what may be one.
+async fn read_line(client: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut part = [0; Command::LONGEST];
+    while line.len() < Command::LONGEST && !line.contains(&b'\n') {
+        let length = client.read(&mut part).await?;
+        if length == 0 {
+            break;
+        }
+        line.extend_from_slice(&part[..length]);
+    }
+    Ok(line)
+}

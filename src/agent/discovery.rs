@@ -1,0 +1,70 @@
+//! What DNS says, as the agent follows it. In: verdicts of `discover`. Out: settings in force, the component `dns-sd`, the
+//! part of the snapshot. Rule: what is asked and what was answered can be seen, and every change is one log line.
+
+use super::daemon::Agent;
+use crate::discover::{DiscoveryStatus, Verdict};
+use crate::status::registry::State;
+use crate::status::snapshot;
+
+impl Agent {
+    /// An answer is there, or a question is due.
+    pub fn on_discovery(&mut self) {
+        let changed = self.discovery.tick(self.host.clock.now());
+        for remark in self.discovery.take_remarks() {
+            log::warn!(target: "dns-sd", "{remark}");
+        }
+        if changed {
+            let changes = self.put_in_force();
+            if !changes.is_empty() {
+                self.log_change("DNS", &changes);
+            }
+        }
+        self.report_discovery();
+    }
+
+    pub(super) fn report_discovery(&mut self) {
+        let status = self.discovery.status(self.host.clock.now());
+        match state(self.discovery.verdict(), &status) {
+            Some(state) => self.set("dns-sd", state),
+            None => self.registry.remove("dns-sd"),
+        }
+    }
+
+    pub(super) fn discovery_in_force(&self) -> Option<snapshot::Discovery> {
+        if *self.discovery.verdict() == Verdict::Off {
+            return None;
+        }
+        let s = self.discovery.status(self.host.clock.now());
+        Some(snapshot::Discovery {
+            names: s.names,
+            answer: s.answer.unwrap_or_else(|| "not asked yet".to_owned()),
+            ttl_secs: s.ttl_secs,
+            answered_secs_ago: s.answered_secs_ago,
+            next_query_secs: s.next_query_secs,
+            records: s.records,
+            last_error: s.last_error,
+            remarks: s.remarks,
+        })
+    }
+}
+
+/// The state of the component; none where the settings do not name it.
+fn state(verdict: &Verdict, status: &DiscoveryStatus) -> Option<State> {
+    let names = status.names.join(", ");
+    let unavailable = |reason: String| State::Unavailable { reason };
+    Some(match (verdict, status.last_error.as_ref().filter(|_| status.failing)) {
+        (Verdict::Off, _) => return None,
+        (Verdict::Waiting, None) => unavailable("nothing is sent before the first answer".to_owned()),
+        (Verdict::Waiting, Some(error)) => {
+            State::degraded(&format!("nothing is sent: no answer yet: {error}"))
+        }
+        (Verdict::None | Verdict::Found(_), Some(error)) => {
+            State::degraded(&format!("the last good answer stays in force: {error}"))
+        }
+        (Verdict::None, None) => unavailable(format!("nothing is sent: DNS has no collector under {names}")),
+        (Verdict::Found(_), None) if !status.remarks.is_empty() => {
+            State::degraded(&status.remarks.join("; "))
+        }
+        (Verdict::Found(_), None) => State::Running,
+    })
+}

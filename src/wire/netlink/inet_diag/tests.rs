@@ -1,7 +1,7 @@
 //! Socket diagnostics against what a kernel answered, another implementation, every truncation, and noise.
 
 use super::super::header::{Outcome, messages};
-use super::super::tests::{datagrams, whole_lengths};
+use super::super::tests::{cuts, damaged, datagrams, short_values};
 use super::*;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::SockDiagMessage;
@@ -164,9 +164,8 @@ fn tcp_info_of_every_kernel_gives_the_fields_that_it_has() {
 fn truncation_at_every_length_is_an_error_or_leaves_whole_attributes() {
     for at in 0..4 {
         let payload = payload(at);
-        let whole = whole_lengths(&payload, HEADER_LEN);
-        for cut in 0..=payload.len() {
-            assert_eq!(Socket::parse(&payload[..cut]).is_ok(), whole.contains(&cut), "{cut}");
+        for (cut, whole) in cuts(&payload, HEADER_LEN) {
+            assert_eq!(Socket::parse(cut).is_ok(), whole, "{}", cut.len());
         }
     }
 }
@@ -174,12 +173,7 @@ fn truncation_at_every_length_is_an_error_or_leaves_whole_attributes() {
 #[test]
 fn short_value_is_an_error_that_names_attribute_and_offset() {
     for (kind, field, size) in [(15, "INET_DIAG_MARK", 4), (21, "INET_DIAG_CGROUP_ID", 8)] {
-        for have in 0..size {
-            let mut payload = payload(3);
-            payload.truncate(HEADER_LEN);
-            payload.extend([u8::try_from(4 + have).unwrap(), 0, kind, 0]);
-            payload.resize(HEADER_LEN + 4 + have, 1);
-            let error = ParseError::Truncated { field, offset: HEADER_LEN + 4, need: size, have };
+        for (payload, error) in short_values(&payload(3)[..HEADER_LEN], kind, field, size) {
             assert_eq!(Socket::parse(&payload), Err(error));
         }
     }
@@ -187,12 +181,7 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
 
 proptest! {
     #[test]
-    fn noise_never_panics(which in 0usize..4, damage in prop::collection::vec((any::<usize>(), any::<u8>()), 0..9)) {
-        let mut payload = payload(which);
-        for (at, byte) in damage {
-            let at = at % payload.len();
-            payload[at] = byte;
-        }
+    fn noise_never_panics(payload in damaged((0..4).map(payload).collect())) {
         if let Ok(Some(socket)) = Socket::parse(&payload) {
             prop_assert_eq!(socket.local.is_ipv6(), payload[0] == 10);
         }

@@ -40,7 +40,8 @@ fn flow(c: &mut Criterion) {
             b.iter(|| {
                 let packet = Packet::of(black_box(&frame))?;
                 let path = path(&packet, &locals);
-                let header = sampler.take(&frame, path);
+                sampler.count(&frame);
+                let header = sampler.next(frame.one_in, path);
                 datagrams.add_flow(1, &header, |out| encode(&packet, path, None, 128, out), &mut send).ok()
             });
         });

@@ -6,18 +6,19 @@
 mod link;
 #[path = "support/netns.rs"]
 mod netns;
+#[path = "support/scenarios.rs"]
+mod scenarios;
 #[path = "support/visit.rs"]
 mod visit;
 
 use hsflow::host::Clock;
-use hsflow::sample::frame::{Direction, End, Frame, LinkType, Vlan};
+use hsflow::sample::frame::Frame;
 use hsflow::source::af_packet::{Tap, Taps, probe};
 use hsflow::source::{Finding, Obstacle, Source};
-use link::{FAR_MAC, Link, OURS, STEP, drain, frame_of, index, tap};
+use link::{Link, OURS, STEP, drain, frame_of, tap};
 use netns::{isolated, json, run};
-use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, send};
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
 use std::num::NonZeroU32;
 use visit::visit;
 
@@ -59,99 +60,28 @@ fn every_frame_comes_once_at_one_to_one() {
 #[test]
 fn direction_interface_and_time_are_those_of_the_frame() {
     isolated("direction_interface_and_time_are_those_of_the_frame", || {
-        let link = Link::new();
-        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
-        let to = [[2, 0, 0, 0, 0, 2], [0xFF; 6], [1, 0, 0x5E, 0, 0, 1], [2, 0, 0, 0, 0, 99]];
-        to.iter().for_each(|to| link.send(&frame_of(64, *to)));
-        let now = Clock::system().unix_secs();
-        let mut seen: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        drain(&mut source, |frame| {
-            let Some(frame) = ours(frame) else { return };
-            seen.entry(frame.if_index).or_default().push((frame.direction, frame.input, frame.output));
-            assert!(now.abs_diff(frame.time.unwrap() / 1_000_000_000) <= 5);
-            assert_eq!((frame.link, frame.one_in, frame.vlan), (LinkType::Ethernet, 1, None));
-        });
-        let expected = [
-            (link.near, vec![(Direction::Out, End::Unknown, End::Interface(link.near)); 4]),
-            (link.far, vec![(Direction::In, End::Interface(link.far), End::Unknown); 4]),
-        ];
-        assert_eq!(seen, BTreeMap::from(expected));
+        scenarios::direction_interface_and_time(source)
     });
 }
 
 #[test]
 fn loopback_shows_a_frame_once() {
-    isolated("loopback_shows_a_frame_once", || {
-        let mut source = source(&[tap(index("lo"), 1)]);
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.send_to(b"once", socket.local_addr().unwrap()).unwrap();
-        let mut seen = Vec::new();
-        drain(&mut source, |frame| seen.push((frame.direction, frame.link, frame.wire_len)));
-        assert_eq!(seen, [(Direction::In, LinkType::Ethernet, 14 + 20 + 8 + 4)]);
-    });
+    isolated("loopback_shows_a_frame_once", || scenarios::loopback_once(source, None));
 }
 
 #[test]
 fn the_frame_is_cut_and_its_length_is_not() {
-    isolated("the_frame_is_cut_and_its_length_is_not", || {
-        let link = Link::new();
-        run("ip link set near mtu 9000");
-        run("ip link set far mtu 9000");
-        let mut source = source(&[Tap { snap: 65, ..tap(link.far, 1) }]);
-        let sent: Vec<_> =
-            [15, 60, 65, 66, 1514, 9014].map(|length| frame_of(length, [2, 0, 0, 0, 0, 2])).into();
-        sent.iter().for_each(|frame| link.send(frame));
-        let mut seen = Vec::new();
-        drain(&mut source, |frame| {
-            seen.extend(ours(frame).map(|frame| (frame.bytes.to_vec(), frame.wire_len as usize)));
-        });
-        let expected: Vec<_> =
-            sent.iter().map(|frame| (frame[..frame.len().min(65)].to_vec(), frame.len())).collect();
-        assert_eq!(seen, expected);
-    });
+    isolated("the_frame_is_cut_and_its_length_is_not", || scenarios::cut(source));
 }
 
 #[test]
 fn a_frame_that_the_card_will_cut_has_its_whole_length() {
-    isolated("a_frame_that_the_card_will_cut_has_its_whole_length", || {
-        let link = Link::new();
-        run("ip address add 10.9.0.1/24 dev near");
-        run(&format!("ip neighbour add 10.9.0.2 lladdr {FAR_MAC} dev near"));
-        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
-        let socket = UdpSocket::bind("10.9.0.1:0").unwrap();
-        setsockopt(&socket, sockopt::UdpGsoSegment, &1000).unwrap();
-        socket.send_to(&[0x5A; 20_000], "10.9.0.2:9").unwrap();
-        let mut seen = Vec::new();
-        drain(&mut source, |frame| {
-            if frame.protocol == 0x0800 {
-                seen.push((frame.if_index, frame.bytes.len(), frame.wire_len));
-            }
-        });
-        seen.sort_unstable();
-        let whole = 14 + 20 + 8 + 20_000;
-        assert_eq!(seen, link.both().map(|if_index| (if_index, 128, whole)));
-    });
+    isolated("a_frame_that_the_card_will_cut_has_its_whole_length", || scenarios::cut_by_the_card(source));
 }
 
 #[test]
 fn a_tag_that_was_taken_out_of_the_frame_is_told() {
-    isolated("a_tag_that_was_taken_out_of_the_frame_is_told", || {
-        let link = Link::new();
-        let mut source = source(&[tap(link.near, 1), tap(link.far, 1)]);
-        for tpid in [0x8100u16, 0x88A8] {
-            let mut tagged = frame_of(100, [2, 0, 0, 0, 0, 2]);
-            tagged.splice(12..12, [tpid.to_be_bytes(), 0xA064u16.to_be_bytes()].concat());
-            link.send(&tagged);
-            let mut seen = BTreeMap::new();
-            drain(&mut source, |frame| {
-                seen.insert(frame.if_index, (frame.wire_len, frame.vlan, frame.bytes.to_vec()));
-            });
-            // Sent by a raw socket, the tag is still in the frame; the receiving side takes it out.
-            assert_eq!(seen[&link.near], (104, None, tagged));
-            let vlan = Some(Vlan { tpid, tci: 0xA064 });
-            assert_eq!(seen[&link.far], (104, vlan, frame_of(100, [2, 0, 0, 0, 0, 2])));
-        }
-    });
+    isolated("a_tag_that_was_taken_out_of_the_frame_is_told", || scenarios::tag_taken_out(source));
 }
 
 #[test]

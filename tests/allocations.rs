@@ -170,7 +170,8 @@ fn samples_of_packets_and_of_drops_allocate_nothing() {
         for frame in [plain, tagged].iter().cycle().take(1000) {
             let packet = Packet::of(frame).unwrap();
             let path = path(&packet, &locals);
-            let header = sampler.take(frame, path);
+            sampler.count(frame);
+            let header = sampler.next(frame.one_in, path);
             datagrams.add_flow(1, &header, |out| encode(&packet, path, None, 128, out), &mut send).unwrap();
             let header = discards.take(&dropped);
             datagrams.add_discard(1, &header, |out| discard::encode(&dropped, out), &mut send).unwrap();

@@ -6,25 +6,26 @@
 mod link;
 #[path = "support/netns.rs"]
 mod netns;
+#[path = "support/scenarios.rs"]
+mod scenarios;
 #[path = "support/visit.rs"]
 mod visit;
 
 use caps::{CapSet, Capability};
 use hsflow::host::Clock;
-use hsflow::sample::frame::{Direction, End, Frame, LinkType, Vlan};
+use hsflow::sample::frame::{Direction, End, Frame, LinkType};
 use hsflow::source::af_packet::{self, Tap};
 use hsflow::source::ebpf::{Attach, Taps, probe};
 use hsflow::source::{Finding, Obstacle, Source};
 use hsflow::sys::bpf::Program;
 use hsflow::sys::packet::{PacketSocket, Protocol};
-use link::{FAR, FAR_MAC, Link, OURS, STEP, drain, frame_of, index, tap};
+use link::{FAR, Link, OURS, STEP, drain, frame_of, index, tap};
 use netns::{can_make_taps, ip_batch, isolated, json, run};
-use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, send};
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd};
-use std::time::Duration;
 use visit::visit;
 
 const UDP: u8 = 17;
@@ -109,104 +110,33 @@ fn every_packet_comes_once_at_one_to_one_and_the_pool_is_what_the_interface_coun
 #[test]
 fn direction_interface_and_time_are_those_of_the_packet() {
     each_way("direction_interface_and_time_are_those_of_the_packet", |way| {
-        let link = Link::new();
-        let mut source = source(way, &[tap(link.near, 1), tap(link.far, 1)]);
-        let before = Clock::system().wall().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let to = [FAR, [0xFF; 6], [1, 0, 0x5E, 0, 0, 1], [2, 0, 0, 0, 0, 99]];
-        to.iter().for_each(|to| link.send(&frame_of(64, *to)));
-        let after = Clock::system().wall().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let slack = Duration::from_micros(100);
-        let mut seen: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        drain(&mut source, |frame| {
-            let Some(frame) = ours(frame) else { return };
-            seen.entry(frame.if_index).or_default().push((frame.direction, frame.input, frame.output));
-            let time = Duration::from_nanos(frame.time.unwrap());
-            assert!(before - slack <= time && time <= after + slack, "{before:?} {time:?} {after:?}");
-            assert_eq!((frame.link, frame.one_in, frame.vlan), (LinkType::Ethernet, 1, None));
-        });
-        let expected = [
-            (link.near, vec![(Direction::Out, End::Unknown, End::Interface(link.near)); 4]),
-            (link.far, vec![(Direction::In, End::Interface(link.far), End::Unknown); 4]),
-        ];
-        assert_eq!(seen, BTreeMap::from(expected));
+        scenarios::direction_interface_and_time(|taps| source(way, taps))
     });
 }
 
 #[test]
 fn loopback_shows_a_packet_once() {
     each_way("loopback_shows_a_packet_once", |way| {
-        let mut source = source(way, &[tap(index("lo"), 1)]);
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.send_to(b"once", socket.local_addr().unwrap()).unwrap();
-        let mut seen = Vec::new();
-        drain(&mut source, |frame| seen.push((frame.direction, frame.link, frame.wire_len, frame.seen)));
-        assert_eq!(seen, [(Direction::In, LinkType::Ethernet, 14 + 20 + 8 + 4, Some(1))]);
+        scenarios::loopback_once(|taps| source(way, taps), Some(1))
     });
 }
 
 #[test]
 fn the_packet_is_cut_and_its_length_is_not() {
-    each_way("the_packet_is_cut_and_its_length_is_not", |way| {
-        let link = Link::new();
-        run("ip link set near mtu 9000");
-        run("ip link set far mtu 9000");
-        for snap in [1, 65, 256, 4096] {
-            let taps = [link.near, link.far].map(|if_index| Tap { snap, ..tap(if_index, 1) });
-            let mut source = source(way, &taps);
-            let sent = [15, 60, 65, 66, 256, 257, 1514, 9014].map(|length| frame_of(length, FAR));
-            sent.iter().for_each(|frame| link.send(frame));
-            let mut seen: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-            drain(&mut source, |frame| {
-                let list = seen.entry(frame.if_index).or_default();
-                list.extend(ours(frame).map(|frame| (frame.bytes.to_vec(), frame.wire_len as usize)));
-            });
-            let cut = |frame: &Vec<u8>| (frame[..frame.len().min(snap.into())].to_vec(), frame.len());
-            let expected: Vec<_> = sent.iter().map(cut).collect();
-            assert_eq!(seen, BTreeMap::from([(link.near, expected.clone()), (link.far, expected)]));
-        }
-    });
+    each_way("the_packet_is_cut_and_its_length_is_not", |way| scenarios::cut(|taps| source(way, taps)));
 }
 
 #[test]
 fn a_packet_that_the_card_will_cut_has_its_whole_length() {
     each_way("a_packet_that_the_card_will_cut_has_its_whole_length", |way| {
-        let link = Link::new();
-        run("ip address add 10.9.0.1/24 dev near");
-        run(&format!("ip neighbour add 10.9.0.2 lladdr {FAR_MAC} dev near"));
-        let mut source = source(way, &[tap(link.near, 1), tap(link.far, 1)]);
-        let socket = UdpSocket::bind("10.9.0.1:0").unwrap();
-        setsockopt(&socket, sockopt::UdpGsoSegment, &1000).unwrap();
-        socket.send_to(&[0x5A; 20_000], "10.9.0.2:9").unwrap();
-        let mut seen = Vec::new();
-        drain(&mut source, |frame| {
-            if frame.protocol == 0x0800 {
-                seen.push((frame.if_index, frame.bytes.len(), frame.wire_len));
-            }
-        });
-        seen.sort_unstable();
-        let whole = 14 + 20 + 8 + 20_000;
-        assert_eq!(seen, link.both().map(|if_index| (if_index, 128, whole)));
+        scenarios::cut_by_the_card(|taps| source(way, taps))
     });
 }
 
 #[test]
 fn a_tag_that_was_taken_out_of_the_packet_is_told() {
     each_way("a_tag_that_was_taken_out_of_the_packet_is_told", |way| {
-        let link = Link::new();
-        let mut source = source(way, &[tap(link.near, 1), tap(link.far, 1)]);
-        for tpid in [0x8100u16, 0x88A8] {
-            let mut tagged = frame_of(100, FAR);
-            tagged.splice(12..12, [tpid.to_be_bytes(), 0xA064u16.to_be_bytes()].concat());
-            link.send(&tagged);
-            let mut seen = BTreeMap::new();
-            drain(&mut source, |frame| {
-                seen.insert(frame.if_index, (frame.wire_len, frame.vlan, frame.bytes.to_vec()));
-            });
-            // Sent by a raw socket, the tag is still in the frame; the receiving side takes it out.
-            assert_eq!(seen[&link.near], (104, None, tagged));
-            let vlan = Some(Vlan { tpid, tci: 0xA064 });
-            assert_eq!(seen[&link.far], (104, vlan, frame_of(100, FAR)));
-        }
+        scenarios::tag_taken_out(|taps| source(way, taps))
     });
 }
 

@@ -241,7 +241,7 @@ impl Agent {
         if any(|p| p.name) {
             self.outlet.lock().collectors.interfaces_changed();
         }
-        if any(|p| p.addresses) {
+        if changes.addresses() {
             self.outlet.lock().collectors.addresses_changed();
         }
         if any(|p| p.addresses || p.admin || p.master || p.name || p.alias) {

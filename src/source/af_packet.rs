@@ -191,11 +191,6 @@ impl super::Source for Taps {
         });
         None
     }
-
-    /// Each tap has its own, which [`Taps::add`] tells.
-    fn obstacle(&self) -> Option<&Obstacle> {
-        None
-    }
 }
 
 impl AsFd for Taps {

@@ -62,8 +62,10 @@ pub trait Source: AsFd + Send {
     /// found something, and at the moment that it returned the last time, if any.
     fn check(&mut self, now: Instant, report: &mut dyn FnMut(Finding)) -> Option<Instant>;
 
-    /// What keeps it from running now.
-    fn obstacle(&self) -> Option<&Obstacle>;
+    /// What keeps all of it from running now; where each tap may fail alone, adding it tells.
+    fn obstacle(&self) -> Option<&Obstacle> {
+        None
+    }
 }
 
 /// Why a source cannot run.

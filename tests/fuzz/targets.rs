@@ -233,7 +233,9 @@ fn samples(data: &[u8]) {
     let Some(packet) = Packet::of(&frame) else { return };
     let _ = path(&packet, &Locals::default());
     let path = Path { input: Port::INTERNAL, output: Port::INTERNAL };
-    let header = Sampler::new(1).take(&frame, path);
+    let mut sampler = Sampler::new(1);
+    sampler.count(&frame);
+    let header = sampler.next(frame.one_in, path);
     let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
     let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let (limit, mut sent) = (limit.into(), Vec::new());

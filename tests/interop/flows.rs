@@ -1,12 +1,12 @@
 //! Packet samples of known traffic: three sizes, both ways, over a veth pair that the agent samples 1:1 and 1:10. What
 //! others read is compared with what was sent.
 
+use crate::agent::Agent;
 use crate::generator::{Sender, udp_frame};
 use crate::netns::{json, run};
 use crate::stream::Stream;
 use crate::support::catcher::UdpCatcher;
-use crate::support::process::Process;
-use crate::support::{TempDir, wait_until};
+use crate::support::wait_until;
 use std::time::Duration;
 
 pub(crate) const HOST: u64 = 0x3FFF_FFFF;
@@ -68,23 +68,16 @@ pub(crate) fn sample(rate: usize) -> Sampled {
     run("ip link set s0 arp off up");
     run("ip link set s1 arp off up");
     let [near, far] = ["s0", "s1"].map(index);
-    let catcher = UdpCatcher::new();
-    let dir = TempDir::new();
-    let port = catcher.port();
-    let configuration = dir.write(
-        "hsflowd.conf",
-        format!(
-            "sflow {{ polling = 1 agentIP = 192.0.2.1 pcap {{ dev = s0 sampling = {rate} }} \
-             collector {{ ip = 127.0.0.1 udpport = {port} }} }}"
-        ),
-    );
-    let path = |p: &std::path::Path| p.to_str().unwrap().to_owned();
-    let auto = path(&dir.path().join("hsflowd.auto"));
-    let mut agent = Process::hsflowd(&["-d", "-f", &path(&configuration), "-o", &auto]);
+    let agent = Agent::start(&format!("polling = 1 pcap {{ dev = s0 sampling = {rate} }}"));
     let (mut outward, mut inward) = (Sender::new(near), Sender::new(far));
     let addresses = [[192, 0, 2, 1].into(), [198, 51, 100, 2].into()];
     let [us, them] = addresses;
-    until_sampled(&catcher, &mut inward, &|number| udp_frame(99, [NEAR, FAR], [us, them], number), rate);
+    until_sampled(
+        &agent.catcher,
+        &mut inward,
+        &|number| udp_frame(99, [NEAR, FAR], [us, them], number),
+        rate,
+    );
     let mut sent = Vec::new();
     for number in 0..u8::try_from(EACH).unwrap() {
         for size in SIZES {
@@ -97,7 +90,6 @@ pub(crate) fn sample(rate: usize) -> Sampled {
     }
     let wanted = if rate == 1 { sent.len() } else { sent.len() / 2 };
     let enough = |d: &[Vec<u8>]| Stream::caught(d.to_vec()).flows().len() >= wanted;
-    catcher.wait_for(&format!("{wanted} samples"), LIMIT, enough);
-    assert!(agent.stop(LIMIT).success());
-    Sampled { stream: Stream::caught(catcher.datagrams()), index: near.into(), sent }
+    agent.catcher.wait_for(&format!("{wanted} samples"), LIMIT, enough);
+    Sampled { stream: agent.stop(), index: near.into(), sent }
 }

@@ -11,6 +11,7 @@ mod file_side;
 mod many;
 mod odd;
 mod overload;
+mod rule_counters;
 mod rules;
 mod site;
 mod statistics;

@@ -7,13 +7,15 @@ use super::super::outlet::SharedOutlet;
 use super::super::pace::Pace;
 use super::annotate::Annotator;
 use super::ledger::{Ledger, Sampled};
-use super::report::Report;
+use super::report::{Report, TapReport};
 use crate::sample::flow::discard::{self, Discards};
 use crate::sample::flow::{self, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
 use crate::sample::local::Locals;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::flow::socket::TcpInfo;
+use crate::status::registry::State;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -118,10 +120,18 @@ impl SharedDesk {
     }
 
     /// Puts a report in the place of the last one, and rings where it differs.
-    pub(super) fn publish(&self, report: Report) {
+    pub(super) fn publish<'a>(
+        &self,
+        components: BTreeMap<&'static str, State>,
+        taps: impl Iterator<Item = (u32, &'a TapReport)> + Clone,
+    ) {
         let mut desk = self.lock();
-        if desk.report != report {
-            desk.report = report;
+        let told = &desk.report.taps;
+        let same = told.len() == taps.clone().count()
+            && taps.clone().all(|(index, tap)| told.get(&index) == Some(tap));
+        if !same || desk.report.components != components {
+            desk.report =
+                Report { components, taps: taps.map(|(index, tap)| (index, tap.clone())).collect() };
             self.news.notify_one();
         }
     }

@@ -62,7 +62,7 @@ impl Taps {
     }
 
     /// Reports of all taps.
-    pub(super) fn reports(&self) -> impl Iterator<Item = (u32, &TapReport)> {
+    pub(super) fn reports(&self) -> impl Iterator<Item = (u32, &TapReport)> + Clone {
         self.kept.iter().map(|(index, kept)| (*index, &kept.report))
     }
 

@@ -7,7 +7,6 @@
 mod wait;
 
 use super::desk::{Making, SharedDesk};
-use super::report::Report;
 use super::sources::Sources;
 use super::taps::Taps;
 use super::{Order, WATCH, Wanted};
@@ -142,7 +141,7 @@ impl PacketThread {
             self.taps.plan(wishes);
         }
         let components = BTreeMap::from([(WATCH, State::degraded(fault))]);
-        self.desk.publish(Report { components, ..Report::default() });
+        self.desk.publish(components, std::iter::empty());
         // Not at once again, should the same thing happen; only an order ends this sooner.
         let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
@@ -259,14 +258,8 @@ impl PacketThread {
         let others = self.sources.each().next().is_some();
         let longest = self.taps.gather_ms().filter(|_| !others);
         self.longest_gather_ms = longest.unwrap_or(USUAL_GATHER_MS);
-        let mut report = Report::default();
-        for (if_index, tap) in self.taps.reports() {
-            report.taps.insert(if_index, tap.clone());
-        }
-        report.components.extend(self.sources.states());
-        for (name, (error, _)) in &self.resting {
-            report.components.insert(name, State::degraded(error));
-        }
-        self.desk.publish(report);
+        let mut components: BTreeMap<_, _> = self.sources.states().into_iter().collect();
+        components.extend(self.resting.iter().map(|(name, (error, _))| (*name, State::degraded(error))));
+        self.desk.publish(components, self.taps.reports());
     }
 }

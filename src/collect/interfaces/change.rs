@@ -42,6 +42,7 @@ pub struct Parts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     changes: BTreeMap<u32, Change>,
+    addresses: bool,
     /// The kernel lost messages or the dump was disturbed, and everything was read again.
     pub resynced: bool,
 }
@@ -98,6 +99,11 @@ impl Changes {
         self.changes.is_empty()
     }
 
+    /// True where an address came or went: alone, or with its interface, of which no [`Parts`] tell.
+    pub fn addresses(&self) -> bool {
+        self.addresses
+    }
+
     /// Each interface that something happened to, by rising ifIndex.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Change)> {
         self.changes.iter().map(|(index, change)| (*index, change))
@@ -111,6 +117,7 @@ impl Changes {
     /// Adds what happened next.
     pub fn push(&mut self, index: u32, next: Change) {
         use Change::{Added, Removed, Replaced, Updated};
+        self.addresses |= matches!(next, Updated(parts) if parts.addresses);
         let sum = match (self.changes.remove(&index), next) {
             (None, next) => Some(next),
             (Some(Added), Removed(_)) => None,

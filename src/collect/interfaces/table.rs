@@ -88,7 +88,7 @@ impl Table {
             }
         }
         if matches!(change, Change::Replaced(_)) {
-            self.forget(index);
+            self.forget(index, changes);
         }
         self.insert(new);
         changes.push(index, change);
@@ -103,7 +103,7 @@ impl Table {
 
     /// Removes an interface that the kernel says does not exist.
     pub fn remove(&mut self, index: u32, changes: &mut Changes) {
-        if let Some(old) = self.forget(index) {
+        if let Some(old) = self.forget(index, changes) {
             // The other end of a pair may live on, with its peer in another namespace.
             let peer = old.link.filter(|peer| !old.link_elsewhere && self.interfaces.contains_key(peer));
             self.doubtful.extend(peer);
@@ -211,12 +211,13 @@ impl Table {
         self.names.insert(name, index);
     }
 
-    fn forget(&mut self, index: u32) -> Option<Interface> {
+    fn forget(&mut self, index: u32, changes: &mut Changes) -> Option<Interface> {
         let old = self.interfaces.remove(&index)?;
         self.release_name(&old);
         let keys: Vec<_> = self.addresses_of(index).map(address_key).collect();
         for key in keys {
             self.addresses.remove(&key);
+            note_addresses(index, changes);
         }
         self.doubtful.remove(&index);
         self.unmeasured.remove(&index);

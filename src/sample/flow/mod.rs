@@ -5,9 +5,9 @@
 //! and nothing is allocated; a frame that sFlow has no header protocol for has no [`Packet`], so that no sample of it
 //! can be made; any bytes in, cut anywhere, give a well-formed sample.
 //!
-//! One sample: `Packet::of(frame)`, or where there is none only [`Sampler::count`]; `path(&packet, &locals)`;
-//! `sampler.take(frame, path)`; `encode(&packet, path, …)` in the closure of `Datagrams::add_flow`. A sample that waits for
-//! what is known of its TCP connection is counted at once and takes its numbers with [`Sampler::next`] when it goes.
+//! One sample: [`Sampler::count`] and [`Packet::of`] when the frame comes; then, or when what is known of its TCP
+//! connection has come too, [`path()`], [`Sampler::next`] for its numbers, and [`encode`] in the closure of
+//! `Datagrams::add_flow`. A frame that has no packet is only counted.
 
 pub mod discard;
 mod header;

@@ -29,13 +29,7 @@ impl Sampler {
         Self { source, sequence: 0, pool: 0, drops: 0, samples: 0 }
     }
 
-    /// Counts a frame and takes the header of its sample, which goes out at once.
-    pub fn take(&mut self, frame: &Frame<'_>, path: Path) -> FlowHeader {
-        self.count(frame);
-        self.next(frame.one_in, path)
-    }
-
-    /// Counts a frame whose sample goes out later, with [`Self::next`], or never.
+    /// Counts a frame, whose sample goes out with [`Self::next`], now or later or never.
     pub fn count(&mut self, frame: &Frame<'_>) {
         self.lost(frame.lost, frame.one_in);
         self.pool = self.pool.wrapping_add(frame.seen.unwrap_or(frame.one_in));
@@ -87,13 +81,18 @@ mod tests {
         Frame { one_in, lost, seen, ..Frame::default() }
     }
 
+    fn take(sampler: &mut Sampler, frame: &Frame<'_>) -> FlowHeader {
+        sampler.count(frame);
+        sampler.next(frame.one_in, Path::default())
+    }
+
     #[test]
     fn a_lost_sample_stood_for_as_many_packets_as_the_one_behind_it() {
         let mut sampler = Sampler::new(7);
-        let first = sampler.take(&frame(400, 0, None), Path::default());
+        let first = take(&mut sampler, &frame(400, 0, None));
         assert_eq!((first.source, first.sequence, first.sampling_rate), (DataSource::interface(7), 1, 400));
         assert_eq!((first.sample_pool, first.drops), (400, 0));
-        let second = sampler.take(&frame(100, 2, None), Path::default());
+        let second = take(&mut sampler, &frame(100, 2, None));
         assert_eq!((second.sequence, second.sampling_rate), (2, 100));
         assert_eq!((second.sample_pool, second.drops), (700, 2));
         sampler.lost(3, 100);
@@ -103,11 +102,11 @@ mod tests {
     #[test]
     fn where_the_kernel_counts_packets_its_count_is_told() {
         let mut sampler = Sampler::new(7);
-        assert_eq!(sampler.take(&frame(400, 0, Some(1234)), Path::default()).sample_pool, 1234);
-        assert_eq!(sampler.take(&frame(400, 0, Some(0)), Path::default()).sample_pool, 1234);
+        assert_eq!(take(&mut sampler, &frame(400, 0, Some(1234))).sample_pool, 1234);
+        assert_eq!(take(&mut sampler, &frame(400, 0, Some(0))).sample_pool, 1234);
         sampler.lost(5, 400);
-        assert_eq!(sampler.take(&frame(400, 0, Some(6)), Path::default()).sample_pool, 3240);
-        assert_eq!(sampler.take(&frame(400, 0, None), Path::default()).sample_pool, 3640);
+        assert_eq!(take(&mut sampler, &frame(400, 0, Some(6))).sample_pool, 3240);
+        assert_eq!(take(&mut sampler, &frame(400, 0, None)).sample_pool, 3640);
         assert_eq!(sampler.drops(), 5);
     }
 
@@ -115,9 +114,9 @@ mod tests {
     fn all_counts_wrap() {
         let mut sampler = Sampler::new(7);
         sampler.lost(u32::MAX, 1);
-        let header = sampler.take(&frame(1, 0, None), Path::default());
+        let header = take(&mut sampler, &frame(1, 0, None));
         assert_eq!((header.sample_pool, header.drops), (0, u32::MAX));
-        let header = sampler.take(&frame(u32::MAX, u32::MAX, None), Path::default());
+        let header = take(&mut sampler, &frame(u32::MAX, u32::MAX, None));
         assert_eq!((header.sample_pool, header.drops), (0, u32::MAX - 1));
     }
 

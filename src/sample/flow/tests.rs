@@ -27,7 +27,9 @@ fn sample(
     limit: usize,
 ) -> Option<Framed<FlowHeader, FlowRecord>> {
     let packet = Packet::of(frame)?;
-    let header = Sampler::new(7).take(frame, path);
+    let mut sampler = Sampler::new(7);
+    sampler.count(frame);
+    let header = sampler.next(frame.one_in, path);
     let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
     let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let mut sent = Vec::new();

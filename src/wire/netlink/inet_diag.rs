@@ -5,8 +5,8 @@
 //! identity: ports u16 × 2, addresses 16 × 2 in network byte order │ ifIndex u32 │ cookie u32 × 2
 //! ```
 //! In: the payload of an answer. Out: [`Socket`]. The other way, [`get`] for one connection, which costs one look into
-//! the kernel's table, and [`dump`] for all that fit a filter. Sockets that are closing (TIME_WAIT) or opening answer
-//! [`get`] too, but without [`TcpInfo`]; no socket is `ENOENT`. Needs no privilege. Rules: as [`super`] has them.
+//! the kernel's table. Sockets that are closing (TIME_WAIT) or opening answer too, but without [`TcpInfo`]; no socket is
+//! `ENOENT`. Needs no privilege. Rules: as [`super`] has them.
 //!
 //! Spec: sock_diag(7), `linux/inet_diag.h`.
 
@@ -30,18 +30,6 @@ const AF_INET6: u8 = 10;
 const HEADER_LEN: usize = 72;
 const INET_DIAG_INFO: u8 = 2;
 const ALL_STATES: u32 = u32::MAX;
-const REQ_BYTECODE: u16 = 1;
-const BC_S_COND: u8 = 7;
-const BC_D_COND: u8 = 8;
-
-/// One end of the sockets that a dump shall give; what is `None` may be anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct End {
-    /// The address.
-    pub address: Option<IpAddr>,
-    /// The port.
-    pub port: Option<u16>,
-}
 
 /// Asks for one socket. Both addresses must be of the same version. A socket that is bound to an interface, as every
 /// one with link-local addresses is, is found by that `if_index` alone; any other by every one, and by 0.
@@ -57,21 +45,6 @@ pub fn get(
     let (first, second) = if protocol == UDP { (remote, local) } else { (local, remote) };
     let fixed = request(protocol, local.is_ipv6(), first, second, if_index);
     let _ = Request::get(buffer, KIND, sequence, &fixed);
-}
-
-/// Asks for all sockets of a protocol and IP version whose ends fit.
-pub fn dump(buffer: &mut Vec<u8>, sequence: u32, protocol: u8, v6: bool, local: End, remote: End) {
-    let any = SocketAddr::new(IpAddr::from([0; 4]), 0);
-    let mut code = Vec::new();
-    // Backwards, because a condition that fails jumps behind the end, and must know how far that is.
-    for (operation, end) in [(BC_D_COND, remote), (BC_S_COND, local)] {
-        let condition = condition(operation, end, code.len());
-        code.splice(..0, condition);
-    }
-    let request = Request::dump(buffer, KIND, sequence, &request(protocol, v6, any, any, 0));
-    if !code.is_empty() {
-        let _ = request.attribute(REQ_BYTECODE, &code);
-    }
 }
 
 /// Asks for all sockets in none of the states: an empty dump, or an error where the kernel has no such table.
@@ -106,28 +79,6 @@ fn padded(address: IpAddr) -> [u8; 16] {
             [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
         }
     }
-}
-
-/// `operation u8 │ length u8 │ jump where it fails u16 │ family u8 │ prefix u8 │ pad u16 │ port i32 │ address`; empty
-/// where all fit.
-fn condition(operation: u8, end: End, behind: usize) -> Vec<u8> {
-    if end == End::default() {
-        return Vec::new();
-    }
-    let (family, address) = match end.address {
-        None => (0, Vec::new()),
-        Some(IpAddr::V4(address)) => (AF_INET, address.octets().to_vec()),
-        Some(IpAddr::V6(address)) => (AF_INET6, address.octets().to_vec()),
-    };
-    // Two conditions with an IPv6 address each are 56 bytes.
-    let byte = |length: usize| u8::try_from(length).unwrap_or(u8::MAX);
-    let length = byte(12 + address.len());
-    let jump = u16::from(length) + u16::from(byte(behind)) + 4;
-    let [j0, j1] = jump.to_ne_bytes();
-    let mut code = vec![operation, length, j0, j1, family, byte(8 * address.len()), 0, 0];
-    code.extend(end.port.map_or(-1, i32::from).to_ne_bytes());
-    code.extend(address);
-    code
 }
 
 /// A socket as the kernel describes it.

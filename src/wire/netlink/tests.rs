@@ -21,6 +21,12 @@ pub(crate) fn datagrams(name: &str, direction: &str) -> Vec<Vec<u8>> {
     lines.map(|line| hex(line.trim())).collect()
 }
 
+/// The payload of the first message in each of the kernel's datagrams.
+pub(crate) fn payloads(name: &str) -> Vec<Vec<u8>> {
+    let first = |datagram: &Vec<u8>| messages(datagram).next().unwrap().unwrap().payload.to_vec();
+    datagrams(name, "<").iter().map(first).collect()
+}
+
 fn hex(line: &str) -> Vec<u8> {
     let digits = line.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
     digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
@@ -131,8 +137,39 @@ fn requests_are_byte_for_byte_those_that_the_kernel_answered() {
 
 type Parse = fn(&[u8]) -> Result<(), ParseError>;
 
+/// Every beginning of a message with a header of so many bytes, and whether it is one without damage.
+pub(crate) fn cuts(payload: &[u8], header: usize) -> impl Iterator<Item = (&[u8], bool)> {
+    let whole = whole_lengths(payload, header);
+    (0..=payload.len()).map(move |cut| (&payload[..cut], whole.contains(&cut)))
+}
+
+/// Every value that is too short for an attribute of `size` bytes, behind `fixed`, and the error that it is.
+pub(crate) fn short_values<'a>(
+    fixed: &'a [u8],
+    kind: u16,
+    field: &'static str,
+    size: usize,
+) -> impl Iterator<Item = (Vec<u8>, ParseError)> + use<'a> {
+    (0..size).map(move |have| {
+        let payload = [fixed, &attribute(kind, &vec![1; have])].concat();
+        (payload, ParseError::Truncated { field, offset: fixed.len() + 4, need: size, have })
+    })
+}
+
+/// One of the messages, with a few bytes changed.
+pub(crate) fn damaged(payloads: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let damage = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..9);
+    (prop::sample::select(payloads), damage).prop_map(|(mut payload, damage)| {
+        for (at, byte) in damage {
+            let at = at.index(payload.len());
+            payload[at] = byte;
+        }
+        payload
+    })
+}
+
 /// Lengths at which a message may end without being damaged: after its header and after each attribute.
-pub(crate) fn whole_lengths(payload: &[u8], header: usize) -> Vec<usize> {
+fn whole_lengths(payload: &[u8], header: usize) -> Vec<usize> {
     let mut lengths = Vec::new();
     let mut at = header;
     while at < payload.len() {
@@ -157,16 +194,11 @@ fn truncation_at_every_length_is_an_error_or_leaves_whole_attributes() {
                     92 => (12, |bytes| stats::parse(bytes).map(drop)),
                     _ => continue,
                 };
-                let whole = whole_lengths(payload, header);
-                for cut in 0..=payload.len() {
-                    let parsed = parse(&payload[..cut]);
+                for (cut, whole) in cuts(payload, header) {
+                    let parsed = parse(cut);
                     // An address message without any address is damaged too.
-                    let bare_address = header == 8 && cut < 8 + 8;
-                    assert_eq!(
-                        parsed.is_ok(),
-                        whole.contains(&cut) && !bare_address,
-                        "{name} {cut} {parsed:?}"
-                    );
+                    let bare_address = header == 8 && cut.len() < 8 + 8;
+                    assert_eq!(parsed.is_ok(), whole && !bare_address, "{name} {} {parsed:?}", cut.len());
                 }
             }
         }
@@ -196,11 +228,9 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
         (33, "IFLA_CARRIER", 1),
         (37, "IFLA_LINK_NETNSID", 4),
     ] {
-        for have in 0..size {
-            let mut payload = vec![0, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-            payload.extend(attribute(kind, &vec![0; have]));
-            let expected = ParseError::Truncated { field, offset: 20, need: size, have };
-            assert_eq!(Link::parse(&payload), Err(expected));
+        let fixed = [0, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for (payload, error) in short_values(&fixed, kind, field, size) {
+            assert_eq!(Link::parse(&payload), Err(error));
         }
     }
 }

@@ -112,17 +112,33 @@ fn addresses_come_change_and_go_with_their_interface() {
     }
     let ours: Vec<Address> = table.addresses_of(2).copied().collect();
     assert_eq!(ours.len(), 3);
+    assert!(changes.addresses());
     assert!(ours[2].tentative && ours[2].temporary && ours[2].autoconf);
     assert!(!ours[0].temporary, "the same bit says secondary with IPv4");
     let mut changes = Changes::default();
     table.apply_address(&address("2001:db8::1", 64, 0x41), &mut changes);
-    assert!(changes.is_empty(), "the same again is no change");
+    assert!(changes.is_empty() && !changes.addresses(), "the same again is no change");
     table.apply_address(&address("2001:db8::1", 64, 0x80), &mut changes);
     assert!(!changes.is_empty() && !table.addresses_of(2).last().unwrap().autoconf);
     table.apply_unaddress(&address("192.0.2.1", 16, 0x80), &mut changes);
     assert_eq!(table.addresses_of(2).count(), 2);
+    let mut changes = Changes::default();
     table.remove(2, &mut changes);
-    assert_eq!(table.addresses().count(), 0);
+    assert_eq!((table.addresses().count(), changes.addresses()), (0, true));
+    assert!(matches!(changes.get(2), Some(Change::Removed(_))));
+}
+
+#[test]
+fn an_interface_without_addresses_comes_changes_and_goes_without_a_change_of_addresses() {
+    let (mut table, mut changes) = table(&[link(3, "b"), of_kind(2, "x", "veth")]);
+    table.apply_link(&Link { flags: 1, ..link(3, "b") }, &mut changes);
+    table.apply_link(&of_kind(2, "x", "bridge"), &mut changes);
+    table.remove(3, &mut changes);
+    assert!(!changes.addresses());
+    table.apply_address(&address("192.0.2.1", 24, 0x80), &mut changes);
+    let mut changes = Changes::default();
+    table.apply_link(&of_kind(2, "x", "veth"), &mut changes);
+    assert!(matches!(changes.get(2), Some(Change::Replaced(_))) && changes.addresses());
 }
 
 #[derive(Clone, Debug)]

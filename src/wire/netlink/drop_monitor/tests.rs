@@ -1,14 +1,13 @@
 //! Alerts built from the kernel's header file, every truncation of them, requests, and noise.
 
 use super::super::header::{HEADER_LEN, messages};
-use super::super::tests::{datagrams, whole_lengths};
+use super::super::tests::{self, cuts, damaged, short_values};
 use super::*;
 use crate::wire::frame::{self, Start};
 use proptest::prelude::*;
 
 fn payloads() -> Vec<Vec<u8>> {
-    let all = datagrams("drop-monitor", "<");
-    all.iter().map(|datagram| messages(datagram).next().unwrap().unwrap().payload.to_vec()).collect()
+    tests::payloads("drop-monitor")
 }
 
 #[test]
@@ -85,12 +84,9 @@ fn requests_have_the_numbers_of_the_header_file() {
 #[test]
 fn truncation_at_every_length_is_an_error_or_leaves_whole_attributes() {
     for payload in payloads() {
-        let whole = whole_lengths(&payload, 4);
-        for cut in 0..=payload.len() {
-            let cut_off = &payload[..cut];
-            let parsed =
-                Alert::parse(cut_off).is_ok() && trap_counts(cut_off).is_ok() && lost(cut_off).is_ok();
-            assert_eq!(parsed, whole.contains(&cut), "{cut}");
+        for (cut, whole) in cuts(&payload, 4) {
+            let parsed = Alert::parse(cut).is_ok() && trap_counts(cut).is_ok() && lost(cut).is_ok();
+            assert_eq!(parsed, whole, "{}", cut.len());
         }
     }
 }
@@ -104,11 +100,7 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
         (10, "NET_DM_ATTR_ORIG_LEN", 4),
         (14, "NET_DM_ATTR_ORIGIN", 2),
     ] {
-        for have in 0..size {
-            let length = u8::try_from(4 + have).unwrap();
-            let mut payload = vec![5, 1, 0, 0, length, 0, kind, 0];
-            payload.resize(8 + have, 1);
-            let error = ParseError::Truncated { field, offset: 8, need: size, have };
+        for (payload, error) in short_values(&[5, 1, 0, 0], kind, field, size) {
             assert_eq!(Alert::parse(&payload), Err(error));
         }
     }
@@ -116,12 +108,7 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
 
 proptest! {
     #[test]
-    fn noise_never_panics(which in 0usize..4, damage in prop::collection::vec((any::<usize>(), any::<u8>()), 0..9)) {
-        let mut payload = payloads().swap_remove(which);
-        for (at, byte) in damage {
-            let at = at % payload.len();
-            payload[at] = byte;
-        }
+    fn noise_never_panics(payload in damaged(payloads())) {
         if let Ok(Some(alert)) = Alert::parse(&payload) {
             prop_assert!(alert.payload.is_none_or(|part| part.len() < payload.len()));
             let all = discard::Tables { reasons: true, traps: true, symbols: true };

@@ -1,7 +1,7 @@
 //! NFLOG against what a kernel sent, another implementation, every truncation, and noise.
 
 use super::super::header::messages;
-use super::super::tests::{datagrams, whole_lengths};
+use super::super::tests::{cuts, damaged, datagrams, short_values};
 use super::*;
 use crate::wire::frame::{self, Start};
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
@@ -146,9 +146,8 @@ fn the_other_implementation_reads_the_same_from_every_packet() {
 #[test]
 fn truncation_at_every_length_is_an_error_or_leaves_whole_attributes() {
     for payload in payloads() {
-        let whole = whole_lengths(&payload, 4);
-        for cut in 0..=payload.len() {
-            assert_eq!(Packet::parse(&payload[..cut]).is_ok(), whole.contains(&cut), "{cut}");
+        for (cut, whole) in cuts(&payload, 4) {
+            assert_eq!(Packet::parse(cut).is_ok(), whole, "{}", cut.len());
         }
     }
 }
@@ -165,11 +164,7 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
         (17, "NFULA_HWLEN", 2),
         (19, "NFULA_CT_INFO", 4),
     ] {
-        for have in 0..size {
-            let length = u8::try_from(4 + have).unwrap();
-            let mut payload = vec![0, 0, 0, 5, length, 0, kind, 0];
-            payload.resize(8 + have, 1);
-            let error = ParseError::Truncated { field, offset: 8, need: size, have };
+        for (payload, error) in short_values(&[0, 0, 0, 5], kind, field, size) {
             assert_eq!(Packet::parse(&payload), Err(error));
         }
     }
@@ -190,12 +185,7 @@ fn values_beyond_what_types_can_say_are_absent_or_cut() {
 
 proptest! {
     #[test]
-    fn noise_never_panics(which in 0usize..5, damage in prop::collection::vec((any::<usize>(), any::<u8>()), 0..9)) {
-        let mut payload = payloads().swap_remove(which);
-        for (at, byte) in damage {
-            let at = at % payload.len();
-            payload[at] = byte;
-        }
+    fn noise_never_panics(payload in damaged(payloads())) {
         if let Ok(packet) = Packet::parse(&payload) {
             prop_assert!(packet.payload.is_none_or(|part| part.len() < payload.len()));
         }

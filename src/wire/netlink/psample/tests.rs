@@ -1,14 +1,12 @@
 //! Samples built from the kernel's header file, every truncation of them, and noise.
 
-use super::super::header::messages;
-use super::super::tests::{datagrams, whole_lengths};
+use super::super::tests::{self, cuts, damaged, short_values};
 use super::*;
 use crate::wire::frame::{self, Start};
 use proptest::prelude::*;
 
 fn payloads() -> Vec<Vec<u8>> {
-    let all = datagrams("psample", "<");
-    all.iter().map(|datagram| messages(datagram).next().unwrap().unwrap().payload.to_vec()).collect()
+    tests::payloads("psample")
 }
 
 #[test]
@@ -66,11 +64,10 @@ fn messages_about_groups_are_no_samples() {
 #[test]
 fn truncation_at_every_length_is_an_error_or_leaves_whole_attributes() {
     for payload in payloads() {
-        let whole = whole_lengths(&payload, 4);
         let is_sample = payload[0] == 0;
-        for cut in 0..=payload.len() {
-            let parsed = Sample::parse(&payload[..cut]);
-            assert_eq!(parsed.is_ok(), if is_sample { whole.contains(&cut) } else { cut >= 4 }, "{cut}");
+        for (cut, whole) in cuts(&payload, 4) {
+            let readable = if is_sample { whole } else { cut.len() >= 4 };
+            assert_eq!(Sample::parse(cut).is_ok(), readable, "{}", cut.len());
         }
     }
 }
@@ -86,11 +83,9 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
         (14, "PSAMPLE_ATTR_PROTO", 2),
     ] {
         // Two bytes are a whole ifIndex.
-        for have in (0..size).filter(|have| kind != 0 || *have != 2) {
-            let length = u8::try_from(4 + have).unwrap();
-            let mut payload = vec![0, 1, 0, 0, length, 0, kind, 0];
-            payload.resize(8 + have, 1);
-            let error = ParseError::Truncated { field, offset: 8, need: size, have };
+        let is_index = |payload: &[u8]| kind == 0 && payload[4] == 4 + 2;
+        let all = short_values(&[0, 1, 0, 0], kind, field, size);
+        for (payload, error) in all.filter(|(payload, _)| !is_index(payload)) {
             assert_eq!(Sample::parse(&payload), Err(error));
         }
     }
@@ -98,12 +93,7 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
 
 proptest! {
     #[test]
-    fn noise_never_panics(which in 0usize..4, damage in prop::collection::vec((any::<usize>(), any::<u8>()), 0..9)) {
-        let mut payload = payloads().swap_remove(which);
-        for (at, byte) in damage {
-            let at = at % payload.len();
-            payload[at] = byte;
-        }
+    fn noise_never_panics(payload in damaged(payloads())) {
         if let Ok(Some(sample)) = Sample::parse(&payload) {
             prop_assert!(sample.data.is_none_or(|part| part.len() < payload.len()));
             prop_assert_ne!(sample.sampling(), Some(0));

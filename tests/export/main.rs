@@ -6,4 +6,5 @@ mod auto_file;
 mod auto_text;
 mod collectors;
 mod namespaces;
+mod ranks;
 mod spaces;

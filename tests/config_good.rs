@@ -10,7 +10,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/config
 
 type Expect = fn(&Settings);
 
-const EXPECTED: [(&str, Expect); 29] = [
+const EXPECTED: [(&str, Expect); 30] = [
     ("one-line", |s| {
         assert_eq!((s.sampling, s.polling_secs, collectors(s)), (700, 5, "127.0.0.1/6343//".into()))
     }),
@@ -46,7 +46,14 @@ const EXPECTED: [(&str, Expect); 29] = [
         assert!(s.collectors.is_empty());
     }),
     ("old-dns-sd-off", |s| assert!(s.modules.dns_sd.is_none())),
-    ("dns-sd", |s| assert!(s.modules.dns_sd.is_some() && s.collectors.is_empty())),
+    ("dns-sd", |s| {
+        assert!(s.collectors.is_empty());
+        assert!(!s.modules.dns_sd.as_ref().unwrap().srv_priority, "as the C agent does");
+    }),
+    ("dns-sd-priority", |s| {
+        let dns = s.modules.dns_sd.as_ref().unwrap();
+        assert_eq!((dns.domain.as_deref(), dns.srv_priority), (None, true));
+    }),
     ("eapi", |s| assert!(s.modules.eapi && s.collectors.is_empty())),
     ("reset-blocks", |s| {
         let m = &s.modules;

@@ -24,7 +24,7 @@ fn use_all(parsed: &Parsed, text: &str) {
 
 /// Words that lead deep into the parser.
 fn word() -> impl Strategy<Value = String> {
-    let words = "sflow { } { } = ; , \n \r\n # \" \"a\" collector ip udpport dns-sd json opx port dev pcap dev.pattern speed sampling \
+    let words = "sflow { } { } = ; , \n \r\n # \" \"a\" collector ip udpport dns-sd srvPriority json opx port dev pcap dev.pattern speed sampling \
                  sampling.10G polling polling. polling.x agent.cidr uuid DNSSD jsonPort psample dropmon eapi sonic on off 10.0.0.1 \
                  ::1/12 !1/2 5 010 0x1f 5G 1G- 1G-2 0.5 -1 [a * ( \\1 ü \u{202e} eth0";
     let words: Vec<String> = words.split(' ').map(str::to_owned).collect();

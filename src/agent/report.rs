@@ -40,6 +40,7 @@ impl Agent {
             let state = match &collector.state {
                 CollectorState::Running => State::Running,
                 CollectorState::Resolving => State::Unavailable { reason: "looking up its name".to_owned() },
+                CollectorState::StandBy => State::Unavailable { reason: "stand-by".to_owned() },
                 CollectorState::Degraded { reason } => State::degraded(reason),
             };
             self.set(&component_of(collector), state);

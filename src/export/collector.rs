@@ -203,8 +203,20 @@ impl Collector {
         self.target.as_ref().map(|target| target.ip)
     }
 
+    /// Whether datagrams take the same way as with these settings; the rank is no part of it.
+    pub(super) fn sends_as(&self, settings: &CollectorSettings) -> bool {
+        let CollectorSettings { host, port, device, namespace, rank: _ } = &self.settings;
+        (host, port, device, namespace)
+            == (&settings.host, &settings.port, &settings.device, &settings.namespace)
+    }
+
+    /// It is not known that datagrams are lost.
+    pub(super) fn serves(&self) -> bool {
+        self.target.is_some() && !self.trouble.as_ref().is_some_and(|trouble| trouble.lasting)
+    }
+
     /// Asks the socket for an error not yet seen, so that a refusal shows before the next datagram.
-    pub(super) fn status(&mut self, now: Duration) -> CollectorStatus {
+    pub(super) fn status(&mut self, now: Duration, stands_by: bool) -> CollectorStatus {
         if let Some(error) = self.socket.as_ref().and_then(|s| s.take_error().ok()?) {
             self.failed(CollectorError::of_send(error), now, true);
         }
@@ -212,7 +224,7 @@ impl Collector {
         let CollectorSettings { host, port, device, namespace, .. } = self.settings.clone();
         CollectorStatus {
             address: self.address().map(|ip| ip.to_string()),
-            state: self.state(),
+            state: if stands_by { State::StandBy } else { self.state() },
             counts: self.counts,
             last_error: self.trouble.as_ref().map(|t| t.error.to_string()),
             last_error_secs_ago: self.trouble.as_ref().map(|t| ago(t.at)),

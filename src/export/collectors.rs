@@ -1,9 +1,10 @@
-//! All collectors: every one gets every datagram.
+//! All collectors: every one gets every datagram, but for stand-bys.
 //!
 //! In: the collectors of the configuration, datagrams, news of the network, the time. Out: UDP, and a
 //! [`CollectorStatus`] each. The rule kept: no collector costs another one a datagram or a wait. A reload keeps the
 //! sockets and counters of collectors that stay. Two collectors with the same settings are one: the far end would
-//! count every flow sample twice.
+//! count every flow sample twice. Collectors of a higher rank are stand-bys: a datagram goes to the ranks in order, up to
+//! and including the first that has a collector in good state, so better ones go on being tried.
 //!
 //! Sending is a plain call. Only host names need the agent's loop: it waits for the bell of [`Collectors::answered`] and for
 //! the moment of [`Collectors::next_tick`], and after either calls [`Collectors::tick`]. `now` is the time since any
@@ -14,6 +15,7 @@ use crate::export::collector::Collector;
 use crate::export::lookup::{self, Lookups, Resolve};
 use crate::export::report::CollectorStatus;
 use crate::export::socket::Surroundings;
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +31,10 @@ pub struct Collectors {
     lookups: Lookups,
     surroundings: Surroundings,
     next_id: u64,
+    /// The highest rank that gets datagrams at present.
+    reach: u16,
+    /// `reach` has changed since the last tick.
+    moved: bool,
 }
 
 /// What a change of settings came to.
@@ -48,7 +54,14 @@ impl Collectors {
     /// No collectors yet; `root` is the prefix of /run/netns.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let surroundings = Surroundings { root: root.into(), send_buffer_bytes: SEND_BUFFER_BYTES };
-        Self { list: Vec::new(), lookups: Lookups::new(lookup::system()), surroundings, next_id: 0 }
+        Self {
+            list: Vec::new(),
+            lookups: Lookups::new(lookup::system()),
+            surroundings,
+            next_id: 0,
+            reach: 0,
+            moved: false,
+        }
     }
 
     /// Asks for another socket send buffer, in bytes.
@@ -68,10 +81,13 @@ impl Collectors {
         let mut old = std::mem::take(&mut self.list);
         let mut applied = Applied::default();
         for settings in wanted {
-            if self.list.iter().any(|c| c.settings == *settings) {
+            let same = |c: &Collector| c.sends_as(settings);
+            if self.list.iter().any(same) {
                 applied.repeated += 1;
-            } else if let Some(at) = old.iter().position(|c| c.settings == *settings) {
-                self.list.push(old.swap_remove(at));
+            } else if let Some(at) = old.iter().position(same) {
+                let mut kept = old.swap_remove(at);
+                kept.settings.rank = settings.rank;
+                self.list.push(kept);
                 applied.kept += 1;
             } else {
                 self.list.push(Collector::new(self.next_id, settings.clone()));
@@ -80,21 +96,49 @@ impl Collectors {
             }
         }
         applied.removed = old.len();
+        self.reach = self.reach.max(self.lowest_rank().unwrap_or_default());
         self.tick(now);
         applied
     }
 
-    /// Sends one datagram to every collector.
+    /// Sends one datagram to every collector that is no stand-by at present.
     pub fn send(&mut self, datagram: &[u8], now: Duration) {
-        for collector in &mut self.list {
-            collector.send(datagram, &self.surroundings, now);
+        let mut next = self.lowest_rank();
+        let mut reach = self.reach;
+        while let Some(rank) = next {
+            (reach, next) = (rank, None);
+            let mut serves = false;
+            for collector in &mut self.list {
+                match collector.settings.rank.cmp(&rank) {
+                    Ordering::Equal => {
+                        collector.send(datagram, &self.surroundings, now);
+                        serves |= collector.serves();
+                    }
+                    Ordering::Greater => {
+                        let own = collector.settings.rank;
+                        next = Some(next.map_or(own, |next| own.min(next)));
+                    }
+                    Ordering::Less => {}
+                }
+            }
+            if serves {
+                break;
+            }
+        }
+        if reach != self.reach {
+            (self.reach, self.moved) = (reach, true);
+            self.lookups.answered().notify_one();
         }
     }
 
+    fn lowest_rank(&self) -> Option<u16> {
+        self.list.iter().map(|c| c.settings.rank).min()
+    }
+
     /// Takes the answers of lookups, starts those that are due, opens sockets that are due. True if an address has
-    /// changed: then the settings file has to be written.
+    /// changed, or who is a stand-by: then the settings file has to be written.
     pub fn tick(&mut self, now: Duration) -> bool {
-        let mut changed = false;
+        let mut changed = std::mem::take(&mut self.moved);
         while let Some(answer) = self.lookups.next_answer() {
             let asker = self.list.iter_mut().find(|c| c.id == answer.id);
             changed |= asker.is_some_and(|c| c.answer(answer.found, now));
@@ -112,7 +156,7 @@ impl Collectors {
         self.list.iter().filter_map(Collector::next_tick).min()
     }
 
-    /// Rings when a lookup was answered.
+    /// Rings when a lookup was answered, and when stand-bys step in or back.
     pub fn answered(&self) -> Arc<Notify> {
         self.lookups.answered()
     }
@@ -127,13 +171,17 @@ impl Collectors {
         self.list.iter_mut().for_each(Collector::reopen);
     }
 
-    /// The collectors whose address is known, in order.
+    /// The collectors whose address is known and that are no stand-bys, in order.
     pub fn destinations(&self) -> impl Iterator<Item = (IpAddr, &CollectorSettings)> {
-        self.list.iter().filter_map(|c| Some((c.address()?, &c.settings)))
+        self.list
+            .iter()
+            .filter(|c| c.settings.rank <= self.reach)
+            .filter_map(|c| Some((c.address()?, &c.settings)))
     }
 
     /// State and counters of each collector, in order.
     pub fn status(&mut self, now: Duration) -> Vec<CollectorStatus> {
-        self.list.iter_mut().map(|c| c.status(now)).collect()
+        let reach = self.reach;
+        self.list.iter_mut().map(|c| c.status(now, c.settings.rank > reach)).collect()
     }
 }

@@ -41,6 +41,9 @@ pub enum State {
     Running,
     /// The first lookup of the host name is under way.
     Resolving,
+    /// It gets datagrams only while all better ones fail.
+    #[serde(rename = "stand-by")]
+    StandBy,
     /// Datagrams are lost, or reported as refused by the far end; it is being retried.
     Degraded {
         /// Why, in one clause.

@@ -8,5 +8,6 @@ mod auto_host;
 mod auto_text;
 mod collectors;
 mod namespaces;
+mod ranks;
 mod readers;
 mod spaces;

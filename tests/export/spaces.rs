@@ -129,5 +129,6 @@ pub(crate) fn reason(status: &CollectorStatus) -> &str {
         State::Degraded { reason } => reason,
         State::Running => "",
         State::Resolving => "resolving",
+        State::StandBy => "stand-by",
     }
 }

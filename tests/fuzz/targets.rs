@@ -6,6 +6,7 @@
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
 use hsflow::config;
+use hsflow::config::dynamic::Dynamic;
 use hsflow::sample::flow::{Packet, Path, Sampler, encode, path};
 use hsflow::sample::frame::{Direction, Frame, LinkType, Vlan};
 use hsflow::sample::local::Locals;
@@ -35,6 +36,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("config", configuration),
     ("ethtool", ethtool_names),
     ("events", events),
+    ("dns_txt", dns_txt),
     ("headers", headers),
     ("netlink", netlink),
     ("nflog", log_messages),
@@ -80,6 +82,24 @@ fn events(data: &[u8]) {
     let used = event::HEADER_LEN + event.bytes.len();
     assert_eq!(data.get(..used).and_then(Event::parse), Some(event));
     assert_eq!(data.get(..used.saturating_sub(1)).and_then(Event::parse), None);
+}
+
+/// Lines of TXT records, after some others: valid settings, few and short remarks; the same once more is no change.
+fn dns_txt(data: &[u8]) {
+    let mut halves =
+        data.splitn(2, |&byte| byte == 0).map(|half| half.split(|&byte| byte == b'\n').collect());
+    let (before, lines): (Vec<&[u8]>, Vec<&[u8]>) =
+        (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+    let good = Dynamic::read("before", &[], &before, None).dynamic;
+    let read = Dynamic::read("name", &[], &lines, Some(&good));
+    assert!(read.remarks.len() <= 17);
+    assert!(read.remarks.iter().all(|remark| remark.len() < 4096 && !remark.contains(char::is_control)));
+    let dynamic = read.dynamic;
+    assert!(dynamic.polling_secs.is_none_or(|secs| secs <= 300));
+    assert!(dynamic.header_bytes.is_none_or(|bytes| bytes <= 256));
+    assert!(dynamic.datagram_bytes.is_none_or(|bytes| (200..=8192).contains(&bytes)));
+    assert!(dynamic.collectors.len() <= 32 && dynamic.collectors.iter().all(|c| c.port != 0));
+    assert_eq!(Dynamic::read("name", &[], &lines, Some(&dynamic)).dynamic, dynamic);
 }
 
 /// The headers of a sample lie inside it, those of its tunnels one behind the other.

@@ -5,6 +5,7 @@
 //! `hsflowctl status` prints. No I/O and no clock: the time is an argument.
 
 pub mod address;
+pub mod application;
 pub mod connection;
 pub mod flow;
 pub mod frame;

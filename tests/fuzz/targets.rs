@@ -4,6 +4,7 @@
 //! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
 mod json;
+mod pipe;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::config;
@@ -37,6 +38,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("netlink", netlink),
     ("nflog", log_messages),
     ("pcap", pcap),
+    ("pipe", pipe::law),
     ("procfs", procfs),
     ("samples", samples),
     ("sflow", sflow),

@@ -27,7 +27,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Wiring may use everything; nobody uses it but the programs, and `ctl once`, which runs one poll of it.
     (
         "agent",
-        &["sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "source", "export", "log"],
+        &[
+            "sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "source", "discover",
+            "export", "log",
+        ],
     ),
     ("ctl", &["agent", "host", "wire", "sflow", "config", "status", "log"]),
 ];

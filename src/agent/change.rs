@@ -34,6 +34,7 @@ impl Agent {
         self.renew_wish(&old);
         self.elect();
         self.apply_sampling();
+        self.apply_applications();
         let applied = self.apply_collectors(now);
         if old.suspended.is_some() && self.settings.suspended.is_none() {
             self.poll_all();

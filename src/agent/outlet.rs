@@ -16,7 +16,7 @@ pub struct Outlet {
     pub collectors: Collectors,
     /// Datagrams handed to the collectors, counted once whatever their number.
     pub datagrams: u64,
-    /// Datagrams thrown away for want of an agent address.
+    /// Datagrams thrown away for want of an agent address, or of collectors.
     pub unsent: u64,
     /// There is no agent address now.
     mute: bool,
@@ -74,7 +74,7 @@ impl Outlet {
 
     /// Numbers a datagram and sends it to every collector.
     pub fn send(&mut self, unsent: Unsent<'_>, now: Instant) {
-        if self.mute {
+        if self.mute || self.collectors.is_empty() {
             self.unsent += 1;
             return;
         }

@@ -60,6 +60,7 @@ pub async fn run(
     let answered = agent.outlet.lock().collectors.answered();
     let packets = agent.packets.news();
     let discovered = agent.discovery.answered();
+    let applications = agent.applications.news();
     agent.begin();
     service.ready(&agent.status_line());
     loop {
@@ -91,6 +92,7 @@ pub async fn run(
             () = answered.notified() => agent.on_lookup(),
             () = packets.notified() => agent.on_packets(),
             () = discovered.notified() => agent.on_discovery(),
+            () = applications.notified() => agent.on_applications(),
             client = client(control) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();

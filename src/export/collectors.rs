@@ -101,6 +101,11 @@ impl Collectors {
         applied
     }
 
+    /// True where there is nobody to send to.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Sends one datagram to every collector that is no stand-by at present.
     pub fn send(&mut self, datagram: &[u8], now: Duration) {
         let mut next = self.lowest_rank();

@@ -1,6 +1,7 @@
 //! What is so: the state of every component, the snapshot that `hsflowctl` reads, and its orders. In: transitions reported
 //! by the agent. Out: values, never references, so that a slow reader holds nothing. No I/O but the log.
 
+pub mod applications;
 pub mod command;
 pub mod registry;
 pub mod snapshot;

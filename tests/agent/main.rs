@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)] // a test ends where it fails
 
 mod address;
+mod applications;
 mod bad_input;
 mod collectors;
 mod control;

@@ -283,7 +283,7 @@ fn decoded(datagrams: &[Vec<u8>]) -> Vec<Datagram> {
 pub(crate) fn all_samples(datagrams: &[Datagram]) -> impl Iterator<Item = &Counters> {
     datagrams.iter().flat_map(|d| &d.samples).filter_map(|sample| match sample {
         Sample::Counters(counters) => Some(counters),
-        Sample::Flow(_) | Sample::Discard(_) => None,
+        Sample::Flow(_) | Sample::Discard(_) | Sample::RtMetric(_) | Sample::RtFlow(_) => None,
         other => panic!("{other:?}"),
     })
 }

@@ -3,6 +3,9 @@
 //! To add a target: write its function, add it to `TARGETS`, and put a few small inputs into `corpus/NAME/`. The
 //! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
+mod json;
+mod pipe;
+
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
 use hsflow::config;
@@ -38,9 +41,11 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("events", events),
     ("dns_txt", dns_txt),
     ("headers", headers),
+    ("json", json::law),
     ("netlink", netlink),
     ("nflog", log_messages),
     ("pcap", pcap),
+    ("pipe", pipe::law),
     ("procfs", procfs),
     ("samples", samples),
     ("sflow", sflow),

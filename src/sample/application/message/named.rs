@@ -82,7 +82,7 @@ fn values<'a, T>(
     sample: &Object<'_, '_, 'a>,
     read: impl Fn(Cow<'a, str>, &Given<'_, '_, 'a>) -> Result<T, Fault>,
 ) -> Result<Vec<T>, Fault> {
-    let mut values = Vec::new();
+    let mut values = Vec::with_capacity(sample.members().count());
     for (name, member) in sample.members() {
         let Some(object) = member.if_object().filter(|_| name != DATASOURCE) else { continue };
         if !is_name(name) {

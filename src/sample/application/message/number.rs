@@ -5,13 +5,11 @@
 //! holds it, or what would have fitted. Fractions are cut off. Rules: -1 is all ones, sFlow's "unknown"; a counter
 //! of 32 bits is the low half of what the application counted, as sFlow's counters wrap; nothing else wraps.
 
-use std::num::IntErrorKind;
-
 /// A JSON number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
-    /// Exact; more than any structure holds where text has more digits.
-    Whole(i128),
+    Positive(u64),
+    Negative(i64),
     /// With a fraction or an exponent, or beyond 64 bits. Finite.
     Real(f64),
 }
@@ -23,7 +21,8 @@ impl Number {
     #[allow(clippy::cast_possible_truncation)] // beyond 128 bits it is the outermost one, which nothing has room for
     fn whole(self) -> i128 {
         match self {
-            Self::Whole(value) => value,
+            Self::Positive(value) => value.into(),
+            Self::Negative(value) => value.into(),
             Self::Real(value) => value as i128,
         }
     }
@@ -71,7 +70,8 @@ impl Number {
     #[allow(clippy::cast_precision_loss)] // what a floating-point value is
     pub(super) fn double(self) -> Result<f64, &'static str> {
         Ok(match self {
-            Self::Whole(value) => value as f64,
+            Self::Positive(value) => value as f64,
+            Self::Negative(value) => value as f64,
             Self::Real(value) => value,
         })
     }
@@ -103,12 +103,12 @@ pub(super) fn parse_number(text: &str) -> Option<Number> {
     if rest.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let value = match i128::from_str_radix(whole, radix) {
-        Ok(value) => value,
-        Err(error) if *error.kind() == IntErrorKind::PosOverflow => i128::MAX,
-        Err(_) => return None,
+    let value = u64::from_str_radix(whole, radix).ok();
+    let exact = match value {
+        Some(value) if negative => 0_i64.checked_sub_unsigned(value).map(Number::Negative),
+        value => value.map(Number::Positive),
     };
-    Some(Number::Whole(if negative { -value } else { value }))
+    exact.or_else(|| if radix == 10 { parse_real(text) } else { None })
 }
 
 fn radix(digits: &str) -> (u32, &str) {
@@ -193,11 +193,13 @@ mod tests {
             assert_eq!(number.counter32(), Err(U64), "{word}");
             assert!(number.int64().is_err(), "{word}");
         }
+        assert_eq!(parse_number("0x10000000000000000"), None);
+        assert_eq!(parse_number("100000000000000000000").unwrap().double(), Ok(1e20));
     }
 
     #[test]
     fn counters_wrap_gauges_do_not_and_durations_are_as_long_as_can_be() {
-        let number = Number::Whole(0x1_0000_0005);
+        let number = Number::Positive(0x1_0000_0005);
         assert_eq!(number.counter32(), Ok(5));
         assert_eq!(number.gauge32(), Err(U32));
         assert_eq!(number.duration(), Ok(u32::MAX));
@@ -207,9 +209,9 @@ mod tests {
 
     #[test]
     fn minus_one_is_unknown_and_less_is_refused() {
-        let one = Number::Whole(-1);
+        let one = Number::Negative(-1);
         assert_eq!((one.gauge32(), one.counter32(), one.u64()), (Ok(u32::MAX), Ok(u32::MAX), Ok(u64::MAX)));
-        let two = Number::Whole(-2);
+        let two = Number::Negative(-2);
         assert_eq!((two.gauge32(), two.counter32(), two.u64()), (Err(U32), Err(U64), Err(U64)));
         assert_eq!((two.int32(), two.int64()), (Ok(u32::MAX - 1), Ok(u64::MAX - 1)));
         assert_eq!(two.plain::<u16>("0 to 65535"), Err("0 to 65535"));

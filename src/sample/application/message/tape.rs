@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The nodes of an ordinary message.
-const ORDINARY: usize = 64;
+const ORDINARY: usize = 96;
 
 #[derive(Debug)]
 pub(super) enum Node<'a> {
@@ -49,6 +49,7 @@ impl<'a> Tape<'a> {
 struct Push<'l, 'a>(&'l mut Vec<Node<'a>>);
 
 impl<'a> Push<'_, 'a> {
+    #[inline]
     fn leaf<E>(self, node: Node<'a>) -> Result<(), E> {
         self.0.push(node);
         Ok(())
@@ -78,11 +79,11 @@ impl<'a> Visitor<'a> for Push<'_, 'a> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.leaf(Node::Number(Number::Whole(value.into())))
+        self.leaf(Node::Number(Number::Positive(value)))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.leaf(Node::Number(Number::Whole(value.into())))
+        self.leaf(Node::Number(Number::Negative(value)))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
@@ -159,7 +160,7 @@ pub(super) struct Object<'p, 't, 'a> {
 impl<'t, 'a> Object<'_, 't, 'a> {
     /// The first member whose key is this one in any case.
     pub(super) fn member<'m>(&'m self, key: &'m str) -> Member<'m, 't, 'a> {
-        self.find(key, |known| known.eq_ignore_ascii_case(key))
+        self.find(key, |known| is_in_any_case(known, key))
     }
 
     /// The first member whose key is exactly this one.
@@ -167,6 +168,7 @@ impl<'t, 'a> Object<'_, 't, 'a> {
         self.find(key, |known| known == key)
     }
 
+    #[inline]
     fn find<'m>(&'m self, key: &'m str, is: impl Fn(&str) -> bool) -> Member<'m, 't, 'a> {
         let value = self.pairs().find(|(known, _)| is(known)).map(|(_, value)| value);
         Member { path: Path { outer: Some(&self.path), key }, value: value.unwrap_or(&[]) }
@@ -190,12 +192,20 @@ impl<'t, 'a> Object<'_, 't, 'a> {
     }
 }
 
+/// Most keys differ in length or first letter, and a message is looked through for each key.
+#[inline]
+fn is_in_any_case(known: &str, key: &str) -> bool {
+    let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
+    known.len() == key.len() && first(known) == first(key) && known.eq_ignore_ascii_case(key)
+}
+
 /// The keys of an object, and where their values start.
 struct Pairs<'t, 'a>(&'t [Node<'a>]);
 
 impl<'t, 'a> Iterator for Pairs<'t, 'a> {
     type Item = (&'t Cow<'a, str>, &'t [Node<'a>]);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (Node::Text(key), value) = self.0.split_first()? else { return None };
         let size = match value.first()? {

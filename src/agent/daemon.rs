@@ -3,6 +3,7 @@
 //! component states. Rule: each event is handled to its end before the next, so no datagram is ever made of two sets
 //! of settings.
 
+use super::applications::{Applications, COMPONENT};
 use super::args::Options;
 use super::configuration::Loaded;
 use super::identity;
@@ -57,6 +58,8 @@ pub struct Agent {
     pub telemetry: Telemetry,
     /// The packet thread.
     pub packets: Packets,
+    /// The thread of applications.
+    pub applications: Applications,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -89,6 +92,7 @@ impl Agent {
         let outlet = SharedOutlet::new(&options.root, settings.sub_agent(), pace.start());
         Ok(Self {
             packets: Packets::new(&host, &outlet, pace),
+            applications: Applications::new(&host, &outlet, pace),
             watches: Watches::default(),
             thread_refused: false,
             tapped_by: BTreeMap::new(),
@@ -127,6 +131,7 @@ impl Agent {
         self.wish = identity::wish(&self.settings);
         self.elect();
         self.apply_sampling();
+        self.apply_applications();
         self.polled_second = self.pace.second(now);
         if self.settings.polling_secs > 0 {
             self.due.refill(self.measures.sources.keys().copied());
@@ -147,6 +152,22 @@ impl Agent {
         let state = if self.settings.collectors.is_empty() { State::degraded(none) } else { State::Running };
         self.set("collectors", state);
         applied
+    }
+
+    /// Makes the inputs of applications those of the settings.
+    pub(super) fn apply_applications(&mut self) {
+        match self.applications.apply(Some(&self.settings)) {
+            Ok(()) => self.on_applications(),
+            Err(e) => self.set(COMPONENT, State::degraded(&format!("its thread cannot be started: {e}"))),
+        }
+    }
+
+    /// The thread of applications has news.
+    pub fn on_applications(&mut self) {
+        match self.applications.state() {
+            Some(state) => self.set(COMPONENT, state),
+            None => self.registry.remove(COMPONENT),
+        }
     }
 
     /// Polls what has become due, and does what else the time asks for.

@@ -2,6 +2,7 @@
 //! nothing uses it but the programs. `start` is the way in, `run` the loop, `daemon` what happens on each event,
 //! `measures` and `samples` one poll, `reload` a change of settings, `report` what is said about it all.
 
+pub mod applications;
 pub mod args;
 pub mod configuration;
 pub mod control;

@@ -51,6 +51,7 @@ impl Agent {
         self.wish = identity::wish(&self.settings);
         self.elect();
         self.apply_sampling();
+        self.apply_applications();
         let applied = self.apply_collectors(now);
         self.write_auto();
         self.report_collectors(now);

@@ -92,6 +92,7 @@ impl Agent {
             collectors: self.collectors_in_force(now),
             components: self.registry.list(),
             interfaces: self.interfaces_in_force(),
+            applications: self.applications.report(),
             telemetry: self.telemetry(),
             losses: Losses {
                 interface_overruns: health.overruns,
@@ -109,15 +110,20 @@ impl Agent {
     /// The agent's own counters as they are now.
     fn telemetry(&self) -> Telemetry {
         let counts = self.packets.desk.lock().counts;
+        let told = self.applications.counts();
+        let own = self.telemetry;
         Telemetry {
             datagrams: self.outlet.lock().datagrams,
-            flow_samples: counts.flow_samples,
-            flow_samples_suppressed: counts.flow_samples_suppressed,
+            flow_samples: counts.flow_samples + told.flow_samples,
+            flow_samples_suppressed: counts.flow_samples_suppressed + told.flow_samples_suppressed,
             flow_samples_unknown: counts.flow_samples_unknown,
+            counter_samples: own.counter_samples + told.counter_samples,
+            counter_samples_suppressed: own.counter_samples_suppressed + told.counter_samples_suppressed,
+            rtmetric_samples: told.rtmetric_samples,
+            rtflow_samples: told.rtflow_samples,
             dropped_samples: counts.dropped_samples,
             event_samples: counts.event_samples,
             event_samples_suppressed: counts.event_samples_suppressed,
-            ..self.telemetry
         }
     }
 

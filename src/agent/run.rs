@@ -52,6 +52,7 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
     let answered = agent.outlet.lock().collectors.answered();
     let packets = agent.packets.news();
+    let applications = agent.applications.news();
     agent.begin();
     service.ready(&agent.status_line());
     loop {
@@ -82,6 +83,7 @@ pub async fn run(agent: &mut Agent, control: Option<&Control>, mut signals: Sign
             }
             () = answered.notified() => agent.on_lookup(),
             () = packets.notified() => agent.on_packets(),
+            () = applications.notified() => agent.on_applications(),
             client = client(control) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();

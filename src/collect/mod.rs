@@ -1,5 +1,6 @@
-//! Counters: what this kernel says of the host and its interfaces.
+//! What this kernel says of the host and its interfaces, and applications of themselves.
 
+pub mod apps;
 pub mod host;
 pub mod interfaces;
 pub mod sockets;

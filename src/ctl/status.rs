@@ -1,6 +1,7 @@
 //! `hsflowctl status`: the snapshot as a page of text. In: a [`Snapshot`]. Out: text. Pure, so that a test can
 //! read the page.
 
+use crate::status::applications::Applications;
 use crate::status::registry::State;
 use crate::status::snapshot::{Collector, Interface, Sampling, Snapshot};
 use std::fmt::Write;
@@ -45,11 +46,12 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         writeln!(page, "component  {} {word} for {since} {reason}", component.name)?;
     }
     s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
+    write_applications(page, &s.applications)?;
     let t = s.telemetry;
     writeln!(
         page,
-        "sent       {} datagrams, {} counter samples, {} flow samples, {} drop events",
-        t.datagrams, t.counter_samples, t.flow_samples, t.event_samples
+        "sent       {} datagrams, {} counter samples, {} flow samples, {} drop events, {} metric samples, {} event samples",
+        t.datagrams, t.counter_samples, t.flow_samples, t.event_samples, t.rtmetric_samples, t.rtflow_samples
     )?;
     let l = s.losses;
     writeln!(
@@ -104,6 +106,41 @@ fn write_interface(page: &mut String, i: &Interface) -> std::fmt::Result {
     write_sampling(page, &i.sampling)
 }
 
+/// Nothing where no input is named.
+fn write_applications(page: &mut String, a: &Applications) -> std::fmt::Result {
+    for input in &a.inputs {
+        write!(page, "json       {}: {} messages", input.name, input.messages)?;
+        if input.dropped > 0 {
+            write!(page, ", {} lost for want of room", input.dropped)?;
+        }
+        match &input.obstacle {
+            Some(obstacle) => writeln!(page, ", NOT OPEN: {obstacle}")?,
+            None => writeln!(page)?,
+        }
+    }
+    for one in &a.known {
+        let name = one.name.escape_debug();
+        let rate =
+            if one.sampling == 0 { "not sampled".to_owned() } else { format!("1 in {}", one.sampling) };
+        writeln!(
+            page,
+            "application {name} {} {rate}: {} transactions, {} flow samples, {} counter samples, silent for {}",
+            one.source,
+            one.transactions,
+            one.flow_samples,
+            one.counter_samples,
+            duration(one.silent_secs)
+        )?;
+    }
+    if a.limited > 0 {
+        writeln!(page, "           {} messages over the limit of their sender", a.limited)?;
+    }
+    for fault in &a.faults {
+        writeln!(page, "           {} messages {}, last: {}", fault.count, fault.cause, fault.last)?;
+    }
+    Ok(())
+}
+
 /// Nothing where nothing was asked for.
 fn write_sampling(page: &mut String, s: &Sampling) -> std::fmt::Result {
     if let (Some(source), Some(one_in)) = (&s.source, s.one_in) {
@@ -145,6 +182,7 @@ fn duration(secs: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::applications::{Application, Fault, Input};
     use crate::status::registry::Component;
 
     fn snapshot() -> Snapshot {
@@ -166,6 +204,21 @@ mod tests {
                 speed_bps: Some(2_500_000_000),
                 ..Interface::default()
             }],
+            applications: Applications {
+                inputs: vec![Input {
+                    name: "fifo /f".into(),
+                    obstacle: Some("no".into()),
+                    ..Input::default()
+                }],
+                known: vec![Application {
+                    name: "web\n\u{1b}[2J".into(),
+                    source: "3:80".into(),
+                    ..Application::default()
+                }],
+                limited: 5,
+                faults: vec![Fault { cause: "not-json".into(), count: 2, last: "at byte 3".into() }],
+                ..Applications::default()
+            },
             telemetry: Default::default(),
             losses: Default::default(),
             cost: Default::default(),
@@ -182,6 +235,10 @@ mod tests {
             "component  disk DEGRADED for 1 min 0 s no sda",
             "swp1",
             "2.5 Gb/s",
+            "json       fifo /f: 0 messages, NOT OPEN: no",
+            "application web\\n\\u{1b}[2J 3:80 not sampled",
+            "5 messages over the limit",
+            "2 messages not-json, last: at byte 3",
         ] {
             assert!(page.contains(words), "{words}\n{page}");
         }

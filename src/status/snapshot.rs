@@ -1,6 +1,7 @@
 //! The contract between the agent and `hsflowctl`: one JSON object a line, with a version. Fields may be added
 //! within a version; a field that changes its meaning raises it.
 
+use super::applications::Applications;
 use super::registry::Component;
 use super::telemetry::Telemetry;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct Snapshot {
     pub components: Vec<Component>,
     /// Every interface the kernel has.
     pub interfaces: Vec<Interface>,
+    /// Applications that tell of themselves.
+    #[serde(default)]
+    pub applications: Applications,
     /// The agent's own counters.
     pub telemetry: Telemetry,
     /// What was lost on the way in, and made good where it could be.

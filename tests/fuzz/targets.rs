@@ -3,6 +3,8 @@
 //! To add a target: write its function, add it to `TARGETS`, and put a few small inputs into `corpus/NAME/`. The
 //! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
+mod json;
+
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::config;
 use hsflow::sample::flow::{Packet, Path, Sampler, encode, path};
@@ -31,6 +33,7 @@ type Law = fn(&[u8]);
 pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("config", configuration),
     ("headers", headers),
+    ("json", json::law),
     ("netlink", netlink),
     ("nflog", log_messages),
     ("pcap", pcap),

@@ -48,7 +48,7 @@ impl From<Full> for Refusal {
 
 /// A new application named a service port that is another one's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("service_port {port} of {name} is that of {owner}; {name} is {source_instead} instead")]
+#[error("service_port {port} of {name:?} is that of {owner:?}: it is {source_instead} instead")]
 #[allow(missing_docs)] // the message says it
 pub struct PortTaken {
     pub name: String,

@@ -103,3 +103,6 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Fault> {
 pub fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ fn a_port_belongs_to_the_first_that_named_it() {
     let other = source(&table, "other");
     assert!((150_000..200_000).contains(&other.index), "{other}");
     let said = table.take_conflict().unwrap().to_string();
-    assert_eq!(said, format!("service_port 8080 of other is that of web; other is {other} instead"));
+    assert_eq!(said, format!("service_port 8080 of \"other\" is that of \"web\": it is {other} instead"));
     transact(&mut table, &on_port("other", 8080), 1);
     assert_eq!(table.take_conflict(), None, "said once");
 }

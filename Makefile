@@ -36,7 +36,7 @@ bench-check: ## benchmarks, each run once
 	cargo build --locked --bins
 	benches/footprint/footprint --quick --agent target/debug/hsflowd
 	benches/packets/packets --quick --agent target/debug/hsflowd
-	benches/applications/applications --quick --floor-only
+	benches/applications/applications --quick --agent target/debug/hsflowd
 
 test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
 	tests/install.sh build vm

@@ -4,10 +4,9 @@
 
 use super::daemon::Agent;
 use super::identity;
-use crate::config::model::{CollectorSettings, Suspension};
+use crate::config::model::Suspension;
 use crate::export::auto::{AutoCollector, AutoInfo, AutoSettings, Body, body};
 use crate::status::registry::State;
-use std::net::IpAddr;
 
 impl Agent {
     /// Writes the file where its content would change.
@@ -47,15 +46,15 @@ impl Agent {
                 keyed: &s.keyed,
                 agent_ip: self.wish.ip,
                 agent_device: s.agent_device.as_deref(),
-                collectors: outlet.collectors.destinations().map(collector).collect(),
+                collectors: outlet
+                    .collectors
+                    .destinations()
+                    .filter_map(|(ip, c)| AutoCollector::of(ip, c))
+                    .collect(),
             }),
             elected_ip: choice.map(|c| c.ip),
             elected_device: choice.and_then(|c| c.device.as_deref()),
             json_port: s.modules.json.as_ref().and_then(|json| json.udp_port),
         })
     }
-}
-
-fn collector<'a>((ip, c): (IpAddr, &'a CollectorSettings)) -> AutoCollector<'a> {
-    AutoCollector { ip, port: c.port, device: c.device.as_deref(), namespace: c.namespace.as_deref() }
 }

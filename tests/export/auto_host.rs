@@ -2,7 +2,7 @@
 //! what that means to each reader, computed from the settings and not from the text.
 
 use crate::readers::{Kind, Taken};
-use hsflow::config::model::KeyedRate;
+use hsflow::config::model::{CollectorSettings, KeyedRate};
 use hsflow::export::auto::{AutoCollector, AutoInfo, AutoSettings, body};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -84,11 +84,14 @@ impl Host {
     }
 
     pub(crate) fn text(&self) -> String {
-        let collectors = self.collectors.iter().map(|(n, way)| AutoCollector {
-            ip: address(*n),
-            port: port(*n),
-            device: (*way == Way::Device).then_some("eth1"),
-            namespace: (*way == Way::Namespace).then_some("blue"),
+        let collectors = self.collectors.iter().filter_map(|(n, way)| {
+            let settings = CollectorSettings {
+                port: port(*n),
+                device: (*way == Way::Device).then(|| "eth1".to_owned()),
+                namespace: (*way == Way::Namespace).then(|| "blue".to_owned()),
+                ..CollectorSettings::default()
+            };
+            AutoCollector::of(address(*n), &settings)
         });
         let settings = AutoSettings {
             hostname: "vm",
@@ -110,15 +113,11 @@ impl Host {
         .text
     }
 
-    /// Ten at most, as the file sorts them: by their text.
-    fn listed(&self) -> Vec<(u8, Way)> {
-        let text = |(n, way): &(u8, Way)| match way {
-            Way::Plain => format!("{} {}", address(*n), port(*n)),
-            Way::Device => format!("{}/{}/eth1/", address(*n), port(*n)),
-            Way::Namespace => format!("{}/{}//blue", address(*n), port(*n)),
-        };
-        let mut all: Vec<_> = self.collectors.iter().map(|(n, way)| (*n, *way)).collect();
-        all.sort_by_key(text);
+    /// Ten at most, as the file sorts them: by their text; none that sub-agents cannot send to.
+    fn listed(&self) -> Vec<u8> {
+        let plain = self.collectors.iter().filter(|(_, way)| **way == Way::Plain);
+        let mut all: Vec<_> = plain.map(|(n, _)| *n).collect();
+        all.sort_by_key(|n| format!("{} {}", address(*n), port(*n)));
         all.truncate(10);
         all
     }
@@ -139,11 +138,6 @@ impl Host {
         if self.off {
             return None;
         }
-        let listed = self.listed();
-        if kind == Kind::Memcached && listed.iter().any(|(_, way)| *way != Way::Plain) {
-            // It wants to resolve "IP/PORT/DEV/NS", and refuses the file.
-            return before;
-        }
         let (http, memcache) = (self.rates("http"), self.rates("memcache"));
         let (sampling, polling) = match kind {
             Kind::Nginx | Kind::Apache => http,
@@ -152,12 +146,11 @@ impl Host {
             Kind::Jmx => (0, self.polling),
         };
         let agent = if kind == Kind::Node && agent.is_ipv6() { Ipv4Addr::UNSPECIFIED.into() } else { agent };
-        let plain = listed.iter().filter(|(_, way)| *way == Way::Plain);
         Taken {
             agent: Some(agent),
             sampling,
             polling,
-            collectors: plain.map(|(n, _)| (address(*n), port(*n))).collect(),
+            collectors: self.listed().into_iter().map(|n| (address(n), port(n))).collect(),
             parent: Some(1).filter(|_| !matches!(kind, Kind::Memcached | Kind::Node)),
         }
         .sending()

@@ -1,7 +1,7 @@
 //! The text of the settings file, as the sub-agents in the field read it.
 
 use crate::readers::{Kind, Taken};
-use hsflow::config::model::KeyedRate;
+use hsflow::config::model::{CollectorSettings, KeyedRate};
 use hsflow::export::auto::{AutoCollector, AutoInfo, AutoSettings, body, frame};
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-fn plain(address: &str, port: u16) -> AutoCollector<'static> {
-    AutoCollector { ip: ip(address), port, device: None, namespace: None }
+fn plain(address: &str, port: u16) -> AutoCollector {
+    AutoCollector { ip: ip(address), port }
 }
 
 fn keyed() -> Vec<KeyedRate> {
@@ -18,7 +18,7 @@ fn keyed() -> Vec<KeyedRate> {
     vec![rate("APP.x", None, Some(20)), rate("http", Some(50), Some(7)), rate("10G", Some(7), None)]
 }
 
-fn settings<'a>(keyed: &'a [KeyedRate], collectors: Vec<AutoCollector<'a>>) -> AutoSettings<'a> {
+fn settings<'a>(keyed: &'a [KeyedRate], collectors: Vec<AutoCollector>) -> AutoSettings<'a> {
     AutoSettings {
         hostname: "vm",
         sampling: 400,
@@ -101,10 +101,14 @@ fn configured_agent_address_and_device_stand_before_the_collectors_and_replace_t
 }
 
 #[test]
-fn a_device_or_namespace_gives_the_four_field_form() {
-    let with = |device, namespace| AutoCollector { device, namespace, ..plain("10.255.0.1", 6343) };
-    let text = body(&info(Some(settings(&[], vec![with(None, Some("ns1")), with(Some("lo"), None)])))).text;
-    assert!(text.contains("collector=10.255.0.1/6343//ns1\ncollector=10.255.0.1/6343/lo/\n"), "{text}");
+fn collectors_that_sub_agents_cannot_send_to_are_not_theirs() {
+    let settings = CollectorSettings { host: "c".to_owned(), port: 7, ..CollectorSettings::default() };
+    let listed = |settings: &CollectorSettings| AutoCollector::of(ip("10.0.0.1"), settings).is_some();
+    assert!(listed(&settings));
+    let text = || Some("x".to_owned());
+    assert!(!listed(&CollectorSettings { device: text(), ..settings.clone() }));
+    assert!(!listed(&CollectorSettings { namespace: text(), ..settings.clone() }));
+    assert!(!listed(&CollectorSettings { rank: 1, ..settings }), "a stand-by");
 }
 
 #[test]
@@ -135,11 +139,10 @@ fn what_would_break_a_reader_is_left_out_and_counted() {
     let keyed: Vec<_> = [long.as_str(), "a b", "a=b", "a#b"]
         .map(|k| KeyedRate { key: k.into(), sampling: Some(1), polling: None })
         .into();
-    let spaced = AutoCollector { device: Some("my dev"), ..plain("10.0.0.9", 6343) };
-    let mut settings = settings(&keyed, vec![spaced, plain("10.0.0.1", 6343)]);
+    let mut settings = settings(&keyed, vec![plain("10.0.0.1", 6343)]);
     settings.hostname = "two words";
     let body = body(&info(Some(settings)));
-    assert_eq!(body.lines_left_out, 6);
+    assert_eq!(body.lines_left_out, 5);
     let taken = Kind::Nginx.take(&frame(&body.text, 1)).unwrap();
     assert_eq!((taken.collectors, taken.sampling), (vec![(ip("10.0.0.1"), 6343)], 400));
 }

@@ -3,11 +3,11 @@
 //! In: [`AutoInfo`]. Out: its lines, in the fixed order that readers know. What the readers demand: `key=value`
 //! without blanks around `=`; lines under 1,023 bytes, `#` nowhere but in comments; at most 10 collectors (an eleventh
 //! makes C readers reject the whole file); a collector as exactly two words, `IP PORT` (Java drops the port
-//! otherwise), unless it has a device or namespace; general rates before those of one application (memcached takes
-//! the last); `agentIP` always, else nothing but the revision, which stops Java and Node, while C readers go on with what
+//! otherwise), and none by a device or from a namespace, which no reader can use and at which memcached rejects the
+//! whole file; general rates before those of one application (memcached takes the last); `agentIP` always, else nothing but the revision, which stops Java and Node, while C readers go on with what
 //! they had. A line that would break a reader is left out and counted.
 
-use crate::config::model::KeyedRate;
+use crate::config::model::{CollectorSettings, KeyedRate};
 use std::net::IpAddr;
 
 const MOST_COLLECTORS: usize = 10;
@@ -46,20 +46,24 @@ pub struct AutoSettings<'a> {
     /// `agent` as configured.
     pub agent_device: Option<&'a str>,
     /// Collectors whose address is known, in any order.
-    pub collectors: Vec<AutoCollector<'a>>,
+    pub collectors: Vec<AutoCollector>,
 }
 
 /// One collector as the file shows it.
 #[derive(Clone, Copy, Debug)]
-pub struct AutoCollector<'a> {
+pub struct AutoCollector {
     /// Its address.
     pub ip: IpAddr,
     /// UDP port.
     pub port: u16,
-    /// Device that datagrams leave by.
-    pub device: Option<&'a str>,
-    /// Network namespace that datagrams leave from.
-    pub namespace: Option<&'a str>,
+}
+
+impl AutoCollector {
+    /// The entry of a collector; none where sub-agents cannot go the way to it, and for a stand-by.
+    pub fn of(ip: IpAddr, settings: &CollectorSettings) -> Option<Self> {
+        let direct = settings.device.is_none() && settings.namespace.is_none() && settings.rank == 0;
+        direct.then_some(Self { ip, port: settings.port })
+    }
 }
 
 /// The lines between the revision marks.
@@ -115,22 +119,18 @@ impl Body {
     }
 
     fn collectors(&mut self, collectors: &[AutoCollector]) {
-        let (mut values, bad): (Vec<_>, Vec<_>) = collectors
-            .iter()
-            .map(collector_value)
-            .partition(|(value, words)| is_readable("collector", value, *words));
-        self.lines_left_out += bad.len();
+        let mut values: Vec<_> = collectors.iter().map(|c| format!("{} {}", c.ip, c.port)).collect();
         values.sort_unstable();
         values.dedup();
         self.collectors_left_out = values.len().saturating_sub(MOST_COLLECTORS);
-        for (value, _) in values.iter().take(MOST_COLLECTORS) {
+        for value in values.iter().take(MOST_COLLECTORS) {
             self.text += &format!("collector={value}\n");
         }
     }
 
     fn line(&mut self, key: &str, value: Option<impl ToString>) {
         let Some(value) = value.map(|v| v.to_string()) else { return };
-        if is_readable(key, &value, 1) {
+        if is_readable(key, &value) {
             self.text += &format!("{key}={value}\n");
         } else {
             self.lines_left_out += 1;
@@ -138,23 +138,13 @@ impl Body {
     }
 }
 
-/// The value, and how many words it has.
-fn collector_value(collector: &AutoCollector) -> (String, usize) {
-    let AutoCollector { ip, port, device, namespace } = collector;
-    match (device, namespace) {
-        (None, None) => (format!("{ip} {port}"), 2),
-        _ => (format!("{ip}/{port}/{}/{}", device.unwrap_or_default(), namespace.unwrap_or_default()), 1),
-    }
-}
-
 /// No reader splits, cuts or overflows on it.
-fn is_readable(key: &str, value: &str, words: usize) -> bool {
+fn is_readable(key: &str, value: &str) -> bool {
     let breaks = |c: char| c == '#' || c == '=' || c.is_control();
-    let split = value.split([' ', '\t']).filter(|word| !word.is_empty()).count() != words;
-    let split_key = key.contains([' ', '\t']);
+    let blank = |text: &str| text.is_empty() || text.contains([' ', '\t']);
     key.len() + 1 + value.len() <= LONGEST_LINE
-        && !split
-        && !split_key
+        && !blank(key)
+        && !blank(value)
         && !key.contains(breaks)
         && !value.contains(breaks)
 }

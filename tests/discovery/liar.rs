@@ -54,9 +54,16 @@ impl Liar {
         *self.shared.say.lock().unwrap() = Arc::new(say);
     }
 
-    /// The questions since the last call.
+    /// The questions since the last call; one that was sent again because this machine is slow counts once.
     pub(crate) fn take_asked(&self) -> Vec<Question> {
-        std::mem::take(&mut self.shared.asked.lock().unwrap())
+        let mut asked = std::mem::take(&mut *self.shared.asked.lock().unwrap());
+        asked.dedup_by_key(|question| (question.id, question.kind, question.tcp));
+        asked
+    }
+
+    /// How many packets came since the last call.
+    pub(crate) fn take_packets(&self) -> usize {
+        std::mem::take(&mut *self.shared.asked.lock().unwrap()).len()
     }
 }
 

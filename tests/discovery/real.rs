@@ -35,7 +35,8 @@ fn records_are_found_and_every_change_is_seen_within_their_time_to_live() {
                 "TXT _sflow._udp.example.org \"polling=4\"",
             ]
         );
-        assert_eq!((server.asked("SRV"), server.asked("TXT")), (1, 1));
+        server.wait_asked("SRV", 1);
+        server.wait_asked("TXT", 1);
 
         let mut next = |records: &[&str], server: Dnsmasq| {
             server.stop();
@@ -75,7 +76,7 @@ fn a_server_that_stops_and_starts_again_changes_nothing() {
         let mut rig = Rig::example();
         rig.round();
         server.stop();
-        for _ in 0..5 {
+        for _ in 0..2 {
             assert!(!rig.round());
             assert_eq!(rig.hosts(), ["c1.example.org"]);
             assert!(rig.wait() <= Duration::from_secs(20));
@@ -103,11 +104,12 @@ fn without_a_domain_the_search_list_is_gone_through() {
             "_sflow._udp.example.org",
         ];
         assert_eq!(rig.status().names, names);
-        assert_eq!((server.asked("SRV"), server.asked("TXT")), (3, 1));
+        server.wait_asked("SRV", 3);
+        server.wait_asked("TXT", 1);
         rig.resolv_conf("nameserver 127.0.0.1\nsearch example.org\noptions ndots:2\n");
         assert!(rig.round());
         assert_eq!(rig.hosts(), ["c1.example.org"]);
-        assert_eq!(server.asked("SRV"), 4);
+        server.wait_asked("SRV", 4);
     });
 }
 

@@ -32,9 +32,9 @@ impl Rig {
         rig
     }
 
-    /// For `.example.org`, of one server that has a second.
+    /// For `.example.org`, of one server that has two chances of a second.
     pub(crate) fn example() -> Self {
-        Self::new("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n", Some(".example.org"))
+        Self::new("nameserver 127.0.0.1\noptions timeout:1 attempts:2\n", Some(".example.org"))
     }
 
     pub(crate) fn resolv_conf(&self, text: &str) {

@@ -5,6 +5,7 @@ use crate::message::{Question, SRV};
 use crate::netns::isolated;
 use crate::rig::{Rig, wish};
 use hsflow::discover::Verdict;
+use std::process::Command;
 use std::time::Duration;
 
 fn good(question: &Question) -> Vec<Vec<u8>> {
@@ -88,5 +89,52 @@ fn resolv_conf_is_read_anew_for_every_round() {
         rig.resolv_conf("nameserver 127.0.0.2\n");
         rig.round();
         assert_eq!((first.take_asked().len(), second.take_asked().len()), (0, 2));
+    });
+}
+
+/// Resident memory in KiB, and open descriptors.
+fn held() -> (u64, usize) {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let resident = line.trim().trim_end_matches(" kB").parse().unwrap();
+    (resident, std::fs::read_dir("/proc/self/fd").unwrap().count())
+}
+
+/// Runs a test of this program in a process of its own, because it measures the whole process.
+fn alone(name: &str, body: impl FnOnce()) {
+    const ALONE: &str = "HSFLOW_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let arguments = ["--exact", name, "--include-ignored", "--nocapture", "--test-threads=1"];
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    assert!(again.args(arguments).env(ALONE, "1").status().unwrap().success());
+}
+
+#[test]
+#[ignore = "half a minute; tests/long.sh runs it"]
+fn long_many_answers_and_failures_leave_nothing_behind() {
+    const NAME: &str = "storms::long_many_answers_and_failures_leave_nothing_behind";
+    alone(NAME, || {
+        isolated(NAME, || {
+            let (liar, mut rig) = (Liar::new(good), Rig::example());
+            let rounds = |rig: &mut Rig| {
+                for _ in 0..500 {
+                    liar.say(good);
+                    rig.round();
+                    liar.say(|q| if q.tcp { one(&q.code(2)) } else { one(&q.answer().truncated()) });
+                    rig.round();
+                    liar.take_asked();
+                    rig.discovery.take_remarks();
+                }
+            };
+            rounds(&mut rig);
+            let before = held();
+            (0..3).for_each(|_| rounds(&mut rig));
+            let after = held();
+            assert!(after.0 <= before.0 + 256, "{after:?}, before {before:?}");
+            assert_eq!(after.1, before.1);
+            println!("{after:?}, before {before:?}");
+        })
     });
 }

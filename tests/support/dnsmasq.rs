@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test program uses its part
 
 use crate::support::process::Process;
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
@@ -31,9 +32,16 @@ impl Dnsmasq {
         Some(Self(process))
     }
 
-    /// How many questions of a kind it was asked.
-    pub(crate) fn asked(&self, kind: &str) -> usize {
-        self.0.stderr().matches(&format!("query[{kind}]")).count()
+    /// Waits until it has been asked about so many names with questions of this kind, and not more.
+    #[track_caller]
+    pub(crate) fn wait_asked(&self, kind: &str, names: usize) {
+        let question = format!("query[{kind}] ");
+        let asked = self.0.wait_for("questions", Duration::from_secs(10), |said| {
+            let asked = said.stderr.iter().filter_map(|line| line.split_once(&question)?.1.split(' ').next());
+            let asked: BTreeSet<_> = asked.map(String::from).collect();
+            (asked.len() >= names).then_some(asked)
+        });
+        assert_eq!(asked.len(), names, "{asked:?}");
     }
 
     pub(crate) fn stop(mut self) {

@@ -22,11 +22,16 @@ pub fn names(domain: Option<&str>, resolver: &Resolver) -> Vec<String> {
     names.insert(if dots >= resolver.ndots { 0 } else { names.len() }, SERVICE.to_owned());
     let mut seen = Vec::new();
     names.retain(|name| {
-        let new = !seen.contains(name);
+        let new = is_askable(name) && !seen.contains(name);
         seen.push(name.clone());
         new
     });
     names
+}
+
+/// Whether DNS can have the name at all (RFC 1035 section 2.3.4): otherwise it would fail for ever, and hide a "none".
+fn is_askable(name: &str) -> bool {
+    name.len() <= 253 && name.is_ascii() && name.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
 /// What a search for SRV records came to.
@@ -150,6 +155,13 @@ mod tests {
         assert_eq!(names(None, &both), ["_sflow._udp", searched[0], searched[1]]);
         let high = resolver("search a.example b.example\noptions ndots:2");
         assert_eq!(names(None, &high), [searched[0], searched[1], "_sflow._udp"]);
+    }
+
+    #[test]
+    fn a_search_domain_that_cannot_be_asked_for_is_left_out() {
+        let (label, long) = ("x".repeat(64), "abcdefghi.".repeat(25));
+        let resolver = resolver(&format!("search {label} {long} a..example ü.example a.example"));
+        assert_eq!(names(None, &resolver), ["_sflow._udp", "_sflow._udp.a.example"]);
     }
 
     #[test]

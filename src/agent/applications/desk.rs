@@ -3,6 +3,7 @@
 //! counters go out with their batch, everything else within 100 ms; a bad message costs itself and is told by its cause.
 
 use super::faults::Faults;
+use super::report::{known, state, told};
 use super::{COMPONENT, Wanted};
 use crate::agent::outlet::SharedOutlet;
 use crate::agent::pace::Pace;
@@ -13,7 +14,7 @@ use crate::sample::application::{Refusal, Table, encode};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::record::Record;
 use crate::sflow::sample::SampleWriter;
-use crate::status::applications::{Application, Applications, Input};
+use crate::status::applications::{Applications, Input};
 use crate::status::registry::State;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,30 +134,6 @@ impl SharedDesk {
 
 fn new_table() -> Table {
     Table::new(RandomState::new().hash_one(COMPONENT))
-}
-
-fn told(input: &crate::collect::apps::Input) -> Input {
-    Input {
-        name: input.place().to_string(),
-        messages: input.messages(),
-        dropped: input.dropped(),
-        obstacle: input.obstacle().map(ToString::to_string),
-    }
-}
-
-fn state(inputs: &Inputs) -> State {
-    let closed = inputs.iter().filter_map(|input| Some((input.place(), input.obstacle()?)));
-    let (harmless, problems): (Vec<_>, Vec<_>) = closed.partition(|(_, obstacle)| obstacle.is_harmless());
-    let open = inputs.iter().any(|input| input.obstacle().is_none());
-    let reasons = if problems.is_empty() && !open { harmless } else { problems };
-    match (inputs.iter().next(), reasons.as_slice()) {
-        (None, _) => State::Unavailable { reason: "it names no input".to_owned() },
-        (_, []) => State::Running,
-        (_, reasons) => {
-            let words = |(place, obstacle): &(&_, &_)| format!("{place}: {obstacle}");
-            State::from_problems(&reasons.iter().map(words).collect::<Vec<_>>())
-        }
-    }
 }
 
 impl Desk {
@@ -302,31 +279,18 @@ impl Desk {
         let poll = self.table.next_poll().filter(|_| self.active).map(|second| self.pace.begins(second));
         [self.flush_at, poll].into_iter().flatten().min()
     }
+}
 
+impl SharedDesk {
     /// What came, and from whom.
     pub(super) fn report(&self, now: Instant) -> Applications {
-        let second = self.pace.second(now);
-        let mut known: Vec<_> = self
-            .table
-            .iter()
-            .map(|(name, app)| Application {
-                name: name.to_owned(),
-                source: app.source.to_string(),
-                sampling: app.sampling,
-                polling_secs: app.polling_secs,
-                transactions: app.transactions,
-                flow_samples: app.flow_samples,
-                counter_samples: app.counter_samples,
-                silent_secs: second.saturating_sub(app.heard),
-            })
-            .collect();
-        known.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let desk = self.lock();
         Applications {
-            inputs: self.inputs.clone(),
-            known,
-            messages: self.counts.messages,
-            limited: self.faults.count(OVER_LIMIT),
-            faults: self.faults.iter().filter(|fault| fault.cause != OVER_LIMIT).collect(),
+            inputs: desk.inputs.clone(),
+            known: known(&desk.table, desk.pace.second(now)),
+            messages: desk.counts.messages,
+            limited: desk.faults.count(OVER_LIMIT),
+            faults: desk.faults.iter().filter(|fault| fault.cause != OVER_LIMIT).collect(),
         }
     }
 }

@@ -2,12 +2,13 @@
 //! sends their samples.
 //!
 //! In: the settings, whenever they change. Out: samples on the agent's one datagram stream; a report of what came and
-//! from whom. `thread` waits and reads, `desk` makes samples of messages, `faults` tells what was wrong. Rule: the thread
-//! is started with the first wish, after the process has given up its privileges, and ends with the agent; applications
-//! and their numbers outlive a change of settings.
+//! from whom. `thread` waits and reads, `desk` makes samples of messages, `faults` and `report` tell of them. Rule: the
+//! thread is started with the first wish, after the process has given up its privileges, and ends with the agent;
+//! applications and their numbers outlive a change of settings.
 
 mod desk;
 mod faults;
+mod report;
 mod thread;
 
 pub use desk::Counts;
@@ -112,7 +113,7 @@ impl Applications {
 
     /// What came, and from whom.
     pub fn report(&self) -> Report {
-        self.desk.lock().report(self.host.clock.now())
+        self.desk.report(self.host.clock.now())
     }
 }
 

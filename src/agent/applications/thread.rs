@@ -6,7 +6,6 @@
 use super::desk::SharedDesk;
 use super::{COMPONENT, Order, Wanted};
 use crate::agent::guard::{Panicked, guarded};
-use crate::agent::packets::next_gather;
 use crate::collect::apps::{Inputs, Visit};
 use crate::host::{Clock, Host};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -157,8 +156,7 @@ impl ApplicationThread {
             self.found_at = Some(now);
         }
         // A flood that begins finds an attentive reader.
-        self.gather_ms =
-            if self.busy { next_gather(self.gather_ms, visit.fullest).min(LONGEST_GATHER) } else { 0 };
+        self.gather_ms = if self.busy { next_gather(self.gather_ms, visit.fullest) } else { 0 };
     }
 
     /// After a fault: everything is opened again, with the settings as they are.
@@ -172,5 +170,34 @@ impl ApplicationThread {
         let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
         let wanted = self.wanted.take();
         self.apply(wanted);
+    }
+}
+
+/// How long to let messages gather: slowly longer where the buffers are nearly empty, half as long where one was more than
+/// a quarter full, so that a flood finds room for as long as a busy host may keep this thread waiting.
+fn next_gather(gather_ms: u8, fullest_percent: usize) -> u8 {
+    match fullest_percent {
+        0..=6 => (gather_ms + 1).min(LONGEST_GATHER),
+        7..=25 => gather_ms,
+        _ => gather_ms / 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_gather_the_longer_the_emptier_their_buffers_are() {
+        let mut gather = 0;
+        for expected in (1..=10).chain([10]) {
+            gather = next_gather(gather, 2);
+            assert_eq!(gather, expected);
+        }
+        assert_eq!(next_gather(gather, 20), 10);
+        for expected in [5, 2, 1, 0, 0] {
+            gather = next_gather(gather, 26);
+            assert_eq!(gather, expected);
+        }
     }
 }

@@ -19,7 +19,6 @@ pub use ledger::Sampled;
 pub use report::{Report, TapReport};
 pub use sources::{Wanted, nflog_rate};
 pub use taps::Wish;
-pub(super) use thread::next_gather;
 
 use super::outlet::SharedOutlet;
 use super::pace::Pace;

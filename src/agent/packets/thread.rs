@@ -22,7 +22,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
-pub(in crate::agent) use wait::next_gather;
+use wait::next_gather;
 
 /// Longest time between two visits to sources that have packets; where there are only taps, they know.
 const USUAL_GATHER_MS: u8 = 10;

@@ -45,3 +45,49 @@ pub fn counters(
 fn add<R: Record>(record: Option<&R>, out: &mut SampleWriter<'_, '_>) -> Result<(), Full> {
     record.map_or(Ok(()), |record| out.record(record))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::parse;
+    use super::*;
+    use crate::sflow::counters::CounterRecord;
+    use crate::sflow::datagram::{Datagrams, Stream, Unsent};
+    use crate::sflow::decode::{Sample, decode};
+    use crate::sflow::flow::app::AppTarget;
+    use crate::sflow::sample::encode_body;
+    use crate::sflow::xdr::Writer;
+
+    #[test]
+    fn operations_that_are_not_told_are_those_that_were_counted() {
+        let message = parse(br#"{"counter_sample":{"app_name":"a","app_workers":{}}}"#).unwrap();
+        let tallied = AppOperations { application: "a".into(), success: 7, ..Default::default() };
+        let agent = [192, 0, 2, 1].into();
+        let (mut datagrams, mut stream, mut sent) =
+            (Datagrams::new(1400, agent), Stream::new(agent, 0), vec![]);
+        let mut send = |unsent: Unsent<'_>| sent.push(decode(stream.complete(unsent)).unwrap());
+        let write = |out: &mut SampleWriter<'_, '_>| counters(&message.counters.unwrap(), &tallied, out);
+        datagrams.add_counters(1, DataSource::HOST, 1, write, &mut send).unwrap();
+        datagrams.flush(1, &mut send);
+        let Sample::Counters(sample) = &sent[0].samples[0] else { panic!("no counters sample") };
+        let formats: Vec<_> = sample.records.iter().map(|record| record.tag().format).collect();
+        assert_eq!(formats, [2002, 2206, 2202]);
+        assert!(matches!(&sample.records[2], CounterRecord::AppOperations(read) if *read == tallied));
+    }
+
+    #[test]
+    fn a_sample_without_room_is_refused_whole_and_the_next_is_sent() {
+        let message = parse(br#"{"flow_sample":{"app_name":"a","app_operation":{}}}"#).unwrap();
+        let small = message.flow.unwrap();
+        let large =
+            Transaction { target: Some(AppTarget { actor: "x".repeat(9200).into() }), ..small.clone() };
+        let mut bytes = [0xA5; 9216];
+        let mut encoded = |of: &Transaction<'_>| {
+            let mut out = Writer::new(&mut bytes);
+            let written =
+                out.element(3, |out| encode_body(out, &DataSource::HOST, |out| transaction(of, out)));
+            (written, out.len())
+        };
+        assert_eq!(encoded(&large), (Err(Full), 0));
+        assert_eq!(encoded(&small).0, Ok(()));
+    }
+}

@@ -25,8 +25,9 @@ const FIRST: u32 = 150_000;
 const NUMBERS: u32 = 50_000;
 /// Logical entities.
 const CLASS: u32 = 3;
-/// Most bytes of a name in a record.
+/// Most bytes of a name in a record, and most by which an application is known.
 const NAME_BYTES: usize = 32;
+const KEY_BYTES: usize = 255;
 
 /// Who tells, where, and in which second.
 type Heard<'a> = (&'a str, Option<u16>, u64);
@@ -173,9 +174,10 @@ impl Table {
 
     /// The application, new if need be.
     fn entry(&mut self, heard: Heard<'_>) -> Result<&mut Application, Refusal> {
-        let (name, _, second) = heard;
+        let (name, port, second) = heard;
+        let name = cut(name, KEY_BYTES);
         if !self.all.contains_key(name) {
-            self.add(heard)?;
+            self.add((name, port, second))?;
         }
         let application = self.all.get_mut(name).ok_or(Refusal::TooMany)?;
         application.heard = second;

@@ -5,6 +5,7 @@ use crate::rig::{LIMIT, assert_whole, isolated};
 use crate::support::wait_until;
 use hsflow::sflow::decode::Sample;
 use serde_json::{Value, json};
+use sflow_parser::models::{FlowData, SampleData};
 
 fn message() -> Value {
     json!({
@@ -77,6 +78,10 @@ fn every_structure_arrives_as_it_was_told() {
         assert!(matches!(all[2], Sample::RtMetric(metric) if metric.metrics.len() == 3), "{}", told[2]);
         assert!(matches!(all[3], Sample::RtFlow(event) if event.sampling_rate == 3), "{}", told[3]);
         assert!(told[2].to_string().contains("18446744073709551615"), "{}", told[2]);
+        assert_eq!(
+            by_others(&rig.catcher.datagrams()),
+            ["flow shop.cart add", "counters", "rtmetric", "rtflow"]
+        );
         let one_each = |telemetry: &Value| {
             ["flow_samples", "counter_samples", "rtmetric_samples", "rtflow_samples"]
                 .iter()
@@ -84,4 +89,24 @@ fn every_structure_arrives_as_it_was_told() {
         };
         wait_until("one of each counted", LIMIT, || one_each(&rig.snapshot()["telemetry"]).then_some(()));
     });
+}
+
+/// What another decoder, the crate `sflow-parser`, finds in the datagrams.
+fn by_others(datagrams: &[Vec<u8>]) -> Vec<String> {
+    let all = datagrams.iter().flat_map(|bytes| sflow_parser::parse_datagram(bytes).unwrap().samples);
+    let word = |sample: SampleData| match sample {
+        SampleData::FlowSampleExpanded(flow) => {
+            let last = flow.flow_records.into_iter().last().map(|record| record.flow_data);
+            let Some(FlowData::AppOperation(found)) = last else { panic!("{last:?}") };
+            format!("flow {} {}", found.context.application, found.context.operation)
+        }
+        SampleData::CountersSampleExpanded(counters) => {
+            assert_eq!(counters.counters.len(), 4);
+            "counters".to_owned()
+        }
+        SampleData::RtMetric { .. } => "rtmetric".to_owned(),
+        SampleData::RtFlow { .. } => "rtflow".to_owned(),
+        other => panic!("{other:?}"),
+    };
+    all.map(|sample| word(sample.sample_data)).collect()
 }

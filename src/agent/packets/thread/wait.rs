@@ -57,7 +57,7 @@ impl PacketThread {
 
 /// How long to let packets gather: half as long where a buffer was more than half full, slowly longer where all are
 /// nearly empty.
-pub(in crate::agent) fn next_gather(gather_ms: u8, fullest_percent: usize) -> u8 {
+pub(super) fn next_gather(gather_ms: u8, fullest_percent: usize) -> u8 {
     match fullest_percent {
         0..=12 => gather_ms.saturating_add(1),
         13..=50 => gather_ms,

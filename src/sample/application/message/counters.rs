@@ -5,8 +5,8 @@
 
 use super::Counters;
 use super::fault::Fault;
+use super::member::{Object, cut};
 use super::number::Number;
-use super::tape::{Object, cut};
 use super::transaction::{app_name, service_port};
 use crate::sflow::counters::app::{AppOperations, AppResources, AppWorkers};
 use crate::sflow::unknown::{counter32, gauge32, gauge64};

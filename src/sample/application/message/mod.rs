@@ -9,6 +9,7 @@
 mod address;
 mod counters;
 mod fault;
+mod member;
 mod named;
 mod number;
 mod tape;

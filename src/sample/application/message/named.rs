@@ -7,8 +7,9 @@
 
 use super::address::{ipv4, ipv6, mac};
 use super::fault::{Fault, Wrong};
+use super::member::{Member, Object};
 use super::number::{Number, parse_number};
-use super::tape::{Member, Node, Object};
+use super::tape::Node;
 use super::transaction::one_in;
 use crate::sflow::realtime::{FlowField, FlowValue, Metric, MetricValue, RtFlow, RtMetric};
 use std::borrow::Cow;

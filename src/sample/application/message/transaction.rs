@@ -7,8 +7,9 @@
 use super::Transaction;
 use super::address::{ipv4, ipv6};
 use super::fault::Fault;
+use super::member::{Member, Object, cut};
 use super::number::Number;
-use super::tape::{Member, Node, Object, cut};
+use super::tape::Node;
 use crate::sflow::flow::app::{AppInitiator, AppOperation, AppParentContext, AppTarget};
 use crate::sflow::flow::socket::{SocketIpv4, SocketIpv6};
 use std::borrow::Cow;

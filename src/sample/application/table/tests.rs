@@ -209,6 +209,8 @@ fn a_long_name_is_one_application_and_its_record_has_the_start_of_it() {
     transact(&mut table, &one(&longer), 1);
     assert_eq!(table.iter().count(), 2);
     assert!(polled(&mut table, 500).iter().all(|(name, ..)| *name == "a".repeat(31)));
+    transact(&mut table, &one(&"b".repeat(9000)), 500);
+    assert_eq!(table.iter().map(|(name, _)| name.len()).max(), Some(255), "memory is bounded");
 }
 
 proptest! {

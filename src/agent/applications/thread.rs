@@ -137,7 +137,7 @@ impl ApplicationThread {
     fn read(&mut self, now: Instant) {
         let mut desk = self.desk.lock();
         desk.begin(now);
-        let (visit, lost) = self.inputs.read(&mut |sender, message| desk.message(sender, message));
+        let (visit, lost) = self.inputs.read(now, &mut |sender, message| desk.message(sender, message));
         desk.end(&self.inputs);
         drop(desk);
         if lost {

@@ -65,6 +65,11 @@ impl Input {
         }
     }
 
+    /// Whether it may have to be opened (anew): a port that is open stays what it is.
+    pub(super) fn wants_check(&self) -> bool {
+        !matches!(self.state, Ok(Open::Udp(_)))
+    }
+
     /// Opens it where it is not open, or not what its name stands for any more. True where the obstacle changed.
     pub(super) fn check(&mut self) -> bool {
         let is_there = match &self.state {

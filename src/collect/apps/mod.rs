@@ -94,8 +94,9 @@ impl Inputs {
     /// Tries again what could not be opened, and looks whether what is open is still what its name says. Says whether
     /// anything changed.
     pub fn check(&mut self, now: Instant) -> bool {
-        self.check_at = (!self.all.is_empty()).then_some(now + RETRY);
-        self.all.iter_mut().map(Input::check).filter(|changed| *changed).count() > 0
+        let changed = self.all.iter_mut().map(Input::check).filter(|changed| *changed).count();
+        self.check_at = self.all.iter().any(Input::wants_check).then_some(now + RETRY);
+        changed > 0
     }
 
     /// When [`Self::check`] wants to be called.
@@ -104,13 +105,16 @@ impl Inputs {
     }
 
     /// Takes what is waiting, a share of each input. Says also whether one of them had to be given up.
-    pub fn read(&mut self, each: &mut impl FnMut(Sender, &[u8])) -> (Visit, bool) {
+    pub fn read(&mut self, now: Instant, each: &mut impl FnMut(Sender, &[u8])) -> (Visit, bool) {
         let (mut total, mut lost) = (Visit::default(), false);
         for input in &mut self.all {
             match input.read(&mut self.mailbox, each) {
                 Some(visit) => total.add(visit),
                 None => lost = true,
             }
+        }
+        if lost {
+            self.check_at = self.check_at.or(Some(now + RETRY));
         }
         (total, lost)
     }

@@ -45,7 +45,9 @@ fn obstacles(inputs: &Inputs) -> Vec<String> {
 
 fn read(inputs: &mut Inputs) -> Vec<(Sender, String)> {
     let mut all = Vec::new();
-    inputs.read(&mut |sender, message| all.push((sender, String::from_utf8_lossy(message).into_owned())));
+    inputs.read(Clock::system().now(), &mut |sender, message| {
+        all.push((sender, String::from_utf8_lossy(message).into_owned()))
+    });
     all
 }
 
@@ -131,6 +133,8 @@ fn both_loopback_ports_are_open_and_one_that_is_taken_is_an_obstacle_of_its_own(
     drop(taken);
     assert!(inputs.check(now));
     assert!(inputs.iter().all(|input| input.obstacle().is_none_or(Obstacle::is_harmless)));
+    let all_open = inputs.iter().all(|input| input.obstacle().is_none());
+    assert_eq!(inputs.check_at().is_none(), all_open, "open ports need no looking after");
     for loopback in ["127.0.0.1", "::1"] {
         let Ok(socket) = UdpSocket::bind((loopback, 0)) else { continue };
         socket.send_to(b"{}", (loopback, port)).unwrap();
@@ -151,11 +155,11 @@ fn a_flood_takes_its_share_of_a_visit_and_no_more() {
     }
     calm.send_to(b"{\"calm\":1}", json.socket.as_ref().unwrap()).unwrap();
     let mut seen = Vec::new();
-    let (visit, _) = inputs.read(&mut |sender, _| seen.push(sender.to_string()));
+    let (visit, _) = inputs.read(Clock::system().now(), &mut |sender, _| seen.push(sender.to_string()));
     assert_eq!((visit.messages, visit.more), (129, true));
     let me = format!("process {} of user {}", std::process::id(), nix::unistd::getuid());
     assert_eq!(seen.last(), Some(&me));
-    let (visit, _) = inputs.read(&mut |_, _| ());
+    let (visit, _) = inputs.read(Clock::system().now(), &mut |_, _| ());
     assert_eq!((visit.messages, visit.more), (22, false));
 }
 

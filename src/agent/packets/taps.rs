@@ -9,7 +9,7 @@ use super::report::TapReport;
 use crate::source::af_packet::{self, Tap};
 use crate::source::{Obstacle, Source, ebpf};
 use crate::sys::SysError;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -82,8 +82,13 @@ impl Taps {
         self.retry_at
     }
 
-    /// Notes changes, `None` for a tap that shall be closed.
+    /// Notes changes, `None` for a tap that shall be closed. A wish that was not yet seen to gives way to a later one of the
+    /// same interface: between the two there would be samples of settings that are over.
     pub(super) fn plan(&mut self, changes: Vec<(u32, Option<Wish>)>) {
+        if !self.planned.is_empty() {
+            let changed: BTreeSet<u32> = changes.iter().map(|(if_index, _)| *if_index).collect();
+            self.planned.retain(|(if_index, wish)| wish.is_none() || !changed.contains(if_index));
+        }
         self.planned.extend(changes);
     }
 

@@ -189,10 +189,11 @@ fn nonsense_in_txt_is_remarked_on_and_changes_nothing_else() {
 #[test]
 fn times_to_live_of_zero_and_beyond_reason_are_none() {
     isolated("faults::times_to_live_of_zero_and_beyond_reason_are_none", || {
-        let (liar, mut rig) = (Liar::new(good), Rig::example());
+        let liar = Liar::new(good);
         for (ttl, longest) in
             [(0, 300), (1 << 31, 300), (u32::MAX, 300), ((1 << 31) - 1, 86_400), (1, 13), (40, 40)]
         {
+            let mut rig = Rig::example();
             liar.say(move |q| match q.kind {
                 SRV => one(&q.answer().srv(ttl, 0, 6343, "c.example.org")),
                 _ => one(&q.answer().txt(ttl, &[b"polling=7"])),

@@ -37,9 +37,9 @@ type Law = fn(&[u8]);
 /// Every target by its name, which is also the name of its corpus folder.
 pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("config", configuration),
+    ("dns_txt", dns_txt),
     ("ethtool", ethtool_names),
     ("events", events),
-    ("dns_txt", dns_txt),
     ("headers", headers),
     ("json", json::law),
     ("netlink", netlink),

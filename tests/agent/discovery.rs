@@ -65,6 +65,19 @@ fn value(rig: &Rig, key: &str) -> (String, String) {
         .unwrap_or_default()
 }
 
+/// Without a file and without records: nothing is wrong, and all that is known is said.
+#[track_caller]
+fn assert_waiting_for_records(rig: &Rig) {
+    let state = rig.wait_component("dns-sd", "nothing is sent: DNS has no collector");
+    assert!(state.starts_with("unavailable") && state.contains(NAME), "{state}");
+    rig.assert_logged("/etc/hsflowd.conf does not exist: DNS is asked", 1);
+    wait_auto(rig, "a settings file for nobody", |text| {
+        text.contains("agentIP=10.9.0.1\n") && !text.contains("collector=") && !text.contains("polling=")
+    });
+    assert_eq!(rig.ctl(&["status"]).0, 0, "that is no fault");
+    assert_eq!(value(rig, "pcap.1.dev.pattern"), ("^swp[0-9s]+$".to_owned(), "built-in:4".to_owned()));
+}
+
 #[test]
 fn without_a_file_a_switch_samples_its_ports_as_soon_as_a_record_exists_and_stops_when_it_goes() {
     isolated(|| {
@@ -84,14 +97,7 @@ fn without_a_file_a_switch_samples_its_ports_as_soon_as_a_record_exists_and_stop
         rig.start_unconfigured();
 
         // DNS has nothing: neither does anybody else.
-        let state = rig.wait_component("dns-sd", "nothing is sent: DNS has no collector");
-        assert!(state.starts_with("unavailable") && state.contains(NAME), "{state}");
-        rig.assert_logged("/etc/hsflowd.conf does not exist: DNS is asked", 1);
-        wait_auto(&rig, "a settings file for nobody", |text| {
-            text.contains("agentIP=10.9.0.1\n") && !text.contains("collector=") && !text.contains("polling=")
-        });
-        assert_eq!(rig.ctl(&["status"]).0, 0, "that is no fault");
-        assert_eq!(value(&rig, "pcap.1.dev.pattern"), ("^swp[0-9s]+$".to_owned(), "built-in:4".to_owned()));
+        assert_waiting_for_records(&rig);
         send(50);
         assert_eq!(rig.datagrams().len(), 0);
 

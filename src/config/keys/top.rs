@@ -90,10 +90,15 @@ static COLLECTOR_KEYS: &[Key] = &[
         .unset("required")
         .more("A name is looked up in the background, and again from time to time."),
     int("udpport", 1, 65535, "", "6343", "UDP port of the collector"),
-    name("dev", "Interface that datagrams leave by").unset("as the routing table says"),
+    name("dev", "Interface that datagrams leave by")
+        .more("Sub-agents cannot send that way: hsflowd.auto does not name such a collector.")
+        .unset("as the routing table says"),
     name("namespace", "Network namespace to send from, a name under /var/run/netns")
         .example("mgmt")
-        .more("The service needs CAP_SYS_ADMIN for it: see its drop-in collector-namespace.conf.")
+        .more(
+            "The service needs CAP_SYS_ADMIN for it: see its drop-in collector-namespace.conf. Sub-agents cannot send that \
+             way: hsflowd.auto does not name such a collector.",
+        )
         .unset("that of the agent"),
 ];
 

@@ -225,17 +225,12 @@ impl Agent {
         let changed = self.outlet.lock().collectors.tick(self.since_start(now));
         if changed {
             self.write_auto();
-            if std::mem::take(&mut self.poll_missed) {
-                self.poll_all();
-            }
+        }
+        if self.poll_missed && !self.outlet.lock().collectors.awaits_names() {
+            self.poll_missed = false;
+            self.poll_all();
         }
         self.report_collectors(now);
-    }
-
-    /// There are collectors, and the name of none was found yet.
-    fn awaits_names(&self) -> bool {
-        let collectors = &self.outlet.lock().collectors;
-        !self.settings.collectors.is_empty() && collectors.destinations().next().is_none()
     }
 
     /// The kernel has news of interfaces or addresses.
@@ -284,7 +279,7 @@ impl Agent {
         if self.election.choice.is_none() || self.settings.suspended.is_some() {
             return;
         }
-        if self.awaits_names() {
+        if self.outlet.lock().collectors.awaits_names() {
             self.poll_missed = true;
             return;
         }

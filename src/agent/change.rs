@@ -53,11 +53,22 @@ impl Agent {
 
     /// Names are looked up only where they are new: that may take a while.
     fn renew_wish(&mut self, old: &Settings) {
-        let same_ip = old.agent_ip == self.settings.agent_ip && self.wish.ip.is_some();
-        self.wish = match self.wish.ip.filter(|_| same_ip) {
-            Some(ip) => identity::wish_with(&self.settings, Some(ip)),
-            None => identity::wish(&self.settings),
-        };
+        if old.agent_ip == self.settings.agent_ip {
+            self.wish = identity::wish_with(&self.settings, self.wish.ip);
+        } else {
+            (self.wish, self.unresolved) = identity::wish(&self.settings);
+        }
+    }
+
+    /// Looks up a name in `agentIP` that could not be resolved before; in words what came of it.
+    pub(super) fn resolve_again(&mut self) -> Option<String> {
+        self.unresolved.as_ref()?;
+        (self.wish, self.unresolved) = identity::wish(&self.settings);
+        self.elect();
+        self.write_auto();
+        let (name, ip) = (self.settings.agent_ip.as_ref()?, self.wish.ip?);
+        self.revision += 1;
+        Some(format!("agentIP {name} resolved to {ip}"))
     }
 
     /// One log line.

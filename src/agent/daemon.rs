@@ -73,6 +73,8 @@ pub struct Agent {
     /// Which object of the file asks for the tap of an interface.
     pub(super) tapped_by: BTreeMap<u32, TapId>,
     pub(super) wish: Wish,
+    /// Why `agentIP` is no part of the wish, though the settings name it.
+    pub(super) unresolved: Option<String>,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
     due: Due,
@@ -111,6 +113,7 @@ impl Agent {
             outlet,
             pace,
             wish: Wish::default(),
+            unresolved: None,
             election: elect(&[], &Wish::default(), None),
             datagrams: Datagrams::new(limit, nobody),
             measures,
@@ -143,7 +146,7 @@ impl Agent {
         self.set("configuration", State::Running);
         self.apply_collectors(now);
         self.measures.choose_all(&self.settings);
-        self.wish = identity::wish(&self.settings);
+        (self.wish, self.unresolved) = identity::wish(&self.settings);
         self.elect();
         self.apply_sampling();
         self.apply_applications();
@@ -310,9 +313,10 @@ impl Agent {
         }
         self.election = election;
         self.put_address_in_force();
-        let state = match &self.election.choice {
-            Some(_) => State::Running,
-            None => State::degraded(&format!("nothing is sent: {}", self.election.explanation)),
+        let state = match (&self.election.choice, &self.unresolved) {
+            (Some(_), None) => State::Running,
+            (Some(choice), Some(why)) => State::degraded(&format!("{why}; {} until then", choice.ip)),
+            (None, _) => State::degraded(&format!("nothing is sent: {}", self.election.explanation)),
         };
         self.set("agent-address", state);
     }

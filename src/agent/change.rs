@@ -22,6 +22,8 @@ impl Agent {
             return Vec::new();
         }
         let now = self.host.clock.now();
+        // Under the old number, and to the old collectors.
+        self.packets.desk.lock().flush(now);
         self.revision += 1;
         self.restart_stream(&old);
         if old.uuid != self.settings.uuid {
@@ -53,11 +55,22 @@ impl Agent {
 
     /// Names are looked up only where they are new: that may take a while.
     fn renew_wish(&mut self, old: &Settings) {
-        let same_ip = old.agent_ip == self.settings.agent_ip && self.wish.ip.is_some();
-        self.wish = match self.wish.ip.filter(|_| same_ip) {
-            Some(ip) => identity::wish_with(&self.settings, Some(ip)),
-            None => identity::wish(&self.settings),
-        };
+        if old.agent_ip == self.settings.agent_ip {
+            self.wish = identity::wish_with(&self.settings, self.wish.ip);
+        } else {
+            (self.wish, self.unresolved) = identity::wish(&self.settings);
+        }
+    }
+
+    /// Looks up a name in `agentIP` that could not be resolved before; in words what came of it.
+    pub(super) fn resolve_again(&mut self) -> Option<String> {
+        self.unresolved.as_ref()?;
+        (self.wish, self.unresolved) = identity::wish(&self.settings);
+        self.elect();
+        self.write_auto();
+        let (name, ip) = (self.settings.agent_ip.as_ref()?, self.wish.ip?);
+        self.revision += 1;
+        Some(format!("agentIP {name} resolved to {ip}"))
     }
 
     /// One log line.
@@ -92,6 +105,7 @@ fn changes(old: &Settings, new: &Settings, applied: Applied) -> Vec<String> {
     match (old.suspended, new.suspended) {
         (None, Some(_)) => words.push("nothing is sent any more".to_owned()),
         (Some(_), None) => words.push("sending".to_owned()),
+        (Some(_), Some(Suspension::NoRecord)) => words.push("there is nobody to send to".to_owned()),
         _ => {}
     }
     if applied.added + applied.removed > 0 {
@@ -106,8 +120,41 @@ fn changes(old: &Settings, new: &Settings, applied: Applied) -> Vec<String> {
     }
     let gone = old_values.keys().filter(|key| !new_values.contains_key(*key));
     words.extend(gone.map(|key| format!("{key} gone")));
-    if words.is_empty() {
+    if words.is_empty() && old.collectors != new.collectors {
+        words.push("the order or the ranks of the collectors".to_owned());
+    } else if words.is_empty() {
         words.push("the order of equal settings".to_owned());
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    fn said(old: &Settings, new: &Settings) -> Vec<String> {
+        changes(old, new, Applied::default())
+    }
+
+    fn file() -> Settings {
+        let text = "sflow { dns-sd { } agent.cidr = 10.0.0.0/8 collector { ip = 192.0.2.1 } }";
+        parse("file", text).settings.expect("a valid file")
+    }
+
+    #[test]
+    fn what_dns_says_first_is_no_matter_of_order() {
+        let (waiting, none) =
+            (file().suspended(Suspension::NoAnswer), file().suspended(Suspension::NoRecord));
+        assert_eq!(said(&waiting, &none), ["there is nobody to send to"]);
+        assert_eq!(said(&file(), &waiting), ["nothing is sent any more"]);
+        assert_eq!(said(&none, &file()), ["sending"]);
+    }
+
+    #[test]
+    fn another_rank_is_said_to_be_one() {
+        let mut ranked = file();
+        ranked.collectors[0].rank = 1;
+        assert_eq!(said(&file(), &ranked), ["the order or the ranks of the collectors"]);
+    }
 }

@@ -4,14 +4,15 @@
 
 use crate::status::command::{Answer, Command};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-/// Clients and orders at a time; others wait in the kernel's queue.
+/// Clients at a time; others wait in the kernel's queue.
 const MOST: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -27,30 +28,38 @@ pub struct Order {
 pub struct Commands {
     listener: UnixListener,
     path: PathBuf,
+    places: Arc<Semaphore>,
     sender: mpsc::Sender<Order>,
     orders: mpsc::Receiver<Order>,
 }
 
-/// Where the socket is: beside the control socket.
+/// Where the socket is: beside `control.sock` as `command.sock`, beside another control socket under its name with
+/// `.command`, as several agents may have theirs in one directory.
 pub fn path_beside(control: &Path) -> PathBuf {
-    control.with_file_name("command.sock")
+    match control.file_name() {
+        Some(name) if name != "control.sock" => {
+            let mut own = name.to_owned();
+            own.push(".command");
+            control.with_file_name(own)
+        }
+        _ => control.with_file_name("command.sock"),
+    }
 }
 
 impl Commands {
     /// Listens beside the control socket of this agent, which has replaced that of any agent before it.
     ///
     /// # Errors
-    /// The directory does not permit a socket.
+    /// The directory does not permit a socket, or has another file of that name.
     pub fn open(control: &Path) -> io::Result<Self> {
         let path = path_beside(control);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
+        if std::fs::symlink_metadata(&path).is_ok_and(|there| there.file_type().is_socket()) {
+            std::fs::remove_file(&path)?;
         }
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let (sender, orders) = mpsc::channel(MOST);
-        Ok(Self { listener, path, sender, orders })
+        Ok(Self { listener, path, places: Arc::new(Semaphore::new(MOST)), sender, orders })
     }
 
     /// Its path.
@@ -63,8 +72,8 @@ impl Commands {
         loop {
             tokio::select! {
                 order = self.orders.recv() => return order,
-                client = self.listener.accept() => match client {
-                    Ok((client, _)) => _ = tokio::spawn(serve(client, self.sender.clone())),
+                (place, client) = accept(&self.places, &self.listener) => match client {
+                    Ok(client) => _ = tokio::spawn(serve(client, self.sender.clone(), place)),
                     Err(e) => {
                         log::debug!(target: "commands", "accept: {e}");
                         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -81,7 +90,17 @@ impl Drop for Commands {
     }
 }
 
-async fn serve(mut client: UnixStream, orders: mpsc::Sender<Order>) {
+/// The next client, once there is a place for it; none of them is lost when the wait is given up.
+async fn accept(
+    places: &Arc<Semaphore>,
+    listener: &UnixListener,
+) -> (Option<OwnedSemaphorePermit>, io::Result<UnixStream>) {
+    // It is never closed.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    (place, listener.accept().await.map(|(client, _)| client))
+}
+
+async fn serve(mut client: UnixStream, orders: mpsc::Sender<Order>, _place: Option<OwnedSemaphorePermit>) {
     let line = tokio::time::timeout(PATIENCE, read_line(&mut client)).await;
     let Ok(Ok(line)) = line else { return };
     let answer = match Command::parse(&line) {
@@ -112,4 +131,17 @@ async fn read_line(client: &mut UnixStream) -> io::Result<Vec<u8>> {
         line.extend_from_slice(&part[..length]);
     }
     Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_control_socket_has_a_socket_for_orders_of_its_own() {
+        let beside = |path: &str| path_beside(Path::new(path)).display().to_string();
+        assert_eq!(beside("/run/hsflowd/control.sock"), "/run/hsflowd/command.sock");
+        assert_eq!(beside("/tmp/hsflowd.sock"), "/tmp/hsflowd.sock.command");
+        assert_eq!(beside("/tmp/other.sock"), "/tmp/other.sock.command");
+    }
 }

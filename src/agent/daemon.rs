@@ -73,6 +73,8 @@ pub struct Agent {
     /// Which object of the file asks for the tap of an interface.
     pub(super) tapped_by: BTreeMap<u32, TapId>,
     pub(super) wish: Wish,
+    /// Why `agentIP` is no part of the wish, though the settings name it.
+    pub(super) unresolved: Option<String>,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
     due: Due,
@@ -111,6 +113,7 @@ impl Agent {
             outlet,
             pace,
             wish: Wish::default(),
+            unresolved: None,
             election: elect(&[], &Wish::default(), None),
             datagrams: Datagrams::new(limit, nobody),
             measures,
@@ -143,7 +146,7 @@ impl Agent {
         self.set("configuration", State::Running);
         self.apply_collectors(now);
         self.measures.choose_all(&self.settings);
-        self.wish = identity::wish(&self.settings);
+        (self.wish, self.unresolved) = identity::wish(&self.settings);
         self.elect();
         self.apply_sampling();
         self.apply_applications();
@@ -225,17 +228,12 @@ impl Agent {
         let changed = self.outlet.lock().collectors.tick(self.since_start(now));
         if changed {
             self.write_auto();
-            if std::mem::take(&mut self.poll_missed) {
-                self.poll_all();
-            }
+        }
+        if self.poll_missed && !self.outlet.lock().collectors.awaits_names() {
+            self.poll_missed = false;
+            self.poll_all();
         }
         self.report_collectors(now);
-    }
-
-    /// There are collectors, and the name of none was found yet.
-    fn awaits_names(&self) -> bool {
-        let collectors = &self.outlet.lock().collectors;
-        !self.settings.collectors.is_empty() && collectors.destinations().next().is_none()
     }
 
     /// The kernel has news of interfaces or addresses.
@@ -284,7 +282,7 @@ impl Agent {
         if self.election.choice.is_none() || self.settings.suspended.is_some() {
             return;
         }
-        if self.awaits_names() {
+        if self.outlet.lock().collectors.awaits_names() {
             self.poll_missed = true;
             return;
         }
@@ -315,9 +313,10 @@ impl Agent {
         }
         self.election = election;
         self.put_address_in_force();
-        let state = match &self.election.choice {
-            Some(_) => State::Running,
-            None => State::degraded(&format!("nothing is sent: {}", self.election.explanation)),
+        let state = match (&self.election.choice, &self.unresolved) {
+            (Some(_), None) => State::Running,
+            (Some(choice), Some(why)) => State::degraded(&format!("{why}; {} until then", choice.ip)),
+            (None, _) => State::degraded(&format!("nothing is sent: {}", self.election.explanation)),
         };
         self.set("agent-address", state);
     }

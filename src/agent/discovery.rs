@@ -2,6 +2,7 @@
 //! part of the snapshot. Rule: what is asked and what was answered can be seen, and every change is one log line.
 
 use super::daemon::Agent;
+use super::tap_states::summary;
 use crate::discover::{DiscoveryStatus, Verdict};
 use crate::status::registry::State;
 use crate::status::snapshot;
@@ -62,9 +63,21 @@ fn state(verdict: &Verdict, status: &DiscoveryStatus) -> Option<State> {
             State::degraded(&format!("the last good answer stays in force: {error}"))
         }
         (Verdict::None, None) => unavailable(format!("nothing is sent: DNS has no collector under {names}")),
-        (Verdict::Found(_), None) if !status.remarks.is_empty() => {
-            State::degraded(&status.remarks.join("; "))
-        }
+        (Verdict::Found(_), None) if !status.remarks.is_empty() => summary(&status.remarks),
         (Verdict::Found(_), None) => State::Running,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_remarks_make_a_short_state() {
+        let remarks = (0..17).map(|n| format!("TXT n \"{}\": unknown key {n}", "x".repeat(200))).collect();
+        let status = DiscoveryStatus { remarks, ..DiscoveryStatus::default() };
+        let found = Verdict::Found(crate::config::dynamic::Dynamic::default());
+        let Some(State::Degraded { reason }) = state(&found, &status) else { panic!("not degraded") };
+        assert!(reason.len() < 1200 && reason.ends_with("; and 13 more"), "{reason}");
+    }
 }

@@ -35,16 +35,16 @@ pub fn hostname(host: &Host) -> String {
     hostname
 }
 
-/// What the settings wish for. A name in `agentIP` that cannot be resolved is said and left out.
-pub fn wish(settings: &Settings) -> Wish {
-    let resolve = |name: &String| match resolve_within(name, RESOLVING) {
-        Ok(ip) => Some(ip),
-        Err(e) => {
-            log::error!(target: "agent-address", "agentIP {name}: {e}; electing one until the next reload");
-            None
-        }
-    };
-    wish_with(settings, settings.agent_ip.as_ref().and_then(resolve))
+/// What the settings wish for. A name in `agentIP` that cannot be resolved is left out, and told.
+pub fn wish(settings: &Settings) -> (Wish, Option<String>) {
+    let resolved = settings.agent_ip.as_ref().map(|name| {
+        let found = resolve_within(name, RESOLVING);
+        found.map_err(|e| format!("agentIP {name}: {e}; it is looked up again with the next reload"))
+    });
+    match resolved.transpose() {
+        Ok(ip) => (wish_with(settings, ip), None),
+        Err(why) => (wish_with(settings, None), Some(why)),
+    }
 }
 
 /// The same, `agentIP` being this address.

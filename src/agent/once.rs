@@ -40,7 +40,11 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     measures.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);
     measures.choose_all(&settings);
     let candidates = identity::candidates(measures.interfaces.table());
-    let election = elect(&candidates, &identity::wish(&settings), None);
+    let (wish, unresolved) = identity::wish(&settings);
+    if let Some(why) = unresolved {
+        log::warn!(target: "once", "{why}");
+    }
+    let election = elect(&candidates, &wish, None);
     let Some(choice) = election.choice else { return Err(OnceError::NoAddress(election.explanation)) };
     let mut datagrams = Datagrams::new(settings.datagram_bytes as usize, choice.ip);
     let mut stream = Stream::new(choice.ip, settings.sub_agent());

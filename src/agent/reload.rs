@@ -39,7 +39,11 @@ impl Agent {
         self.file = settings;
         self.discovery.apply(self.file.modules.dns_sd.as_ref(), now);
         self.discovery.ask_now(now);
-        let changes = self.put_in_force();
+        let named = self.settings.agent_ip.clone();
+        let mut changes = self.put_in_force();
+        if self.settings.agent_ip == named {
+            changes.extend(self.resolve_again());
+        }
         self.report_discovery();
         let revision = self.revision;
         if changes.is_empty() {

@@ -51,6 +51,9 @@ impl Agent {
     pub fn status_line(&self) -> String {
         let degraded: Vec<_> = self.registry.degraded().collect();
         let agent = self.election.choice.as_ref().map_or("no agent address".to_owned(), |c| c.ip.to_string());
+        if degraded.is_empty() && self.settings.suspended.is_some() {
+            return format!("agent {agent}, {}", ports::SUSPENDED);
+        }
         if degraded.is_empty() {
             return format!(
                 "agent {agent}, {} sources every {} s to {} collectors",

@@ -6,11 +6,11 @@
 use super::daemon::Agent;
 use super::packets::{Annotator, Making, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
-use super::privileges;
+use super::privileges::{self, Need};
 use super::tap_states::summary;
 use crate::collect::interfaces::{Change, Changes, Interface, Kind};
 use crate::collect::sockets::Place;
-use crate::config::model::{Settings, TapKind};
+use crate::config::model::Settings;
 use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
@@ -52,12 +52,20 @@ impl Agent {
     /// The same in words; none where nothing is missing.
     pub(super) fn missing_privileges(&self) -> Option<String> {
         let missing = privileges::missing(&privileges::needed(&self.settings));
-        let reasons: Vec<_> =
-            missing.iter().map(|need| format!("{} ({})", need.capability, need.reason)).collect();
-        (!reasons.is_empty()).then(|| {
-            let reasons = reasons.join(", ");
-            format!("this process was not given {reasons}: a restart gives what the settings need, if the unit permits it")
-        })
+        // A restart goes by the file: no record gives a privilege.
+        let by_file = privileges::needed(&self.file);
+        let (by_restart, never): (Vec<_>, Vec<_>) = missing
+            .into_iter()
+            .partition(|need| by_file.iter().any(|n| n.vital && n.capability == need.capability));
+        let said = |needs: Vec<Need>, how: &str| {
+            let reasons: Vec<_> =
+                needs.iter().map(|need| format!("{} ({})", need.capability, need.reason)).collect();
+            (!reasons.is_empty()).then(|| format!("this process was not given {}: {how}", reasons.join(", ")))
+        };
+        let how = "a restart gives what the settings need, if the unit permits it";
+        let never = said(never, "DNS asks for it, and only the file can");
+        let said: Vec<_> = said(by_restart, how).into_iter().chain(never).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// Connections are asked about, or no more.
@@ -92,15 +100,16 @@ impl Agent {
     /// The state of objects that the file names and that can do nothing.
     fn report_idle(&mut self) {
         let unavailable = |reason: &str| State::Unavailable { reason: reason.to_owned() };
+        let suspended = self.settings.suspended.map(|_| unavailable(ports::SUSPENDED));
         let m = &self.settings.modules;
         let nflog = m.nflog.as_ref().map(|nflog| match (nflog.group, nflog_rate(&self.settings)) {
             (None, _) => Some(unavailable("it names no group")),
             (_, None) => Some(unavailable("sampling is 0")),
-            _ => None,
+            _ => suspended.clone(),
         });
         let ulog = m.ulog.as_ref().map(|_| Some(unavailable("Linux has no ULOG since 3.17: use nflog")));
-        let dropmon = m.dropmon.as_ref().map(|_| None);
-        let psample = m.psample.as_ref().map(|_| None);
+        let dropmon = m.dropmon.as_ref().map(|_| suspended.clone());
+        let psample = m.psample.as_ref().map(|_| suspended.clone());
         for (name, state) in [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample)] {
             // Where nothing stands against it, the packet thread tells; that what it told holds again is no news to it.
             let told = || self.packets.desk.lock().report.components.get(name).cloned();
@@ -168,8 +177,12 @@ impl Agent {
 
     fn report_thread(&mut self, applied: std::io::Result<()>) {
         self.thread_refused = applied.is_err();
+        let taps = self.packets.taps();
+        self.watches.retain(|index| taps.contains_key(index));
         if let Err(error) = applied {
             self.set(WATCH, State::degraded(&format!("the packet thread cannot be started: {error}")));
+        } else if taps.is_empty() {
+            self.registry.remove(WATCH);
         }
         self.report_taps();
     }
@@ -180,12 +193,11 @@ impl Agent {
         let components = desk.report.components.clone();
         let appeared = desk.take_appeared();
         drop(desk);
-        // Those of the taps are made below, with more than the thread knows.
-        let taps = TapKind::ALL.map(TapKind::name);
-        for (name, state) in components.into_iter().filter(|(name, _)| !taps.contains(name)) {
-            self.set(name, state);
+        // Those of the sources and taps are made below, with more than the thread knows: a report may be older than the
+        // settings.
+        if let Some(state) = components.get(WATCH) {
+            self.set(WATCH, state.clone());
         }
-        // A report may be older than the settings.
         self.report_idle();
         // A fault of the packet thread may have cost it this.
         self.apply_annotations();

@@ -177,11 +177,18 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
     }
 }
 
-/// Without a control socket another agent has the directory.
+/// Without a control socket there is none for orders: another agent may have it.
 fn open_commands(agent: &mut Agent, alone: bool) -> Option<Commands> {
-    let path = &agent.options.socket;
-    let opened = alone.then(|| Commands::open(path))?;
-    opened.map_err(|e| agent.set("commands", State::degraded(&format!("no hsflowctl reload: {e}")))).ok()
+    match alone.then(|| Commands::open(&agent.options.socket))? {
+        Ok(commands) => {
+            agent.set("commands", State::Running);
+            Some(commands)
+        }
+        Err(e) => {
+            agent.set("commands", State::degraded(&format!("no hsflowctl reload: {e}")));
+            None
+        }
+    }
 }
 
 /// Root is left behind once all that needs it is open. What the agent has made goes to the new user first, and

@@ -70,7 +70,7 @@ fn in_vain(kind: TapKind, tap: &Tap) -> String {
     }
 }
 
-/// One state for what is wrong with several interfaces.
+/// One state for several problems.
 pub(super) fn summary(problems: &[String]) -> State {
     match problems.split_at_checked(MOST_NAMED) {
         Some((named, more)) if !more.is_empty() => {

@@ -4,7 +4,7 @@ use super::keys::{Object, ObjectId};
 use super::problem::{Problem, Problems};
 use super::syntax::{Lines, Span};
 use super::tree::{Section, Tree};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Bytes of a line that the C agent reads.
 const C_LINE: usize = 2047;
@@ -16,6 +16,7 @@ pub(super) fn check(text: &str, lines: &Lines, tree: &Tree, problems: &mut Probl
     };
     collectors(tree, lines, problems);
     sources_of_collectors(tree, sflow, problems);
+    overruled(tree, problems);
     only_deprecated(tree, problems);
     useless(tree, problems);
     if let Some(long) = lines.longer_than(text, C_LINE + 1) {
@@ -62,6 +63,23 @@ fn sources_of_collectors(tree: &Tree, sflow: &Span, problems: &mut Problems) {
             problems.add(Problem::warning(dns, message).key("dns-sd"));
         }
         _ => {}
+    }
+}
+
+/// What DNS says or leaves to the defaults.
+fn overruled(tree: &Tree, problems: &mut Problems) {
+    let Some(dns) = tree.dns_sd() else { return };
+    let top = tree.section(ObjectId::Sflow);
+    let single =
+        ["polling", "sampling", "headerBytes"].into_iter().filter_map(|key| Some((key, top.entry(key)?)));
+    let families = top.listed.iter().map(|listed| (top.object.keys[listed.place].name, &listed.entry));
+    let families = families.filter(|(key, _)| matches!(*key, "polling.KEY" | "sampling.KEY"));
+    let keys: BTreeSet<_> = single.chain(families).map(|(key, _)| key).collect();
+    if !keys.is_empty() {
+        let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
+        let message =
+            format!("dns-sd says what holds, or else the default does: {keys} of this file are not used");
+        problems.add(Problem::warning(&dns, message).key("dns-sd"));
     }
 }
 

@@ -58,7 +58,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     writeln!(
         page,
         "lost       {} packet samples, {} packets not describable, {} unreadable packet messages, {} drop events over \
-         the limit and {} untold, {} datagrams without agent address; {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
+         the limit and {} untold, {} datagrams without agent address or collector; {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
         t.dropped_samples,
         t.flow_samples_unknown,
         l.packets_malformed,

@@ -2,7 +2,8 @@
 //!
 //! In: a name. Out: what `sample/discovery/answer` makes of the response. hickory does UDP with a random port and number,
 //! EDNS, and TCP where an answer is truncated. The rules kept: one server at a time, each with its own deadline; an error
-//! code is that server's last word, silence is asked again; nothing is cached, so that times to live are the server's.
+//! code is that server's last word, silence is asked again, and who was silent comes last for the rest of the round;
+//! nothing is cached, so that times to live are the server's.
 
 use crate::sample::discovery::answer::{Answer, Entry, Failure, Response, classify};
 use crate::sample::discovery::collectors::Srv;
@@ -51,7 +52,7 @@ impl Asker {
         }
     }
 
-    pub(super) async fn srv(&self, name: &str) -> Answer<Srv> {
+    pub(super) async fn srv(&mut self, name: &str) -> Answer<Srv> {
         let read = |data: &RData| match data {
             RData::SRV(srv) => {
                 let (priority, weight, port) = (srv.priority, srv.weight, srv.port);
@@ -62,7 +63,7 @@ impl Asker {
         self.ask(name, RecordType::SRV, read).await
     }
 
-    pub(super) async fn txt(&self, name: &str) -> Answer<Strings> {
+    pub(super) async fn txt(&mut self, name: &str) -> Answer<Strings> {
         let read = |data: &RData| match data {
             RData::TXT(txt) => Some(txt.txt_data.iter().map(|string| string.to_vec()).collect()),
             _ => None,
@@ -70,18 +71,22 @@ impl Asker {
         self.ask(name, RecordType::TXT, read).await
     }
 
-    async fn ask<T>(&self, name: &str, kind: RecordType, read: fn(&RData) -> Option<T>) -> Answer<T> {
+    async fn ask<T>(&mut self, name: &str, kind: RecordType, read: fn(&RData) -> Option<T>) -> Answer<T> {
         let Ok(name) = Name::from_ascii(format!("{name}.")) else {
             return Answer::Failed(Failure::Name);
         };
         let mut failure = Failure::Timeout;
         for _ in 0..self.attempts {
             let mut silent = false;
-            for server in &self.servers {
+            for (place, server) in self.servers.iter().enumerate() {
                 match exchange(server, &name, kind, read).await {
                     Ok(response) => match classify(&plain(&name), response) {
                         Answer::Failed(why) => failure = why,
-                        definite => return definite,
+                        definite => {
+                            // A dead server costs the round its deadline once, not once a name.
+                            self.servers.rotate_left(if silent { place } else { 0 });
+                            return definite;
+                        }
                     },
                     Err(Trouble::Word(why)) => failure = why,
                     Err(Trouble::Silence(why)) => (failure, silent) = (why, true),

@@ -53,10 +53,10 @@ impl Questions {
     }
 
     pub(super) async fn ask(self) -> Asked {
-        let asker = Asker::new(&self.resolver);
+        let mut asker = Asker::new(&self.resolver);
         let mut at = self.names.first().cloned().unwrap_or_default();
         let search = Search::new(self.names.clone(), self.known);
-        let late = timeout(SRV_DEADLINE, search_srv(&asker, search, &mut at)).await;
+        let late = timeout(SRV_DEADLINE, search_srv(&mut asker, search, &mut at)).await;
         let outcome = late.unwrap_or(Outcome::Failed { name: at, failure: Failure::Timeout });
         let txt = match &outcome {
             Outcome::Found { name, .. } => {
@@ -70,7 +70,7 @@ impl Questions {
 }
 
 /// `at` is the name under way, for when time is over.
-async fn search_srv(asker: &Asker, mut search: Search, at: &mut String) -> Outcome {
+async fn search_srv(asker: &mut Asker, mut search: Search, at: &mut String) -> Outcome {
     while let Some(name) = search.next_name() {
         at.clone_from(&name);
         let answer = asker.srv(&name).await;

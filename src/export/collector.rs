@@ -203,6 +203,11 @@ impl Collector {
         self.target.as_ref().map(|target| target.ip)
     }
 
+    /// Its name has no address, as the last lookup said.
+    pub(super) fn is_unresolvable(&self) -> bool {
+        self.target.is_none() && self.trouble.as_ref().is_some_and(|trouble| trouble.lasting)
+    }
+
     /// Whether datagrams take the same way as with these settings; the rank is no part of it.
     pub(super) fn sends_as(&self, settings: &CollectorSettings) -> bool {
         let CollectorSettings { host, port, device, namespace, rank: _ } = &self.settings;

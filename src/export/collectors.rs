@@ -106,6 +106,13 @@ impl Collectors {
         self.list.is_empty()
     }
 
+    /// True where a datagram had better wait: the names of the best collectors are looked up, or no name has an address.
+    pub fn awaits_names(&self) -> bool {
+        let hopeful = self.list.iter().filter(|c| !c.is_unresolvable());
+        let Some(best) = hopeful.map(|c| c.settings.rank).min() else { return !self.list.is_empty() };
+        !self.list.iter().any(|c| c.settings.rank == best && c.address().is_some())
+    }
+
     /// Sends one datagram to every collector that is no stand-by at present.
     pub fn send(&mut self, datagram: &[u8], now: Duration) {
         let mut next = self.lowest_rank();

@@ -213,7 +213,7 @@ pub struct Losses {
     /// Dropped packets that the kernel could not tell of.
     #[serde(default)]
     pub drop_events: u64,
-    /// Datagrams thrown away while there was no agent address.
+    /// Datagrams thrown away while there was no agent address, or nobody to send to.
     #[serde(default)]
     pub datagrams_unsent: u64,
     /// Full readings of all interfaces, the first included.

@@ -1,5 +1,6 @@
 //! The agent address: the wish, the election, and what happens when addresses come and go.
 
+use crate::mounts;
 use crate::rig::{Rig, assert_whole, ip, isolated, samples};
 use hsflow::sflow::decode::Datagram;
 use hsflow::sflow::ids::DataSource;
@@ -118,5 +119,36 @@ fn explain_names_the_address_its_device_and_what_would_change_it() {
         for words in ["10.0.0.1 on a0", "preferred by agent=a0", "agent.cidr", &rig.text("hsflowd.conf")] {
             assert!(text.contains(words), "{words}: {text}");
         }
+    });
+}
+
+#[test]
+fn a_name_that_cannot_be_resolved_is_told_and_looked_up_again_with_the_next_reload() {
+    isolated(|| {
+        if !mounts::isolated() {
+            return;
+        }
+        let rig = Rig::new();
+        mounts::cover("/etc/resolv.conf", &rig.dir.write("resolv.conf", "nameserver 127.0.0.1\n"));
+        mounts::cover("/etc/hosts", &rig.dir.write("hosts", ""));
+        let mut rig = rig;
+        rig.configure("polling = 1\nagentIP = me.example.org");
+        rig.start();
+        wait_agent(&rig, "127.0.0.1");
+        let state = rig.wait_component("agent-address", "degraded");
+        assert!(
+            state.contains("agentIP me.example.org: ") && state.ends_with("127.0.0.1 until then"),
+            "{state}"
+        );
+        rig.dir.write("hosts", "203.0.113.5 me.example.org\n");
+        let (status, page) = rig.ctl(&["reload"]);
+        assert_eq!(
+            (status, page.contains("agentIP me.example.org resolved to 203.0.113.5")),
+            (0, true),
+            "{page}"
+        );
+        wait_agent(&rig, "203.0.113.5");
+        assert_eq!(rig.component("agent-address"), "running");
+        assert_eq!(rig.ctl(&["reload"]).1, "reloaded, nothing changed, revision 2");
     });
 }

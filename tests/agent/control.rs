@@ -125,3 +125,53 @@ fn a_socket_left_behind_is_replaced_and_a_file_is_not() {
         assert_eq!(std::fs::read_to_string(file).unwrap(), "not a socket");
     });
 }
+
+/// An agent with the configuration of `rig` and a control socket of its own in the same directory.
+fn beside(rig: &Rig, socket: &str) -> Process {
+    let mut arguments = rig.arguments();
+    *arguments.iter_mut().find(|word| word.ends_with("control.sock")).unwrap() = rig.text(socket);
+    arguments.insert(0, "-d".to_owned());
+    let agent = Process::hsflowd(&arguments);
+    wait_until("its control socket", LIMIT, || UnixStream::connect(rig.path(socket)).ok());
+    agent
+}
+
+fn reload(rig: &Rig, socket: &str) -> (i32, String) {
+    let mut ctl = Process::hsflowctl(&["reload", "--socket", &rig.text(socket)]);
+    (ctl.wait_exit(LIMIT).code().unwrap(), ctl.stdout())
+}
+
+#[test]
+fn orders_reach_the_agent_that_is_meant_and_no_other_file_is_touched() {
+    isolated(|| {
+        let rig = Rig::new();
+        rig.configure("polling = 1");
+        let precious = rig.dir.write("c.sock.command", "not a socket");
+        let [a, b, c] = ["a.sock", "b.sock", "c.sock"].map(|socket| beside(&rig, socket));
+        let said = "reloaded, nothing changed";
+        assert_eq!(reload(&rig, "a.sock"), (0, format!("{said}, revision 1")));
+        a.wait_line(said, LIMIT);
+        assert!(!b.stderr().contains(said), "{}", b.stderr());
+        drop(b);
+        assert_eq!(reload(&rig, "a.sock").0, 0, "nor does the other take it away");
+        c.wait_line("commands degraded: no hsflowctl reload: ", LIMIT);
+        assert_eq!(std::fs::read_to_string(precious).unwrap(), "not a socket");
+    });
+}
+
+#[test]
+fn clients_that_order_nothing_are_few_and_an_order_is_carried_out_after_them() {
+    isolated(|| {
+        let rig = Rig::running("polling = 1");
+        rig.next_sample(DataSource::HOST);
+        let before = rig.descriptors().len();
+        let connect = || UnixStream::connect(rig.path("run/command.sock")).unwrap();
+        let clients: Vec<_> = (0..50).map(|_| connect()).collect();
+        rig.two_cycles();
+        let now = rig.descriptors().len();
+        assert!(now <= before + 10, "{now} and {before} before");
+        drop(clients);
+        assert_eq!(rig.ctl(&["reload"]).0, 0);
+        assert_whole(&rig.datagrams());
+    });
+}

@@ -207,3 +207,38 @@ fn changes_of_the_records_are_followed_without_a_word_and_nothing_else_is_distur
         );
     });
 }
+
+#[test]
+fn before_the_first_answer_every_source_says_so_and_the_settings_file_stays() {
+    isolated(|| {
+        let mut rig = Rig::new();
+        if !own_resolver(&rig) {
+            return;
+        }
+        rig.configure_all("sflow {\n dns-sd { }\n pcap { }\n psample { group = 1 }\n dropmon { }\n}\n");
+        rig.start();
+        for source in ["pcap", "psample", "dropmon"] {
+            rig.wait_component(source, "unavailable nothing is sent now: see dns-sd");
+        }
+        rig.wait_component("settings-file", "unavailable nothing is known yet");
+        assert_eq!((rig.component("packet-samples"), auto(&rig)), (String::new(), String::new()));
+
+        // From a file to DNS: what was known of the sources holds no more.
+        rig.configure("psample { group = 1 }\ndropmon { }");
+        assert_eq!(rig.ctl(&["reload"]).0, 0);
+        for source in ["psample", "dropmon"] {
+            wait_until(source, LIMIT, || {
+                let state = rig.component(source);
+                (!state.is_empty() && !state.contains("see dns-sd")).then_some(())
+            });
+        }
+        wait_auto(&rig, "the file's collector", |text| text.contains("collector="));
+        rig.configure_all("sflow {\n dns-sd { }\n psample { group = 1 }\n dropmon { }\n}\n");
+        let (status, page) = rig.ctl(&["reload"]);
+        assert_eq!((status, page.contains("nothing is sent any more")), (0, true), "{page}");
+        for source in ["psample", "dropmon"] {
+            rig.wait_component(source, "unavailable nothing is sent now: see dns-sd");
+        }
+        assert!(auto(&rig).contains("collector="), "the best that is known");
+    });
+}

@@ -198,6 +198,8 @@ fn times_to_live_of_zero_and_beyond_reason_are_none() {
                 SRV => one(&q.answer().srv(ttl, 0, 6343, "c.example.org")),
                 _ => one(&q.answer().txt(ttl, &[b"polling=7"])),
             });
+            // After a longer time to live it would be taken for the rest of that, counted down by a cache.
+            let mut rig = Rig::example();
             rig.round();
             let wait = rig.wait();
             assert!(
@@ -239,5 +241,24 @@ fn the_second_server_answers_where_the_first_is_dead_or_broken() {
         first.say(|_| Vec::new());
         rig.round();
         assert!(rig.status().last_error.is_none(), "the first is silent");
+    });
+}
+
+#[test]
+fn a_dead_first_server_does_not_cost_each_name_its_deadline() {
+    isolated("faults::a_dead_first_server_does_not_cost_each_name_its_deadline", || {
+        let nothing = |q: &Question| one(&q.answer().authority("org", SOA, 60, &soa(60)));
+        let last_only =
+            move |q: &Question| if q.name.ends_with("six.example") { good(q) } else { nothing(q) };
+        let (dead, _alive) = (Liar::new(|_| Vec::new()), Liar::at("127.0.0.2", true, last_only));
+        let mut rig = Rig::new(
+            "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions timeout:1 attempts:1\n\
+             search one.example two.example three.example four.example five.example six.example\n",
+            None,
+        );
+        assert!(rig.round());
+        assert_eq!(rig.hosts(), ["c.example.org"]);
+        let names: std::collections::BTreeSet<_> = dead.take_asked().into_iter().map(|q| q.name).collect();
+        assert_eq!(names.len(), 1, "{names:?}");
     });
 }

@@ -108,7 +108,7 @@ fn collectors_that_sub_agents_cannot_send_to_are_not_theirs() {
     let text = || Some("x".to_owned());
     assert!(!listed(&CollectorSettings { device: text(), ..settings.clone() }));
     assert!(!listed(&CollectorSettings { namespace: text(), ..settings.clone() }));
-    assert!(!listed(&CollectorSettings { rank: 1, ..settings }), "a stand-by");
+    assert!(listed(&CollectorSettings { rank: 1, ..settings }), "a stand-by that has stepped in");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use hsflow::config::model::CollectorSettings;
 use hsflow::export::report::State;
 use hsflow::export::{Applied, Collectors};
 use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn secs(seconds: u64) -> Duration {
@@ -71,4 +72,46 @@ fn a_collector_that_changes_rank_keeps_its_counters() {
     collectors.send(b"two", secs(3));
     assert_eq!((receive(&a).0, receive(&b).0), (b"one".to_vec(), b"two".to_vec()));
     assert_eq!(counts(&mut collectors, secs(3)), [1, 1]);
+}
+
+/// One that finds nobody but `there`.
+fn resolver(collectors: Collectors) -> Collectors {
+    collectors.with_resolver(Arc::new(|host| match host {
+        "there" => Ok(vec!["127.0.0.1:0".parse().expect("an address")]),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+    }))
+}
+
+fn named(host: &str, rank: u16) -> CollectorSettings {
+    CollectorSettings { rank, ..collector(host, 9) }
+}
+
+#[test]
+fn a_stand_by_is_not_waited_for_but_steps_in_where_the_better_ones_have_no_address() {
+    let mut collectors = resolver(Collectors::new("/"));
+    assert!(!collectors.awaits_names(), "there is nobody");
+    collectors.apply(&[named("absent", 0), ranked(9, 1)], secs(0));
+    assert!(collectors.awaits_names(), "the first is being looked up");
+    eventually("the lookup fails", || {
+        collectors.tick(secs(1));
+        !collectors.awaits_names()
+    });
+    collectors.send(b"one", secs(2));
+    assert_eq!(collectors.destinations().count(), 1, "the stand-by");
+
+    let mut collectors = resolver(Collectors::new("/"));
+    collectors.apply(&[named("absent", 0), named("there", 0), ranked(9, 1)], secs(0));
+    eventually("one of the first is there", || {
+        collectors.tick(secs(1));
+        !collectors.awaits_names()
+    });
+    collectors.apply(&[named("absent", 0), named("gone", 1)], secs(2));
+    eventually("nobody is to be found", || {
+        collectors.tick(secs(3));
+        collectors
+            .status(secs(3))
+            .iter()
+            .all(|status| matches!(status.state, State::Degraded { .. } | State::StandBy))
+    });
+    assert!(collectors.awaits_names());
 }

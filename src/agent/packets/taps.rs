@@ -218,8 +218,11 @@ impl Taps {
             return;
         }
         self.retry_at = None;
+        // What is planned for a tap is newer than the wish that failed.
+        let planned: BTreeSet<u32> = self.planned.iter().map(|(if_index, _)| *if_index).collect();
         let failed = self.kept.values().filter(|kept| kept.lost || kept.report.obstacle.is_some());
-        self.planned.extend(failed.map(|kept| (kept.report.wish.tap.if_index, Some(kept.report.wish))));
+        let wishes = failed.map(|kept| (kept.report.wish.tap.if_index, Some(kept.report.wish)));
+        self.planned.extend(wishes.filter(|(if_index, _)| !planned.contains(if_index)));
         // When all are open there is nothing to be tried, and the next failure is a new one.
         self.pause = if self.planned.is_empty() { FIRST_PAUSE } else { (self.pause * 2).min(LONGEST_PAUSE) };
     }
@@ -230,5 +233,36 @@ impl Taps {
             kept.lost = true;
             self.retry_at = self.retry_at.or(Some(now + FIRST_PAUSE));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::outlet::SharedOutlet;
+    use super::super::super::pace::Pace;
+    use super::*;
+    use crate::host::Clock;
+    use std::num::NonZeroU32;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    #[test]
+    fn an_old_wish_is_not_tried_again_over_a_newer_one() {
+        let now = Clock::system().now();
+        let outlet = SharedOutlet::new(Path::new("/"), 1, now);
+        let desk = SharedDesk::new(&outlet, Pace::new(now), Arc::default());
+        let mut taps = Taps::new().expect("descriptors");
+        // No kernel counts interfaces that far.
+        let if_index = 2_000_000_000;
+        let tap = Tap { if_index, one_in: NonZeroU32::MIN, snap: 128, promiscuous: false };
+        taps.plan(vec![(if_index, Some(Wish { tap, ebpf: false }))]);
+        taps.work(&desk, now);
+        taps.gone(if_index, now);
+        taps.plan(vec![(if_index, None)]);
+        taps.retry(now + LONGEST_PAUSE);
+        while taps.has_work() {
+            taps.work(&desk, now);
+        }
+        assert_eq!(taps.wishes().count(), 0, "suspended, or no more in the file");
     }
 }

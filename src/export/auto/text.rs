@@ -59,9 +59,9 @@ pub struct AutoCollector {
 }
 
 impl AutoCollector {
-    /// The entry of a collector; none where sub-agents cannot go the way to it, and for a stand-by.
+    /// The entry of a collector; none where sub-agents cannot go the way to it.
     pub fn of(ip: IpAddr, settings: &CollectorSettings) -> Option<Self> {
-        let direct = settings.device.is_none() && settings.namespace.is_none() && settings.rank == 0;
+        let direct = settings.device.is_none() && settings.namespace.is_none();
         direct.then_some(Self { ip, port: settings.port })
     }
 }

@@ -110,6 +110,7 @@ impl Machine {
                 }
                 Ok(found) => {
                     let (txt_ttl, trouble) = self.take_txt(&name, round.txt);
+                    let kept = self.lines.is_some();
                     let lines = self.lines.as_ref().map(|(_, lines)| lines.as_slice()).unwrap_or_default();
                     let txt = lines.iter().take(MOST_SHOWN).map(|line| format!("TXT {name} {}", shown(line)));
                     let records = found.targets.iter().map(|t| t.record.clone()).chain(txt).collect();
@@ -119,7 +120,9 @@ impl Machine {
                     let mut words =
                         format!("{count} collector{} at {name}", if count == 1 { "" } else { "s" });
                     if let Some(failure) = &trouble {
-                        let said = format!("TXT {name}: {failure}: its last good values stay");
+                        let holds =
+                            if kept { "its last good values stay" } else { "none of its values is known" };
+                        let said = format!("TXT {name}: {failure}: {holds}");
                         words = format!("{words}; {said}");
                         remarks.push(said);
                     }

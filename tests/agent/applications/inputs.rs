@@ -95,3 +95,28 @@ fn an_input_that_cannot_be_opened_is_told_and_the_others_work() {
         drop(taken);
     });
 }
+
+#[test]
+fn while_nothing_is_sent_no_application_is_read() {
+    isolated(|| {
+        let mut rig = Rig::new();
+        let (socket, port) = (rig.text("run/json.sock"), rig.catcher.port());
+        let json = format!("polling = 0 sampling.app = 1\njson {{ udpport = {PORT} socket = {socket} }}");
+        // Nobody answers questions here.
+        rig.configure_all(&format!("sflow {{ dns-sd {{ }}\n{json} }}"));
+        rig.start();
+        rig.wait_component("json", "unavailable nothing is sent now: see dns-sd");
+        drop(UdpSocket::bind(("127.0.0.1", PORT)).unwrap());
+        assert!(!std::fs::exists(&socket).unwrap());
+        rig.configure_all(&format!("sflow {{ collector {{ ip = 127.0.0.1 udpport = {port} }}\n{json} }}"));
+        rig.hang_up("configuration: reloaded, revision");
+        rig.wait_component("json", "running");
+        say(&transaction("web"));
+        let sent = rig.wait("a sample", |d| all_flows(d).count() == 1);
+        assert_eq!(all_flows(&sent).next().unwrap().header.sequence, 1);
+        rig.configure_all(&format!("sflow {{ dns-sd {{ }}\n{json} }}"));
+        rig.hang_up("configuration: reloaded, revision");
+        rig.wait_component("json", "unavailable");
+        wait_until("the port is free", LIMIT, || UdpSocket::bind(("127.0.0.1", PORT)).ok());
+    });
+}

@@ -12,6 +12,7 @@ use super::measures::{Due, Measures};
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use super::packets::Packets;
+use super::ports::SUSPENDED;
 use super::sampling::Watches;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
@@ -182,7 +183,7 @@ impl Agent {
 
     /// Makes the inputs of applications those of the settings.
     pub(super) fn apply_applications(&mut self) {
-        match self.applications.apply(Some(&self.settings)) {
+        match self.applications.apply(&self.settings) {
             Ok(()) => self.on_applications(),
             Err(e) => self.set(COMPONENT, State::degraded(&format!("its thread cannot be started: {e}"))),
         }
@@ -190,7 +191,9 @@ impl Agent {
 
     /// The thread of applications has news.
     pub fn on_applications(&mut self) {
-        match self.applications.state() {
+        let idle = self.settings.modules.json.is_some() && self.settings.suspended.is_some();
+        let unavailable = || State::Unavailable { reason: SUSPENDED.to_owned() };
+        match self.applications.state().or_else(|| idle.then(unavailable)) {
             Some(state) => self.set(COMPONENT, state),
             None => self.registry.remove(COMPONENT),
         }

@@ -137,8 +137,9 @@ fn new_table() -> Table {
 }
 
 impl Desk {
-    /// Settings from now on.
+    /// Settings from now on. Samples that wait in the queue leave first, so that no datagram is of two settings.
     pub(super) fn configure(&mut self, wanted: Option<&Wanted>, now: Instant) {
+        self.flush(now);
         self.active = wanted.is_some();
         if let Some(wanted) = wanted {
             self.datagram_bytes = wanted.datagram_bytes;

@@ -40,8 +40,9 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// What the settings ask for; nothing while nothing is sent, or samples would be numbered that nobody gets.
     fn of(settings: &Settings) -> Option<Self> {
-        let json = settings.modules.json.clone()?;
+        let json = settings.modules.json.clone().filter(|_| settings.suspended.is_none())?;
         Some(Self { json, rates: ApplicationRates::of(settings), datagram_bytes: settings.datagram_bytes })
     }
 }
@@ -79,13 +80,13 @@ impl Applications {
         self.desk.news()
     }
 
-    /// Puts settings in force; without any, or without `json { }` in them, nothing is read, and what is known of
-    /// applications is kept.
+    /// Puts settings in force; without `json { }` in them, or while nothing is sent, nothing is read, and what is known
+    /// of applications is kept.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn apply(&mut self, settings: Option<&Settings>) -> io::Result<()> {
-        let wanted = settings.and_then(Wanted::of);
+    pub fn apply(&mut self, settings: &Settings) -> io::Result<()> {
+        let wanted = Wanted::of(settings);
         if wanted == self.wanted {
             return Ok(());
         }

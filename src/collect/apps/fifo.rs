@@ -76,15 +76,17 @@ fn identity(there: &Metadata) -> (u64, u64) {
 
 fn open(path: &Path) -> Result<(File, (u64, u64)), Obstacle> {
     let error = |error: std::io::Error| Obstacle::io("open", path, &error);
+    let check = |there: Metadata| match there.file_type().is_fifo() {
+        true => Ok(identity(&there)),
+        false => Err(Obstacle::NotA { path: path.to_owned(), wanted: "named pipe" }),
+    };
     // Not opened where it is no pipe: opening a device can do things.
-    let there = std::fs::metadata(path).map_err(error)?;
+    check(std::fs::metadata(path).map_err(error)?)?;
     let flags = OFlag::O_NONBLOCK.bits();
-    let file =
-        there.file_type().is_fifo().then(|| OpenOptions::new().read(true).custom_flags(flags).open(path));
-    match file.transpose().map_err(error)? {
-        Some(file) => Ok((file, identity(&there))),
-        None => Err(Obstacle::NotA { path: path.to_owned(), wanted: "named pipe" }),
-    }
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(error)?;
+    // It may be another file by now.
+    let identity = check(file.metadata().map_err(error)?)?;
+    Ok((file, identity))
 }
 
 impl AsFd for Fifo {

@@ -2,6 +2,7 @@
 
 use crate::config::model::Json;
 use crate::sys::SysError;
+use nix::errno::Errno;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -78,7 +79,8 @@ impl Obstacle {
     }
 
     pub(super) fn io(operation: &'static str, path: &Path, error: &std::io::Error) -> Self {
-        let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        // The one refusal that is not the kernel's: a path longer than a socket's address.
+        let errno = error.raw_os_error().map_or(Errno::ENAMETOOLONG, Errno::from_raw);
         Self::System(SysError::new(operation, path.display().to_string(), errno))
     }
 }

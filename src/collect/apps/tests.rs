@@ -5,7 +5,7 @@ use nix::unistd::mkfifo;
 use std::fs;
 use std::io::Write;
 use std::net::UdpSocket;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -209,6 +209,24 @@ fn a_file_that_is_no_socket_is_left_alone() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "data");
     let inputs = open(&Json { socket: folder.text("missing/json.sock"), ..NOTHING });
     assert!(obstacles(&inputs)[0].ends_with("missing/json.sock: No such file or directory (os error 2)"));
+    let inputs = open(&Json { socket: folder.text(&"x".repeat(108)), ..NOTHING });
+    assert!(
+        obstacles(&inputs)[0].ends_with("x: File name too long (os error 36)"),
+        "{:?}",
+        obstacles(&inputs)
+    );
+}
+
+#[test]
+fn the_living_socket_of_another_program_is_left_alone_whatever_its_type() {
+    let folder = Folder::new();
+    let path = folder.text("their.sock").unwrap();
+    let theirs = UnixListener::bind(&path).unwrap();
+    let inputs = open(&Json { socket: Some(path.clone()), ..NOTHING });
+    assert_eq!(obstacles(&inputs), [format!("another process listens on {path}")]);
+    drop(inputs);
+    assert!(UnixStream::connect(&path).is_ok());
+    drop(theirs);
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! A UNIX datagram socket of the agent's own. Rules: everybody may send to it, and the kernel says which process did; the
-//! socket of an agent that has gone is replaced, any other file is left alone; it goes when the agent does. A sender waits
+//! A UNIX datagram socket of the agent's own. Rules: everybody may send to it, and the kernel says which process did; a
+//! socket that nobody reads any more is replaced, any other file is left alone; it goes when the agent does. A sender waits
 //! where it is full, so nothing is lost. Spec: unix(7).
 
 use super::place::Obstacle;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::fs::{self, Permissions};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -30,7 +31,8 @@ impl Unix {
                 return Err(Obstacle::NotA { path: path.to_owned(), wanted: "socket" });
             }
             let probe = UnixDatagram::unbound().map_err(error("socket"))?;
-            if probe.connect(path).is_ok() {
+            // Every other answer comes from a socket that lives: one of another type, or one that is closed to us.
+            if !probe.connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
                 return Err(Obstacle::InUse(path.to_owned()));
             }
             fs::remove_file(path).map_err(error("unlink"))?;

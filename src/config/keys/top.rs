@@ -19,10 +19,13 @@ static TOP_KEYS: &[Key] = &[
         .more("0 switches all counter samples off."),
     int("sampling", 0, RATE_MAX, "", "400", "Sample 1 in N packets on interfaces of unknown speed")
         .alias(&["packetSamplingRate"])
-        .more("An interface with a known speed uses the rate of its speed instead: see SAMPLING RATES."),
+        .more(
+            "Also transactions of applications. An interface with a known speed uses the rate of its speed instead: \
+             see SAMPLING RATES.",
+        ),
     int("sampling.KEY", 0, RATE_MAX, "", "", "Sample 1 in N on interfaces of speed KEY, or for application KEY")
         .example("10G 10000")
-        .unset("speed / 1,000,000, but at least 100")
+        .unset("speed / 1,000,000, but at least 100; for applications: sampling")
         .more("KEY is a link speed (100M, 10G), bps_ratio, or an application (http, app.NAME). 0: do not sample."),
     int("polling.KEY", 0, 300, SECONDS, "", "Time between two counter samples of application KEY")
         .example("http 30")
@@ -142,7 +145,10 @@ static JSON_KEYS: &[Key] = &[
     path("socket", "UNIX datagram socket to make and read")
         .example("/run/hsflowd/json.sock")
         .unset("none")
-        .more("Every local user may write to it. The C agent does not know this key."),
+        .more(
+            "Every local user may write to it. It is made anew with each start: what a container is given is its folder, \
+             where the agent's user must be allowed to write. The C agent does not know this key.",
+        ),
     int("limit", 0, RATE_MAX, "", "100000", "Messages a second taken from one sender; 0 is any number").more(
         "A sender is a UDP address and port, a process, or the pipe. The C agent does not know this key.",
     ),

@@ -84,8 +84,8 @@ impl Table {
             (application.sampling, application.polling_secs) = rates.get(name);
         }
         self.rates = rates;
-        // What is due in this very second still is.
-        self.polled = second.saturating_sub(1);
+        // What is due in this very second still is, unless it was polled; what was due while nothing was read is not.
+        self.polled = self.polled.max(second.saturating_sub(1));
         self.plan();
     }
 
@@ -194,12 +194,14 @@ impl Table {
             _ => self.free_number(name),
         };
         let source = DataSource { class: CLASS, index };
-        self.taken = owner.map(|(port, owner)| PortTaken {
+        let taken = owner.map(|(port, owner)| PortTaken {
             name: name.to_owned(),
             port,
             owner: owner.to_owned(),
             source_instead: source,
         });
+        // Another one of the same message may be without conflict.
+        self.taken = taken.or(self.taken.take());
         let mut application = Application::new(source, self.seed ^ u64::from(index) << 32, second);
         (application.sampling, application.polling_secs) = self.rates.get(name);
         self.all.insert(name.to_owned(), application);

@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 
 #[test]
 fn every_input_is_read_and_the_status_says_what_came_through_it() {
@@ -93,5 +94,71 @@ fn an_input_that_cannot_be_opened_is_told_and_the_others_work() {
         sender("::1").send(transaction("six").to_string().as_bytes()).unwrap();
         rig.wait("a sample", |d| names(d) == ["six"]);
         drop(taken);
+    });
+}
+
+#[test]
+fn while_nothing_is_sent_no_application_is_read() {
+    isolated(|| {
+        let mut rig = Rig::new();
+        let (socket, port) = (rig.text("run/json.sock"), rig.catcher.port());
+        let json = format!("polling = 0 sampling.app = 1\njson {{ udpport = {PORT} socket = {socket} }}");
+        // Nobody answers questions here.
+        rig.configure_all(&format!("sflow {{ dns-sd {{ }}\n{json} }}"));
+        rig.start();
+        rig.wait_component("json", "unavailable nothing is sent now: see dns-sd");
+        drop(UdpSocket::bind(("127.0.0.1", PORT)).unwrap());
+        assert!(!std::fs::exists(&socket).unwrap());
+        rig.configure_all(&format!("sflow {{ collector {{ ip = 127.0.0.1 udpport = {port} }}\n{json} }}"));
+        rig.hang_up("configuration: reloaded, revision");
+        rig.wait_component("json", "running");
+        say(&transaction("web"));
+        let sent = rig.wait("a sample", |d| all_flows(d).count() == 1);
+        assert_eq!(all_flows(&sent).next().unwrap().header.sequence, 1);
+        rig.configure_all(&format!("sflow {{ dns-sd {{ }}\n{json} }}"));
+        rig.hang_up("configuration: reloaded, revision");
+        rig.wait_component("json", "unavailable");
+        wait_until("the port is free", LIMIT, || UdpSocket::bind(("127.0.0.1", PORT)).ok());
+    });
+}
+
+#[test]
+fn reloads_while_messages_come_cost_no_number() {
+    isolated(|| {
+        let rig = listening(&format!("udpport = {PORT}"), "sampling.app = 1");
+        let socket = rig.text("run/json.sock");
+        let (told, ended) = (AtomicU16::new(0), AtomicBool::new(false));
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let (unix, udp) = (UnixDatagram::unbound().unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+                let voice = transaction("web").to_string();
+                while !ended.load(Relaxed) {
+                    // Any of these may be closed now.
+                    let _ = unix.send_to(voice.as_bytes(), &socket);
+                    let port = PORT + told.fetch_add(1, Relaxed) % 2;
+                    let _ = udp.send_to(voice.as_bytes(), ("127.0.0.1", port));
+                }
+            });
+            for round in 0..60 {
+                let json = match round % 3 {
+                    0 => format!("udpport = {} socket = {socket}", PORT + 1),
+                    1 => format!("udpport = {PORT} limit = {}", 100 + round * 1000),
+                    _ => format!("fifo = /nowhere socket = {socket}"),
+                };
+                let (bytes, rate) = (200 + round * 100, 10 + round % 4);
+                rig.reload(&format!(
+                    "polling = {round} datagramBytes = {bytes} sampling.app = {rate}\njson {{ {json} }}"
+                ));
+                let before = told.load(Relaxed);
+                wait_until("messages", LIMIT, || {
+                    (told.load(Relaxed).wrapping_sub(before) > 20).then_some(())
+                });
+            }
+            ended.store(true, Relaxed);
+        });
+        let count = || super::known(&rig, "web")["flow_samples"].as_u64().unwrap();
+        let sent = rig.wait("every sample", |d| all_flows(d).count() as u64 == count());
+        assert!(count() > 20);
+        assert_whole(&sent);
     });
 }

@@ -94,6 +94,9 @@ fn a_port_belongs_to_the_first_that_named_it() {
     assert_eq!(said, format!("service_port 8080 of \"other\" is that of \"web\": it is {other} instead"));
     transact(&mut table, &on_port("other", 8080), 1);
     assert_eq!(table.take_conflict(), None, "said once");
+    transact(&mut table, &on_port("third", 8080), 1);
+    transact(&mut table, &one("fourth"), 1);
+    assert_eq!(table.take_conflict().unwrap().name, "third", "whoever else is new in the same message");
 }
 
 #[test]
@@ -199,6 +202,19 @@ fn a_new_interval_holds_at_once_and_zero_ends_the_polls() {
     assert!((500..=505).contains(&table.next_poll().unwrap()));
     table.set_rates(rates("polling.app.web=0"), 501);
     assert_eq!(table.next_poll(), Some(7200), "only to forget it");
+}
+
+#[test]
+fn new_settings_in_the_second_of_a_poll_do_not_poll_again() {
+    let mut table = table("polling=1");
+    transact(&mut table, &one("web"), 1000);
+    assert_eq!(polled(&mut table, 1120).len(), 1);
+    table.set_rates(rates("polling=1 sampling=7"), 1120);
+    assert_eq!(table.next_poll(), Some(1121));
+    assert_eq!(polled(&mut table, 1120), []);
+    // Nothing was read for an hour: the seconds since then are not made up for.
+    table.set_rates(rates("polling=1"), 4720);
+    assert_eq!(polled(&mut table, 4720).len(), 1);
 }
 
 #[test]

@@ -1,17 +1,14 @@
-//! A JSON value as one list of nodes, so that a message costs one allocation however many members it has.
+//! A JSON value as one list of nodes, in memory that is used again for the next message.
 //!
-//! An object is followed by its members, each a key and a value; it knows how many nodes they take, and so can be passed
-//! over. [`Object`] and [`Member`] look at the list and know where in the message they stand; that is made text only
-//! for a fault. The depth is limited by serde_json to 128.
+//! In: text. Out: its nodes. An object is followed by its members, each a key and a value; it knows how many nodes they take,
+//! and so can be passed over. The depth is limited by serde_json to 128; the list grows to as many nodes as the longest
+//! message has bytes, at most.
 
-use super::fault::{Fault, Wrong};
 use super::number::Number;
+use super::object::Object;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-
-/// The nodes of an ordinary message.
-const ORDINARY: usize = 96;
 
 #[derive(Debug)]
 pub(super) enum Node<'a> {
@@ -25,24 +22,35 @@ pub(super) enum Node<'a> {
     Object(usize),
 }
 
-/// The nodes of a message.
-pub(super) struct Tape<'a>(Vec<Node<'a>>);
+/// Memory for the nodes of a message.
+#[derive(Debug, Default)]
+pub(super) struct Room(Vec<Node<'static>>);
 
-impl<'a> Tape<'a> {
-    /// Reads a text that is one value.
-    pub(super) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
-        let mut nodes = Vec::with_capacity(ORDINARY);
-        let mut input = serde_json::Deserializer::from_str(text);
-        input.deserialize_any(Push(&mut nodes))?;
-        input.end()?;
-        Ok(Self(nodes))
+impl Room {
+    /// Has `look` look at the message, if it is an object, and takes back the memory.
+    pub(super) fn with<'a, T>(
+        &mut self,
+        text: &'a str,
+        look: impl FnOnce(Option<Object<'_, '_, 'a>>) -> T,
+    ) -> Result<T, serde_json::Error> {
+        let mut nodes = emptied(std::mem::take(&mut self.0));
+        let read = read(text, &mut nodes).map(|()| look(Object::of_message(&nodes)));
+        self.0 = emptied(nodes);
+        read
     }
+}
 
-    /// The message, if it is an object.
-    pub(super) fn top(&self) -> Option<Object<'_, '_, 'a>> {
-        let (node, rest) = self.0.split_first()?;
-        matches!(node, Node::Object(_)).then_some(Object { path: Path::TOP, nodes: rest })
-    }
+/// The same memory for nodes that live for another time: what is collected from a vector takes its place.
+fn emptied<'b>(mut nodes: Vec<Node<'_>>) -> Vec<Node<'b>> {
+    nodes.clear();
+    nodes.into_iter().map(|_| Node::Null).collect()
+}
+
+/// Reads a text that is one value.
+fn read<'a>(text: &'a str, nodes: &mut Vec<Node<'a>>) -> Result<(), serde_json::Error> {
+    let mut input = serde_json::Deserializer::from_str(text);
+    input.deserialize_any(Push(nodes))?;
+    input.end()
 }
 
 /// Puts a value at the end of the list.
@@ -123,172 +131,5 @@ impl<'a> Push<'_, 'a> {
             *slot = node(inside);
         }
         Ok(())
-    }
-}
-
-/// Of a key, so much is repeated, in bytes.
-const SHOWN: usize = 64;
-
-/// Where in the message something stands.
-#[derive(Clone, Copy, Debug)]
-struct Path<'p> {
-    outer: Option<&'p Path<'p>>,
-    key: &'p str,
-}
-
-impl Path<'_> {
-    const TOP: Self = Self { outer: None, key: "" };
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = super::cut(self.key, SHOWN).escape_debug();
-        match self.outer {
-            Some(outer) if outer.outer.is_some() => write!(f, "{outer}.{key}"),
-            _ => write!(f, "{key}"),
-        }
-    }
-}
-
-/// The members of an object.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Object<'p, 't, 'a> {
-    path: Path<'p>,
-    nodes: &'t [Node<'a>],
-}
-
-impl<'t, 'a> Object<'_, 't, 'a> {
-    /// The first member whose key is this one in any case.
-    pub(super) fn member<'m>(&'m self, key: &'m str) -> Member<'m, 't, 'a> {
-        self.find(key, |known| is_in_any_case(known, key))
-    }
-
-    /// The first member whose key is exactly this one.
-    pub(super) fn exact_member<'m>(&'m self, key: &'m str) -> Member<'m, 't, 'a> {
-        self.find(key, |known| known == key)
-    }
-
-    #[inline]
-    fn find<'m>(&'m self, key: &'m str, is: impl Fn(&str) -> bool) -> Member<'m, 't, 'a> {
-        let value = self.pairs().find(|(known, _)| is(known)).map(|(_, value)| value);
-        Member { path: Path { outer: Some(&self.path), key }, value: value.unwrap_or(&[]) }
-    }
-
-    /// All members in order.
-    pub(super) fn members<'m>(&'m self) -> impl Iterator<Item = (&'t Cow<'a, str>, Member<'m, 't, 'a>)>
-    where
-        't: 'm,
-    {
-        self.pairs().map(|(key, value)| (key, Member { path: Path { outer: Some(&self.path), key }, value }))
-    }
-
-    fn pairs(&self) -> Pairs<'t, 'a> {
-        Pairs(self.nodes)
-    }
-
-    /// A fault of the object itself.
-    pub(super) fn fault(&self, wrong: Wrong) -> Fault {
-        Fault::Member { member: self.path.to_string(), wrong }
-    }
-}
-
-/// Most keys differ in length or first letter, and a message is looked through for each key.
-#[inline]
-fn is_in_any_case(known: &str, key: &str) -> bool {
-    let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
-    known.len() == key.len() && first(known) == first(key) && known.eq_ignore_ascii_case(key)
-}
-
-/// The keys of an object, and where their values start.
-struct Pairs<'t, 'a>(&'t [Node<'a>]);
-
-impl<'t, 'a> Iterator for Pairs<'t, 'a> {
-    type Item = (&'t Cow<'a, str>, &'t [Node<'a>]);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (Node::Text(key), value) = self.0.split_first()? else { return None };
-        let size = match value.first()? {
-            Node::List(inside) | Node::Object(inside) => 1 + inside,
-            _ => 1,
-        };
-        let (value, rest) = value.split_at_checked(size)?;
-        self.0 = rest;
-        Some((key, value))
-    }
-}
-
-/// A member that is looked for, there or not.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Member<'p, 't, 'a> {
-    path: Path<'p>,
-    /// Its value and what is inside; nothing where absent.
-    value: &'t [Node<'a>],
-}
-
-impl<'p, 't, 'a> Member<'p, 't, 'a> {
-    /// The value; `None` where absent or `null`.
-    pub(super) fn value(&self) -> Option<&'t Node<'a>> {
-        self.value.first().filter(|node| !matches!(node, Node::Null))
-    }
-
-    /// The value if it is an object.
-    pub(super) fn if_object(&self) -> Option<Object<'p, 't, 'a>> {
-        let (node, nodes) = self.value.split_first()?;
-        matches!(node, Node::Object(_)).then_some(Object { path: self.path, nodes })
-    }
-
-    /// The value as an object.
-    pub(super) fn object(&self) -> Result<Option<Object<'p, 't, 'a>>, Fault> {
-        match self.value() {
-            None => Ok(None),
-            Some(_) => self.if_object().map(Some).ok_or_else(|| self.fault(Wrong::Kind("an object"))),
-        }
-    }
-
-    /// The value as text.
-    pub(super) fn text(&self) -> Result<Option<&'t Cow<'a, str>>, Fault> {
-        match self.value() {
-            None => Ok(None),
-            Some(Node::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(self.fault(Wrong::Kind("a string"))),
-        }
-    }
-
-    /// The value as text of at most so many bytes; what is longer is cut. Absent is empty.
-    pub(super) fn cut(&self, bytes: usize) -> Result<Cow<'a, str>, Fault> {
-        Ok(self.text()?.map(|text| cut(text, bytes)).unwrap_or_default())
-    }
-
-    /// The value as a number that `fit` finds room for; it may not be one.
-    pub(super) fn number<T>(
-        &self,
-        fit: impl Fn(Number) -> Result<T, &'static str>,
-    ) -> Result<Option<T>, Fault> {
-        match self.value() {
-            None => Ok(None),
-            Some(&Node::Number(number)) => {
-                fit(number).map(Some).map_err(|range| self.fault(Wrong::Range(range)))
-            }
-            Some(_) => Err(self.fault(Wrong::Kind("a number"))),
-        }
-    }
-
-    /// What must be there.
-    pub(super) fn required<T>(&self, value: Option<T>) -> Result<T, Fault> {
-        value.ok_or_else(|| self.fault(Wrong::Missing))
-    }
-
-    /// A fault of this member.
-    pub(super) fn fault(&self, wrong: Wrong) -> Fault {
-        Fault::Member { member: self.path.to_string(), wrong }
-    }
-}
-
-/// As [`super::cut`], borrowed where the text is.
-pub(super) fn cut<'a>(text: &Cow<'a, str>, bytes: usize) -> Cow<'a, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(super::cut(text, bytes)),
-        Cow::Owned(text) => Cow::Owned(super::cut(text, bytes).to_owned()),
     }
 }

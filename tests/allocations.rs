@@ -18,7 +18,7 @@ use hsflow::collect::sockets::{Place, Sockets, Wanted};
 use hsflow::config::model::CollectorSettings;
 use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
-use hsflow::sample::application::message::parse;
+use hsflow::sample::application::message::Reader;
 use hsflow::sample::connection::Connection;
 use hsflow::sample::flow::{Packet, Sampler, discard, encode, path};
 use hsflow::sample::frame::{Discard, Frame, Vlan};
@@ -327,13 +327,16 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
 }
 
 #[test]
-fn a_json_message_allocates_once_and_once_more_for_its_named_values() {
+fn a_json_message_allocates_nothing_but_a_list_of_its_named_values() {
     let metric = |name: u32| format!(r#""m{name}": {{"type": "counter64", "value": "{name}"}}"#);
     let metrics: Vec<_> = (0..10).map(metric).collect();
     let metrics = format!(r#"{{"rtmetric": {{"datasource": "web1", {}}}}}"#, metrics.join(", "));
     let counters = r#"{"counter_sample": {"app_name": "é", "app_operations": {"success": 1}, "app_workers": {"workers_max": 2}}}"#;
     let flow = r#"{"flow_sample": {"app_name": "mail", "app_operation": {"operation": "send", "attributes": "a=1", "uS": 5}, "app_target": {"actor": "ann"}}}"#;
-    for (text, expected) in [(&*metrics, 2), (counters, 1), (flow, 1)] {
-        assert_eq!(allocations(|| assert!(parse(text.as_bytes()).is_ok())), expected, "{text}");
+    let mut reader = Reader::default();
+    // The longest first: the others find room where it was.
+    for (text, expected) in [(counters, 0), (flow, 0), (&*metrics, 1)] {
+        assert!(reader.parse(metrics.as_bytes()).is_ok());
+        assert_eq!(allocations(|| assert!(reader.parse(text.as_bytes()).is_ok())), expected, "{text}");
     }
 }

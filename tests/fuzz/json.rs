@@ -1,7 +1,7 @@
 //! The law of the JSON messages, and a message as the datagram that tells it.
 
 use hsflow::sample::application::encode;
-use hsflow::sample::application::message::{MAX_MESSAGE, Message, parse};
+use hsflow::sample::application::message::{MAX_MESSAGE, Message, Reader};
 use hsflow::sflow::counters::CounterRecord;
 use hsflow::sflow::counters::app::AppOperations;
 use hsflow::sflow::counters::host::HostParent;
@@ -17,9 +17,12 @@ use hsflow::sflow::xdr::Xdr;
 /// An application without a port.
 const SOURCE: DataSource = DataSource { class: 3, index: 150_000 };
 
-/// A message is told in one datagram, from which the same values are read; or it has a fault of one short line.
+/// A message is told in one datagram, from which the same values are read; or it has a fault of one short line. That half of
+/// another message was read before makes no difference.
 pub(crate) fn law(data: &[u8]) {
-    let message = match parse(data) {
+    let mut reader = Reader::default();
+    let _ = reader.parse(data.get(..data.len() / 2).unwrap_or_default());
+    let message = match reader.parse(data) {
         Ok(message) => message,
         Err(fault) => {
             let line = fault.to_string();
@@ -29,6 +32,7 @@ pub(crate) fn law(data: &[u8]) {
         }
     };
     assert!(data.len() <= MAX_MESSAGE);
+    assert_eq!(Reader::default().parse(data).ok().as_ref(), Some(&message));
     let datagram = decode(&datagram(&message)).expect("our own encoding is readable");
     assert_eq!((datagram.dirty_padding, datagram.trailing.len()), (0, 0));
     let mut samples = datagram.samples.iter();

@@ -2,7 +2,7 @@
 //! The seed is fixed, so that a failure comes again.
 
 use crate::law::law;
-use hsflow::sample::application::message::parse;
+use hsflow::sample::application::message::Reader;
 
 /// Pieces of messages, put anywhere.
 const PIECES: &[&str] = &[
@@ -197,7 +197,7 @@ fn a_hundred_thousand_messages_are_told_as_they_are_or_have_a_fault() {
         if round % 2 == 0 {
             dice.damage(&mut message);
         }
-        accepted += usize::from(parse(&message).is_ok());
+        accepted += usize::from(Reader::default().parse(&message).is_ok());
         law(&message);
     }
     assert!((10_000..90_000).contains(&accepted), "{accepted} accepted: no test of both");
@@ -208,7 +208,7 @@ fn bytes_of_any_kind_have_a_fault() {
     let mut dice = Dice(7);
     for length in 0..2000 {
         let bytes: Vec<_> = (0..length).map(|_| u8::try_from(dice.below(256)).unwrap()).collect();
-        assert!(parse(&bytes).is_err());
+        assert!(Reader::default().parse(&bytes).is_err());
         law(&bytes);
     }
 }
@@ -217,6 +217,6 @@ fn bytes_of_any_kind_have_a_fault() {
 fn every_beginning_of_a_message_has_a_fault() {
     let message = br#"{"flow_sample":{"app_name":"a","app_operation":{"status":1}},"rtmetric":{"m":{"type":"ip","value":"\u00e9"}}} "#;
     for end in 0..message.len() - 2 {
-        assert!(parse(&message[..end]).is_err());
+        assert!(Reader::default().parse(&message[..end]).is_err());
     }
 }

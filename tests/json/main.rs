@@ -9,11 +9,11 @@ mod layouts;
 #[path = "../fuzz/json.rs"]
 mod law;
 
-use hsflow::sample::application::message::{Message, parse};
+use hsflow::sample::application::message::{Message, Reader};
 
 /// A message that has no fault.
 fn accepted(message: &str) -> Message<'_> {
-    parse(message.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {message}"))
+    Reader::default().parse(message.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {message}"))
 }
 
 /// What the message's datagram has behind its header.

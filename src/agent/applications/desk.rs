@@ -9,7 +9,7 @@ use crate::agent::outlet::SharedOutlet;
 use crate::agent::pace::Pace;
 use crate::collect::apps::{Inputs, Sender};
 use crate::sample::application::limit::Limit;
-use crate::sample::application::message::{self, Counters, Message, Transaction};
+use crate::sample::application::message::{Counters, Message, Reader, Transaction};
 use crate::sample::application::{Refusal, Table, encode};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::record::Record;
@@ -62,6 +62,7 @@ pub(super) struct Desk {
     second: u64,
     /// Inputs are read, and counters made.
     active: bool,
+    reader: Reader,
     table: Table,
     limit: Limit<Sender>,
     faults: Faults,
@@ -90,6 +91,7 @@ impl SharedDesk {
             uptime_ms: 0,
             second: pace.second(pace.start()),
             active: false,
+            reader: Reader::default(),
             table: new_table(),
             limit: Limit::new(0),
             faults: Faults::default(),
@@ -167,7 +169,7 @@ impl Desk {
             let what = "more messages a second than the limit; the rest is thrown away";
             return self.faults.note(OVER_LIMIT, sender, what, self.second);
         }
-        match message::parse(bytes) {
+        match self.reader.parse(bytes) {
             Ok(message) => self.tell(sender, &message),
             Err(fault) => self.faults.note(fault.cause(), sender, &fault, self.second),
         }

@@ -48,7 +48,7 @@ fn add<R: Record>(record: Option<&R>, out: &mut SampleWriter<'_, '_>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::parse;
+    use super::super::message::Reader;
     use super::*;
     use crate::sflow::counters::CounterRecord;
     use crate::sflow::datagram::{Datagrams, Stream, Unsent};
@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn operations_that_are_not_told_are_those_that_were_counted() {
-        let message = parse(br#"{"counter_sample":{"app_name":"a","app_workers":{}}}"#).unwrap();
+        let mut reader = Reader::default();
+        let message = reader.parse(br#"{"counter_sample":{"app_name":"a","app_workers":{}}}"#).unwrap();
         let tallied = AppOperations { application: "a".into(), success: 7, ..Default::default() };
         let agent = [192, 0, 2, 1].into();
         let (mut datagrams, mut stream, mut sent) =
@@ -76,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_sample_without_room_is_refused_whole_and_the_next_is_sent() {
-        let message = parse(br#"{"flow_sample":{"app_name":"a","app_operation":{}}}"#).unwrap();
+        let mut reader = Reader::default();
+        let message = reader.parse(br#"{"flow_sample":{"app_name":"a","app_operation":{}}}"#).unwrap();
         let small = message.flow.unwrap();
         let large =
             Transaction { target: Some(AppTarget { actor: "x".repeat(9200).into() }), ..small.clone() };

@@ -5,8 +5,8 @@
 
 use super::Counters;
 use super::fault::Fault;
-use super::member::{Object, cut};
 use super::number::Number;
+use super::object::{Member, Object, cut};
 use super::transaction::{app_name, service_port};
 use crate::sflow::counters::app::{AppOperations, AppResources, AppWorkers};
 use crate::sflow::unknown::{counter32, gauge32, gauge64};
@@ -16,18 +16,16 @@ use std::borrow::Cow;
 const NAME: usize = 32;
 
 pub(super) fn read<'a>(sample: &Object<'_, '_, 'a>) -> Result<Counters<'a>, Fault> {
-    let app_name = app_name(sample)?;
-    let operations = sample.member("app_operations").object()?;
+    let [name, port, operations, resources, workers] =
+        sample.pick(["app_name", "service_port", "app_operations", "app_resources", "app_workers"]);
+    let app_name = app_name(&name)?;
+    let operations = operations.object()?;
     let operations = operations.map(|given| read_operations(cut(&app_name, NAME), &given)).transpose()?;
     Ok(Counters {
         operations,
-        resources: sample
-            .member("app_resources")
-            .object()?
-            .map(|given| read_resources(&given))
-            .transpose()?,
-        workers: sample.member("app_workers").object()?.map(|given| read_workers(&given)).transpose()?,
-        service_port: service_port(sample)?,
+        resources: resources.object()?.map(|given| read_resources(&given)).transpose()?,
+        workers: workers.object()?.map(|given| read_workers(&given)).transpose()?,
+        service_port: service_port(&port)?,
         app_name,
     })
 }
@@ -36,52 +34,88 @@ fn read_operations<'a>(
     application: Cow<'a, str>,
     given: &Object<'_, '_, 'a>,
 ) -> Result<AppOperations<'a>, Fault> {
-    let count = |key| counter(given, key);
+    let [
+        success,
+        other,
+        timeout,
+        internal_error,
+        bad_request,
+        forbidden,
+        too_large,
+        not_implemented,
+        not_found,
+        unavailable,
+        unauthorized,
+    ] = given.pick([
+        "success",
+        "other",
+        "timeout",
+        "internal_error",
+        "bad_request",
+        "forbidden",
+        "too_large",
+        "not_implemented",
+        "not_found",
+        "unavailable",
+        "unauthorized",
+    ]);
     Ok(AppOperations {
         application,
-        success: count("success")?,
-        other: count("other")?,
-        timeout: count("timeout")?,
-        internal_error: count("internal_error")?,
-        bad_request: count("bad_request")?,
-        forbidden: count("forbidden")?,
-        too_large: count("too_large")?,
-        not_implemented: count("not_implemented")?,
-        not_found: count("not_found")?,
-        unavailable: count("unavailable")?,
-        unauthorized: count("unauthorized")?,
+        success: counter(&success)?,
+        other: counter(&other)?,
+        timeout: counter(&timeout)?,
+        internal_error: counter(&internal_error)?,
+        bad_request: counter(&bad_request)?,
+        forbidden: counter(&forbidden)?,
+        too_large: counter(&too_large)?,
+        not_implemented: counter(&not_implemented)?,
+        not_found: counter(&not_found)?,
+        unavailable: counter(&unavailable)?,
+        unauthorized: counter(&unauthorized)?,
     })
 }
 
 fn read_resources(given: &Object<'_, '_, '_>) -> Result<AppResources, Fault> {
-    let time = |key| Ok(given.member(key).number(Number::counter32)?.unwrap_or(0));
-    let bytes = |key| Ok(gauge64(given.member(key).number(Number::u64)?));
+    let [user_time, system_time, mem_used, mem_max, fd_open, fd_max, conn_open, conn_max] = given.pick([
+        "user_time",
+        "system_time",
+        "mem_used",
+        "mem_max",
+        "fd_open",
+        "fd_max",
+        "conn_open",
+        "conn_max",
+    ]);
+    let time = |given: &Member<'_, '_, '_>| Ok(given.number(Number::counter32)?.unwrap_or(0));
+    let bytes = |given: &Member<'_, '_, '_>| Ok(gauge64(given.number(Number::u64)?));
     Ok(AppResources {
-        user_time: time("user_time")?,
-        system_time: time("system_time")?,
-        mem_used: bytes("mem_used")?,
-        mem_max: bytes("mem_max")?,
-        fd_open: gauge(given, "fd_open")?,
-        fd_max: gauge(given, "fd_max")?,
-        conn_open: gauge(given, "conn_open")?,
-        conn_max: gauge(given, "conn_max")?,
+        user_time: time(&user_time)?,
+        system_time: time(&system_time)?,
+        mem_used: bytes(&mem_used)?,
+        mem_max: bytes(&mem_max)?,
+        fd_open: gauge(&fd_open)?,
+        fd_max: gauge(&fd_max)?,
+        conn_open: gauge(&conn_open)?,
+        conn_max: gauge(&conn_max)?,
     })
 }
 
 fn read_workers(given: &Object<'_, '_, '_>) -> Result<AppWorkers, Fault> {
+    let [active, idle, max, req_delayed, req_dropped] =
+        given.pick(["workers_active", "workers_idle", "workers_max", "req_delayed", "req_dropped"]);
     Ok(AppWorkers {
-        active: gauge(given, "workers_active")?,
-        idle: gauge(given, "workers_idle")?,
-        max: gauge(given, "workers_max")?,
-        req_delayed: counter(given, "req_delayed")?,
-        req_dropped: counter(given, "req_dropped")?,
+        active: gauge(&active)?,
+        idle: gauge(&idle)?,
+        max: gauge(&max)?,
+        req_delayed: counter(&req_delayed)?,
+        req_dropped: counter(&req_dropped)?,
     })
 }
 
-fn counter(given: &Object<'_, '_, '_>, key: &str) -> Result<u32, Fault> {
-    Ok(given.member(key).number(Number::counter32)?.unwrap_or(counter32(None)))
+fn counter(given: &Member<'_, '_, '_>) -> Result<u32, Fault> {
+    Ok(given.number(Number::counter32)?.unwrap_or(counter32(None)))
 }
 
-fn gauge(given: &Object<'_, '_, '_>, key: &str) -> Result<u32, Fault> {
-    Ok(given.member(key).number(Number::gauge32)?.unwrap_or(gauge32(None)))
+fn gauge(given: &Member<'_, '_, '_>) -> Result<u32, Fault> {
+    Ok(given.number(Number::gauge32)?.unwrap_or(gauge32(None)))
 }

@@ -9,9 +9,9 @@
 mod address;
 mod counters;
 mod fault;
-mod member;
 mod named;
 mod number;
+mod object;
 mod tape;
 mod transaction;
 
@@ -21,8 +21,9 @@ use crate::sflow::counters::app::{AppOperations, AppResources, AppWorkers};
 use crate::sflow::flow::app::{AppInitiator, AppOperation, AppParentContext, AppTarget};
 use crate::sflow::flow::socket::{SocketIpv4, SocketIpv6};
 use crate::sflow::realtime::{RtFlow, RtMetric};
+use object::Object;
 use std::borrow::Cow;
-use tape::Tape;
+use tape::Room;
 
 /// Longest message in bytes.
 pub const MAX_MESSAGE: usize = 10_000;
@@ -80,19 +81,30 @@ pub struct Counters<'a> {
     pub workers: Option<AppWorkers>,
 }
 
-/// Reads one message: one JSON value, with white space around it and a byte order mark before it at most.
-pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Fault> {
-    if bytes.len() > MAX_MESSAGE {
-        return Err(Fault::Length(bytes.len()));
+/// Reads messages, one after the other in the same memory.
+#[derive(Debug, Default)]
+pub struct Reader(Room);
+
+impl Reader {
+    /// Reads one message: one JSON value, with white space around it and a byte order mark before it at most.
+    pub fn parse<'a>(&mut self, bytes: &'a [u8]) -> Result<Message<'a>, Fault> {
+        if bytes.len() > MAX_MESSAGE {
+            return Err(Fault::Length(bytes.len()));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| Fault::Text(error.valid_up_to()))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let message = self.0.with(text, |object| read(&object.ok_or(Fault::Nothing)?));
+        message.map_err(Fault::Syntax)?
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| Fault::Text(error.valid_up_to()))?;
-    let tape = Tape::parse(text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(Fault::Syntax)?;
-    let top = tape.top().ok_or(Fault::Nothing)?;
+}
+
+fn read<'a>(top: &Object<'_, '_, 'a>) -> Result<Message<'a>, Fault> {
+    let [flow, counters, metrics, event] = top.pick(["flow_sample", "counter_sample", "rtmetric", "rtflow"]);
     let message = Message {
-        flow: top.member("flow_sample").object()?.map(|object| transaction::read(&object)).transpose()?,
-        counters: top.member("counter_sample").object()?.map(|object| counters::read(&object)).transpose()?,
-        metrics: top.member("rtmetric").object()?.map(|object| named::metrics(&object)).transpose()?,
-        event: top.member("rtflow").object()?.map(|object| named::event(&object)).transpose()?,
+        flow: flow.object()?.map(|object| transaction::read(&object)).transpose()?,
+        counters: counters.object()?.map(|object| counters::read(&object)).transpose()?,
+        metrics: metrics.object()?.map(|object| named::metrics(&object)).transpose()?,
+        event: event.object()?.map(|object| named::event(&object)).transpose()?,
     };
     if message == (Message { flow: None, counters: None, metrics: None, event: None }) {
         return Err(Fault::Nothing);

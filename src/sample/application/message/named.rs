@@ -7,8 +7,8 @@
 
 use super::address::{ipv4, ipv6, mac};
 use super::fault::{Fault, Wrong};
-use super::member::{Member, Object};
 use super::number::{Number, parse_number};
+use super::object::{Member, Object};
 use super::tape::Node;
 use super::transaction::one_in;
 use crate::sflow::realtime::{FlowField, FlowValue, Metric, MetricValue, RtFlow, RtMetric};
@@ -89,7 +89,7 @@ fn values<'a, T>(
         if !is_name(name) {
             return Err(member.fault(Wrong::Name("")));
         }
-        let (kind, value) = (object.member("type"), object.member("value"));
+        let [kind, value] = object.pick(["type", "value"]);
         let word = kind.required(kind.text()?)?;
         values.push(read(name.clone(), &Given { word, kind, value })?);
     }

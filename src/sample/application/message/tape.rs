@@ -1,17 +1,14 @@
-//! A JSON value as one list of nodes, so that a message costs one allocation however many members it has.
+//! A JSON value as one list of nodes, in memory that is used again for the next message.
 //!
-//! In: text. Out: nodes. An object is followed by its members, each a key and a value, and knows how many nodes they take, so
-//! that it can be passed over. Rules: numbers are exact in 64 bits; text is borrowed unless it has escapes; serde_json
-//! limits the depth to 128.
+//! In: text. Out: its nodes. An object is followed by its members, each a key and a value; it knows how many nodes they take,
+//! and so can be passed over. The depth is limited by serde_json to 128; the list grows to as many nodes as the longest
+//! message has bytes, at most.
 
-use super::member::Object;
 use super::number::Number;
+use super::object::Object;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-
-/// The nodes of an ordinary message.
-const ORDINARY: usize = 96;
 
 #[derive(Debug)]
 pub(super) enum Node<'a> {
@@ -25,24 +22,35 @@ pub(super) enum Node<'a> {
     Object(usize),
 }
 
-/// The nodes of a message.
-pub(super) struct Tape<'a>(Vec<Node<'a>>);
+/// Memory for the nodes of a message.
+#[derive(Debug, Default)]
+pub(super) struct Room(Vec<Node<'static>>);
 
-impl<'a> Tape<'a> {
-    /// Reads a text that is one value.
-    pub(super) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
-        let mut nodes = Vec::with_capacity(ORDINARY);
-        let mut input = serde_json::Deserializer::from_str(text);
-        input.deserialize_any(Push(&mut nodes))?;
-        input.end()?;
-        Ok(Self(nodes))
+impl Room {
+    /// Has `look` look at the message, if it is an object, and takes back the memory.
+    pub(super) fn with<'a, T>(
+        &mut self,
+        text: &'a str,
+        look: impl FnOnce(Option<Object<'_, '_, 'a>>) -> T,
+    ) -> Result<T, serde_json::Error> {
+        let mut nodes = emptied(std::mem::take(&mut self.0));
+        let read = read(text, &mut nodes).map(|()| look(Object::of_message(&nodes)));
+        self.0 = emptied(nodes);
+        read
     }
+}
 
-    /// The message, if it is an object.
-    pub(super) fn top(&self) -> Option<Object<'_, '_, 'a>> {
-        let (node, rest) = self.0.split_first()?;
-        matches!(node, Node::Object(_)).then_some(Object::top(rest))
-    }
+/// The same memory for nodes that live for another time: what is collected from a vector takes its place.
+fn emptied<'b>(mut nodes: Vec<Node<'_>>) -> Vec<Node<'b>> {
+    nodes.clear();
+    nodes.into_iter().map(|_| Node::Null).collect()
+}
+
+/// Reads a text that is one value.
+fn read<'a>(text: &'a str, nodes: &mut Vec<Node<'a>>) -> Result<(), serde_json::Error> {
+    let mut input = serde_json::Deserializer::from_str(text);
+    input.deserialize_any(Push(nodes))?;
+    input.end()
 }
 
 /// Puts a value at the end of the list.
@@ -52,15 +60,6 @@ impl<'a> Push<'_, 'a> {
     #[inline]
     fn leaf<E>(self, node: Node<'a>) -> Result<(), E> {
         self.0.push(node);
-        Ok(())
-    }
-
-    /// Puts the node that stands before its contents, now that their number is known.
-    fn close<E>(self, at: usize, node: fn(usize) -> Node<'a>) -> Result<(), E> {
-        let inside = self.0.len() - at - 1;
-        if let Some(slot) = self.0.get_mut(at) {
-            *slot = node(inside);
-        }
         Ok(())
     }
 }
@@ -121,5 +120,16 @@ impl<'a> Visitor<'a> for Push<'_, 'a> {
             members.next_value_seed(Push(self.0))?;
         }
         self.close(at, Node::Object)
+    }
+}
+
+impl<'a> Push<'_, 'a> {
+    /// Puts the node that stands before its contents, now that their number is known.
+    fn close<E>(self, at: usize, node: fn(usize) -> Node<'a>) -> Result<(), E> {
+        let inside = self.0.len() - at - 1;
+        if let Some(slot) = self.0.get_mut(at) {
+            *slot = node(inside);
+        }
+        Ok(())
     }
 }

@@ -4,12 +4,12 @@ use super::*;
 use crate::sflow::realtime::MetricValue;
 
 fn ok(message: &str) -> Message<'_> {
-    parse(message.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {message}"))
+    Reader::default().parse(message.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {message}"))
 }
 
 /// The cause and the line of a refusal.
 fn fault(message: impl AsRef<[u8]>) -> (&'static str, String) {
-    let fault = parse(message.as_ref()).expect_err("it is to be refused");
+    let fault = Reader::default().parse(message.as_ref()).expect_err("it is to be refused");
     (fault.cause(), fault.to_string())
 }
 
@@ -26,6 +26,39 @@ fn operation(members: &str) -> String {
 /// A metric of this type and value.
 fn metric(kind: &str, value: &str) -> String {
     format!(r#"{{"rtmetric":{{"m":{{"type":"{kind}","value":{value}}}}}}}"#)
+}
+
+#[test]
+fn what_a_reader_has_read_before_makes_no_difference() {
+    let metric = metric("gauge32", "1");
+    let all = [
+        &*metric,
+        r#"{"rtmetric":{"m":{"type":"\u0067auge32","value":2}}"#,
+        &flow(""),
+        "[1,[2,",
+        "7",
+        &metric,
+        "{}",
+    ];
+    let mut reader = Reader::default();
+    for text in all {
+        let (used, new) = (reader.parse(text.as_bytes()), Reader::default().parse(text.as_bytes()));
+        assert_eq!(used.map_err(|fault| fault.to_string()), new.map_err(|fault| fault.to_string()));
+    }
+}
+
+#[test]
+fn members_may_come_in_any_order() {
+    let texts = [
+        r#""a":0,"timeout":3,"unauthorized":4,"SUCCESS":1,"other":2,"success":9"#,
+        r#""other":2,"success":1,"TIMEOUT":3,"other":8,"x":{"other":7},"unauthorized":4"#,
+    ];
+    for text in texts {
+        let text = format!(r#"{{"counter_sample":{{"app_operations":{{{text}}},"app_name":"a"}}}}"#);
+        let operations = ok(&text).counters.unwrap().operations.unwrap();
+        let AppOperations { success, other, timeout, unauthorized, not_found, .. } = operations;
+        assert_eq!((success, other, timeout, unauthorized, not_found), (1, 2, 3, 4, u32::MAX));
+    }
 }
 
 #[test]
@@ -75,7 +108,7 @@ fn more_than_one_value_is_refused() {
 fn a_message_of_ten_thousand_bytes_is_taken_and_a_longer_one_is_not() {
     let text = metric("gauge32", "1");
     let padded = |length: usize| format!("{text}{}", " ".repeat(length - text.len()));
-    assert!(parse(padded(MAX_MESSAGE).as_bytes()).is_ok());
+    assert!(Reader::default().parse(padded(MAX_MESSAGE).as_bytes()).is_ok());
     let (cause, line) = fault(padded(MAX_MESSAGE + 1));
     assert_eq!((cause, &*line), ("too-long", "10001 bytes, more than 10000"));
 }

@@ -1,8 +1,8 @@
-//! The members of a message's objects, as their readers look for them.
+//! A look at an object and its members on the [tape](super::tape), which knows where in the message it stands; that is made
+//! text only for a fault.
 //!
-//! In: the nodes of an object. Out: members by key, absent or there, as the kind of value that is wanted. Rules: the
-//! first member of a key counts, `null` is as if absent, another kind is a fault. Each knows where in the message it
-//! stands; that is made text only for a fault.
+//! In: the nodes of an object. Out: members by their keys, and what they hold, as it must be or as a fault. Rules: keys match
+//! in any case, the first match counts, and `null` is as if absent.
 
 use super::fault::{Fault, Wrong};
 use super::number::Number;
@@ -42,25 +42,33 @@ pub(super) struct Object<'p, 't, 'a> {
 }
 
 impl<'t, 'a> Object<'_, 't, 'a> {
-    /// The outermost object, of these members.
-    pub(super) fn top(nodes: &'t [Node<'a>]) -> Self {
-        Self { path: Path::TOP, nodes }
+    /// The message, if it is an object.
+    pub(super) fn of_message(nodes: &'t [Node<'a>]) -> Option<Self> {
+        let (node, nodes) = nodes.split_first()?;
+        matches!(node, Node::Object(_)).then_some(Self { path: Path::TOP, nodes })
     }
 
-    /// The first member whose key is this one in any case.
-    pub(super) fn member<'m>(&'m self, key: &'m str) -> Member<'m, 't, 'a> {
-        self.find(key, |known| is_in_any_case(known, key))
+    /// For each key the first member that has it, in any case. Members mostly come in the order in which they are wanted here,
+    /// so each is looked for behind the last one.
+    #[inline]
+    pub(super) fn pick<'m, const N: usize>(&'m self, keys: [&'m str; N]) -> [Member<'m, 't, 'a>; N] {
+        let mut picked = keys.map(|key| Member { path: Path { outer: Some(&self.path), key }, value: &[] });
+        let mut next = 0;
+        for (known, value) in self.pairs() {
+            let is = |at: &usize| keys.get(*at).is_some_and(|key| is_in_any_case(known, key));
+            let Some(at) = (next..N).chain(0..next).find(is) else { continue };
+            next = at + 1;
+            if let Some(member) = picked.get_mut(at).filter(|member| member.value.is_empty()) {
+                member.value = value;
+            }
+        }
+        picked
     }
 
     /// The first member whose key is exactly this one.
     pub(super) fn exact_member<'m>(&'m self, key: &'m str) -> Member<'m, 't, 'a> {
-        self.find(key, |known| known == key)
-    }
-
-    #[inline]
-    fn find<'m>(&'m self, key: &'m str, is: impl Fn(&str) -> bool) -> Member<'m, 't, 'a> {
-        let value = Pairs(self.nodes).find(|(known, _)| is(known)).map(|(_, value)| value);
-        Member { path: Path { outer: Some(&self.path), key }, value: value.unwrap_or(&[]) }
+        let value = self.pairs().find(|(known, _)| *known == key).map_or(&[][..], |(_, value)| value);
+        Member { path: Path { outer: Some(&self.path), key }, value }
     }
 
     /// All members in order.
@@ -68,8 +76,11 @@ impl<'t, 'a> Object<'_, 't, 'a> {
     where
         't: 'm,
     {
+        self.pairs().map(|(key, value)| (key, Member { path: Path { outer: Some(&self.path), key }, value }))
+    }
+
+    fn pairs(&self) -> Pairs<'t, 'a> {
         Pairs(self.nodes)
-            .map(|(key, value)| (key, Member { path: Path { outer: Some(&self.path), key }, value }))
     }
 
     /// A fault of the object itself.
@@ -78,11 +89,10 @@ impl<'t, 'a> Object<'_, 't, 'a> {
     }
 }
 
-/// Most keys differ in length or first letter, and a message is looked through for each key.
+/// Most keys are written as they are known.
 #[inline]
 fn is_in_any_case(known: &str, key: &str) -> bool {
-    let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
-    known.len() == key.len() && first(known) == first(key) && known.eq_ignore_ascii_case(key)
+    known.len() == key.len() && (known == key || known.eq_ignore_ascii_case(key))
 }
 
 /// The keys of an object, and where their values start.

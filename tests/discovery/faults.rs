@@ -241,3 +241,19 @@ fn the_second_server_answers_where_the_first_is_dead_or_broken() {
         assert!(rig.status().last_error.is_none(), "the first is silent");
     });
 }
+
+#[test]
+fn an_order_to_ask_gives_up_a_round_with_a_server_that_is_silent() {
+    isolated("faults::an_order_to_ask_gives_up_a_round_with_a_server_that_is_silent", || {
+        let (silent, mut rig) = (Liar::new(|_| Vec::new()), Rig::example());
+        let _second = Liar::at("127.0.0.2", true, good);
+        rig.begin(|| !silent.take_asked().is_empty());
+        assert_eq!(rig.discovery.next_tick(), None, "an answer is waited for");
+        rig.resolv_conf("nameserver 127.0.0.2\n");
+        rig.discovery.ask_now(rig.now);
+        assert_eq!(rig.discovery.next_tick(), Some(rig.now));
+        assert!(rig.round());
+        assert_eq!(rig.hosts(), ["c.example.org"]);
+        assert!(silent.take_asked().is_empty());
+    });
+}

@@ -234,8 +234,7 @@ impl Agent {
 
     /// There are collectors, and the name of none was found yet.
     fn awaits_names(&self) -> bool {
-        let collectors = &self.outlet.lock().collectors;
-        !self.settings.collectors.is_empty() && collectors.destinations().next().is_none()
+        !self.settings.collectors.is_empty() && self.outlet.lock().collectors.lack_addresses()
     }
 
     /// The kernel has news of interfaces or addresses.

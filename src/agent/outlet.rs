@@ -16,7 +16,7 @@ pub struct Outlet {
     pub collectors: Collectors,
     /// Datagrams handed to the collectors, counted once whatever their number.
     pub datagrams: u64,
-    /// Datagrams thrown away for want of an agent address, or of collectors.
+    /// Datagrams thrown away for want of an agent address, or of a collector with a known address.
     pub unsent: u64,
     /// There is no agent address now.
     mute: bool,
@@ -72,9 +72,10 @@ impl Outlet {
         self.stream = Stream::new(self.stream.agent(), sub_agent_id);
     }
 
-    /// Numbers a datagram and sends it to every collector.
+    /// Numbers a datagram and sends it to every collector. One that can go nowhere takes no number: a gap is to tell
+    /// collectors of a loss on the way, not of the time before they were found.
     pub fn send(&mut self, unsent: Unsent<'_>, now: Instant) {
-        if self.mute || self.collectors.is_empty() {
+        if self.mute || self.collectors.lack_addresses() {
             self.unsent += 1;
             return;
         }
@@ -85,4 +86,60 @@ impl Outlet {
 
 fn since(start: Instant, now: Instant) -> Duration {
     now.saturating_duration_since(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::CollectorSettings;
+    use crate::export::Resolve;
+    use crate::host::Clock;
+    use crate::sflow::datagram::Datagrams;
+    use crate::sflow::decode::decode;
+    use crate::sflow::ids::Tag;
+    use std::net::UdpSocket;
+    use std::sync::mpsc::channel;
+
+    const AGENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn send(outlet: &mut Outlet, now: Instant) {
+        let mut queue = Datagrams::new(1400, AGENT);
+        queue.add(5, Tag::new(1, 1), |out| out.fixed(&[0; 4]), &mut |_| {}).unwrap();
+        queue.flush(5, &mut |unsent| outlet.send(unsent, now));
+    }
+
+    #[test]
+    fn datagrams_before_the_first_name_is_found_take_no_number() {
+        let far_end = UdpSocket::bind((AGENT, 0)).unwrap();
+        let (let_it_answer, answer) = channel::<()>();
+        let (answer, address) = (Mutex::new(answer), far_end.local_addr().unwrap());
+        let resolve: Resolve = Arc::new(move |_| {
+            answer.lock().unwrap().recv().unwrap();
+            Ok(vec![address])
+        });
+        let now = Clock::system().now();
+        let shared = SharedOutlet::new(Path::new("/"), 7, now);
+        let mut outlet = shared.lock();
+        outlet.collectors = Collectors::new("/").with_resolver(resolve);
+        outlet.set_agent(Some(AGENT));
+        let (host, port) = ("c.example.org".to_owned(), address.port());
+        let settings = CollectorSettings { host, port, ..CollectorSettings::default() };
+        outlet.collectors.apply(&[settings], Duration::ZERO);
+        send(&mut outlet, now);
+        send(&mut outlet, now);
+        assert_eq!((outlet.datagrams, outlet.unsent), (0, 2));
+
+        let_it_answer.send(()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let answered = outlet.collectors.answered();
+        let bell = async { tokio::time::timeout(Duration::from_secs(10), answered.notified()).await };
+        runtime.block_on(bell).expect("an answer");
+        assert!(outlet.collectors.tick(Duration::ZERO));
+        send(&mut outlet, now);
+        let mut bytes = [0; 1500];
+        far_end.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let length = far_end.recv(&mut bytes).unwrap();
+        assert_eq!(decode(&bytes[..length]).unwrap().sequence, 1);
+        assert_eq!((outlet.datagrams, outlet.unsent), (1, 2));
+    }
 }

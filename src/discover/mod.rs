@@ -170,10 +170,11 @@ impl Discovery {
         self.machine.verdict()
     }
 
-    /// Asks with the next tick, whatever the schedule says.
+    /// Asks with the next tick, whatever the schedule says. A round under way is given up: it asks what the world was
+    /// before, perhaps a server that does not answer.
     pub fn ask_now(&mut self, now: Instant) {
-        if self.wish.is_some() && self.under_way.is_none() {
-            self.due = Some(now);
+        if self.wish.is_some() {
+            (self.under_way, self.due) = (None, Some(now));
         }
     }
 

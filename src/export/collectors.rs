@@ -101,9 +101,9 @@ impl Collectors {
         applied
     }
 
-    /// True where there is nobody to send to.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+    /// True where nobody can be sent to: there is no collector, or none whose name was found yet, be it a stand-by.
+    pub fn lack_addresses(&self) -> bool {
+        self.list.iter().all(|c| c.address().is_none())
     }
 
     /// True where a datagram had better wait: the names of the best collectors are looked up, or no name has an address.

@@ -193,7 +193,6 @@ fn times_to_live_of_zero_and_beyond_reason_are_none() {
         for (ttl, longest) in
             [(0, 300), (1 << 31, 300), (u32::MAX, 300), ((1 << 31) - 1, 86_400), (1, 13), (40, 40)]
         {
-            let mut rig = Rig::example();
             liar.say(move |q| match q.kind {
                 SRV => one(&q.answer().srv(ttl, 0, 6343, "c.example.org")),
                 _ => one(&q.answer().txt(ttl, &[b"polling=7"])),
@@ -260,5 +259,21 @@ fn a_dead_first_server_does_not_cost_each_name_its_deadline() {
         assert_eq!(rig.hosts(), ["c.example.org"]);
         let names: std::collections::BTreeSet<_> = dead.take_asked().into_iter().map(|q| q.name).collect();
         assert_eq!(names.len(), 1, "{names:?}");
+    });
+}
+
+#[test]
+fn an_order_to_ask_gives_up_a_round_with_a_server_that_is_silent() {
+    isolated("faults::an_order_to_ask_gives_up_a_round_with_a_server_that_is_silent", || {
+        let (silent, mut rig) = (Liar::new(|_| Vec::new()), Rig::example());
+        let _second = Liar::at("127.0.0.2", true, good);
+        rig.begin(|| !silent.take_asked().is_empty());
+        assert_eq!(rig.discovery.next_tick(), None, "an answer is waited for");
+        rig.resolv_conf("nameserver 127.0.0.2\n");
+        rig.discovery.ask_now(rig.now);
+        assert_eq!(rig.discovery.next_tick(), Some(rig.now));
+        assert!(rig.round());
+        assert_eq!(rig.hosts(), ["c.example.org"]);
+        assert!(silent.take_asked().is_empty());
     });
 }

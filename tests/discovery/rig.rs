@@ -58,6 +58,21 @@ impl Rig {
         })
     }
 
+    /// Asks the next question, and leaves it there once it is `asked`.
+    pub(crate) fn begin(&mut self, asked: impl Fn() -> bool) {
+        self.now = self.now.max(self.discovery.next_tick().expect("something is due"));
+        let Self { discovery, now, runtime, .. } = self;
+        runtime.block_on(async {
+            discovery.tick(*now);
+            let under_way = async {
+                while !asked() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, under_way).await.expect("the question is asked");
+        });
+    }
+
     /// Time to the next question.
     pub(crate) fn wait(&self) -> Duration {
         self.discovery.next_tick().expect("something is due").saturating_duration_since(self.now)

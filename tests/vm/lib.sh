@@ -48,6 +48,12 @@ install_service() {
 show() { systemctl show -P "$1" hsflowd; }
 pid() { show MainPID; }
 status() { awk -v k="$1:" '$1 == k {print $2}' "/proc/$(pid)/status"; }
+all_sets() { for set in CapEff CapPrm CapInh CapAmb; do status $set; done | sort -u; }
+auto() { sed -n "s/^$1=//p" /etc/hsflowd.auto; }
+component() { hsflowctl status | grep -E "^component +$1 "; }
+state() { component "$1" | grep -q "$2"; }
+index() { cat "/sys/class/net/$1/ifindex"; }
+anybody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; } # neither root nor the agent's user
 
 # A collector that has nothing in common with the programs under test: $caught gets a JSON object a datagram.
 caught=/tmp/caught

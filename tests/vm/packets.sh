@@ -11,7 +11,6 @@ ip addr add 10.9.0.1/24 dev v0 && ip addr add 10.8.0.1/24 dev w0 && ip link set 
 ip -n box addr add 10.9.0.2/24 dev eth0 && ip -n box link set eth0 up && ip -n box route add default via 10.9.0.1
 ip -n world addr add 10.8.0.2/24 dev eth0 && ip -n world link set eth0 up && ip -n world route add default via 10.8.0.1
 
-index() { cat "/sys/class/net/$1/ifindex"; }
 flows="[.[].samples[] | select(.tag == 3 and .source == \"0:$(index v0)\")]"
 send() { # count, address: UDP datagrams of 100 bytes, not faster than a machine without KVM can follow
   python3 -c '
@@ -27,9 +26,6 @@ s = socket.create_connection(("10.8.0.2", 5001), timeout=9)
 for n in range(20): s.sendall(bytes(500)); time.sleep(.05)'
 }
 conf() { echo "sflow { polling = 2 agentIP = 10.9.0.1 collector { ip = 127.0.0.1 udpport = 6343 } $* }" > /etc/hsflowd.conf; }
-component() { hsflowctl status | grep -E "^component +$1 "; }
-state() { component "$1" | grep -q "$2"; }
-all_sets() { for set in CapEff CapPrm CapInh CapAmb; do status $set; done | sort -u; }
 sampled() { send 50; within 15 "$1" seen "${2:-$flows | length >= 50}" || { hsflowctl status; last "$flows | length"; }; }
 drop_in() { install -D -m 644 "/src/systemd/$1" "/etc/systemd/system/hsflowd.service.d/$1"; systemctl daemon-reload; }
 drop_out() { rm -r /etc/systemd/system/hsflowd.service.d; systemctl daemon-reload; }

@@ -53,9 +53,8 @@ within 10 "a new host name is seen inside" seen "[$host] | last | .records[\"200
 hostname vmrig
 
 # ---- the settings file of sub-agents
-auto() { sed -n "s/^$1=//p" /etc/hsflowd.auto; }
 check "/etc/hsflowd.auto is the link" test -L /etc/hsflowd.auto
-check "everybody can read it" setpriv --reuid 65534 --regid 65534 --clear-groups cat /etc/hsflowd.auto
+check "everybody can read it" anybody cat /etc/hsflowd.auto
 check "rev_start is there" test -n "$(auto rev_start)"
 equal "rev_end equals rev_start" "$(auto rev_end)" "$(auto rev_start)"
 equal "agentIP" "$(auto agentIP)" 192.0.2.10

@@ -59,6 +59,8 @@ def record(number, body, flow=False):
         return [r.opaque().decode(), r.opaque().decode()]
     if number == 1005:
         return r.opaque().decode()
+    if number == 2202:      # application counters and operations both begin with the application's name
+        return r.opaque().decode()
     if number == 2000:
         return dict(hostname=r.opaque().decode(), uuid=str(uuid.UUID(bytes=r.take(16))), machine=r.u32(), os=r.u32(),
                     release=r.opaque().decode())

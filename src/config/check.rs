@@ -4,7 +4,7 @@ use super::keys::{Object, ObjectId};
 use super::problem::{Problem, Problems};
 use super::syntax::{Lines, Span};
 use super::tree::{Section, Tree};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Bytes of a line that the C agent reads.
 const C_LINE: usize = 2047;
@@ -16,6 +16,7 @@ pub(super) fn check(text: &str, lines: &Lines, tree: &Tree, problems: &mut Probl
     };
     collectors(tree, lines, problems);
     sources_of_collectors(tree, sflow, problems);
+    overruled(tree, problems);
     only_deprecated(tree, problems);
     useless(tree, problems);
     if let Some(long) = lines.longer_than(text, C_LINE + 1) {
@@ -65,6 +66,23 @@ fn sources_of_collectors(tree: &Tree, sflow: &Span, problems: &mut Problems) {
     }
 }
 
+/// What DNS says or leaves to the defaults.
+fn overruled(tree: &Tree, problems: &mut Problems) {
+    let Some(dns) = tree.dns_sd() else { return };
+    let top = tree.section(ObjectId::Sflow);
+    let single =
+        ["polling", "sampling", "headerBytes"].into_iter().filter_map(|key| Some((key, top.entry(key)?)));
+    let families = top.listed.iter().map(|listed| (top.object.keys[listed.place].name, &listed.entry));
+    let families = families.filter(|(key, _)| matches!(*key, "polling.KEY" | "sampling.KEY"));
+    let keys: BTreeSet<_> = single.chain(families).map(|(key, _)| key).collect();
+    if !keys.is_empty() {
+        let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
+        let message =
+            format!("dns-sd says what holds, or else the default does: {keys} of this file are not used");
+        problems.add(Problem::warning(&dns, message).key("dns-sd"));
+    }
+}
+
 /// Old top-level spellings set a value without switching its object on, in the C agent too.
 fn only_deprecated(tree: &Tree, problems: &mut Problems) {
     for key in Object::of(ObjectId::Sflow).keys {
@@ -103,4 +121,26 @@ fn useless(tree: &Tree, problems: &mut Problems) {
         no_dot,
         "domain should begin with a dot: it is appended to _sflow._udp as it is",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+
+    fn of_dns(body: &str) -> Vec<String> {
+        let problems = parse("f", &format!("sflow {{ {body} }}")).problems;
+        let about = problems.iter().filter(|p| p.key.as_deref() == Some("dns-sd"));
+        about.map(|p| p.message.clone()).collect()
+    }
+
+    #[test]
+    fn keys_that_dns_overrules_are_named_once_each() {
+        let said = of_dns(
+            "dns-sd { } polling = 5 sampling.1G = 7 sampling.10G = 8 agent.cidr = 10.0.0.0/8 pcap { sampling = 3 }",
+        );
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].ends_with(": polling, sampling.KEY of this file are not used"), "{said:?}");
+        assert_eq!(of_dns("dns-sd { } agent = eth0 datagramBytes = 900"), [] as [&str; 0]);
+        assert_eq!(of_dns("collector { ip = ::1 } polling = 5"), [] as [&str; 0]);
+    }
 }

@@ -90,8 +90,8 @@ fn write_discovery(page: &mut String, d: &Discovery) -> std::fmt::Result {
         None => writeln!(page, ", being asked")?,
     }
     d.records.iter().try_for_each(|record| writeln!(page, "           {record}"))?;
-    let wrong = d.last_error.iter().chain(&d.remarks);
-    wrong.map(|wrong| writeln!(page, "           WARNING {wrong}")).collect()
+    let mut wrong = d.last_error.iter().chain(&d.remarks);
+    wrong.try_for_each(|wrong| writeln!(page, "           WARNING {wrong}"))
 }
 
 fn write_collector(page: &mut String, c: &Collector) -> std::fmt::Result {

@@ -24,6 +24,7 @@ impl Agent {
         let now = self.host.clock.now();
         // Under the old number, and to the old collectors.
         self.packets.desk.lock().flush(now);
+        self.applications.flush(now);
         self.revision += 1;
         self.restart_stream(&old);
         if old.uuid != self.settings.uuid {

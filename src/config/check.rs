@@ -122,3 +122,25 @@ fn useless(tree: &Tree, problems: &mut Problems) {
         "domain should begin with a dot: it is appended to _sflow._udp as it is",
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+
+    fn of_dns(body: &str) -> Vec<String> {
+        let problems = parse("f", &format!("sflow {{ {body} }}")).problems;
+        let about = problems.iter().filter(|p| p.key.as_deref() == Some("dns-sd"));
+        about.map(|p| p.message.clone()).collect()
+    }
+
+    #[test]
+    fn keys_that_dns_overrules_are_named_once_each() {
+        let said = of_dns(
+            "dns-sd { } polling = 5 sampling.1G = 7 sampling.10G = 8 agent.cidr = 10.0.0.0/8 pcap { sampling = 3 }",
+        );
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].ends_with(": polling, sampling.KEY of this file are not used"), "{said:?}");
+        assert_eq!(of_dns("dns-sd { } agent = eth0 datagramBytes = 900"), [] as [&str; 0]);
+        assert_eq!(of_dns("collector { ip = ::1 } polling = 5"), [] as [&str; 0]);
+    }
+}

@@ -26,6 +26,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use tokio::sync::Notify;
 
 /// The component's name, which is the object's in the configuration.
@@ -99,6 +100,11 @@ impl Applications {
         let _ = running.wake.write(1);
         self.wanted = wanted;
         Ok(())
+    }
+
+    /// Sends what waits.
+    pub fn flush(&self, now: Instant) {
+        self.desk.lock().flush(now);
     }
 
     /// The state of the inputs; none where none is wanted.

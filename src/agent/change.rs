@@ -44,9 +44,10 @@ impl Agent {
         changes(&old, &self.settings, applied)
     }
 
-    /// A datagram stream is one sub-agent's: with another number it begins anew.
+    /// A datagram stream is one sub-agent's: with another number it begins anew, and what waits leaves under the old one.
     fn restart_stream(&mut self, old: &Settings) {
         if self.settings.sub_agent() != old.sub_agent() {
+            self.applications.flush();
             self.outlet.lock().restart(self.settings.sub_agent());
         }
     }

@@ -101,6 +101,11 @@ impl Applications {
         Ok(())
     }
 
+    /// Sends what waits for company.
+    pub fn flush(&self) {
+        self.desk.lock().flush(self.host.clock.now());
+    }
+
     /// The state of the inputs; none where none is wanted.
     pub fn state(&self) -> Option<State> {
         // What the thread says may be older than the settings.

@@ -162,3 +162,18 @@ fn reloads_while_messages_come_cost_no_number() {
         assert_whole(&sent);
     });
 }
+
+#[test]
+fn what_came_before_an_input_was_closed_is_told() {
+    isolated(|| {
+        let json = format!("polling = 0 sampling.app = 1\njson {{ udpport = {PORT} }}");
+        let rig = Rig::running(&json);
+        for count in 1..=5 {
+            rig.wait_component("json", "running");
+            say(&transaction("web"));
+            rig.reload("polling = 0");
+            rig.wait("its sample", |d| all_flows(d).count() == count);
+            rig.reload(&json);
+        }
+    });
+}

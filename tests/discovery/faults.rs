@@ -261,3 +261,13 @@ fn a_dead_first_server_does_not_cost_each_name_its_deadline() {
         assert_eq!(names.len(), 1, "{names:?}");
     });
 }
+
+#[test]
+fn a_comment_in_another_encoding_hides_no_server() {
+    isolated("faults::a_comment_in_another_encoding_hides_no_server", || {
+        let (_liar, mut rig) = (Liar::at("127.0.0.2", true, good), Rig::example());
+        rig.resolv_conf(b"# B\xfcro\nnameserver 127.0.0.2\noptions timeout:1 attempts:1\n");
+        assert!(rig.round(), "{:?}", rig.status());
+        assert_eq!(rig.hosts(), ["c.example.org"]);
+    });
+}

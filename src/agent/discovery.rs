@@ -11,7 +11,10 @@ impl Agent {
     /// An answer is there, or a question is due.
     pub fn on_discovery(&mut self) {
         let changed = self.discovery.tick(self.host.clock.now());
-        for remark in self.discovery.take_remarks() {
+        let error = self.discovery.status(self.host.clock.now()).last_error;
+        // The transition of the component says it.
+        let is_said = |remark: &String| error.as_ref().is_some_and(|error| remark.starts_with(error));
+        for remark in self.discovery.take_remarks().iter().filter(|remark| !is_said(remark)) {
             log::warn!(target: "dns-sd", "{remark}");
         }
         if changed {

@@ -90,7 +90,8 @@ fn write_discovery(page: &mut String, d: &Discovery) -> std::fmt::Result {
         None => writeln!(page, ", being asked")?,
     }
     d.records.iter().try_for_each(|record| writeln!(page, "           {record}"))?;
-    let mut wrong = d.last_error.iter().chain(&d.remarks);
+    let is_told = |error: &&String| d.remarks.iter().any(|remark| remark.starts_with(*error));
+    let mut wrong = d.last_error.iter().filter(|error| !is_told(error)).chain(&d.remarks);
     wrong.try_for_each(|wrong| writeln!(page, "           WARNING {wrong}"))
 }
 

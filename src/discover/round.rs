@@ -4,11 +4,12 @@
 //! with TXT does not cost the SRV answer.
 
 use super::ask::Asker;
-use crate::host::Host;
+use crate::host::{Host, HotFile};
 use crate::sample::discovery::Round;
 use crate::sample::discovery::answer::{Answer, Failure};
 use crate::sample::discovery::names::{Outcome, Search, names};
 use crate::sample::discovery::resolver::Resolver;
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -38,9 +39,11 @@ impl Questions {
         // Without a name the host has no domain of its own to search.
         _ = host.read_names(&mut host_name, &mut release);
         let mut trouble = Vec::new();
-        let text = host.read_text("/etc/resolv.conf").unwrap_or_else(|error| {
+        let mut file = HotFile::new(host.path("/etc/resolv.conf"));
+        // A comment in any encoding hides no server.
+        let text = file.bytes().map(String::from_utf8_lossy).unwrap_or_else(|error| {
             trouble.push(format!("{error}: asking the local host"));
-            String::new()
+            Cow::default()
         });
         let resolver = Resolver::parse(&text, host_name.trim());
         trouble.extend(resolver.unusable.iter().map(|server| {

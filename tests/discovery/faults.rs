@@ -277,3 +277,13 @@ fn an_order_to_ask_gives_up_a_round_with_a_server_that_is_silent() {
         assert!(silent.take_asked().is_empty());
     });
 }
+
+#[test]
+fn a_comment_in_another_encoding_hides_no_server() {
+    isolated("faults::a_comment_in_another_encoding_hides_no_server", || {
+        let (_liar, mut rig) = (Liar::at("127.0.0.2", true, good), Rig::example());
+        rig.resolv_conf(b"# B\xfcro\nnameserver 127.0.0.2\noptions timeout:1 attempts:1\n");
+        assert!(rig.round(), "{:?}", rig.status());
+        assert_eq!(rig.hosts(), ["c.example.org"]);
+    });
+}

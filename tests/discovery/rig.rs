@@ -37,7 +37,7 @@ impl Rig {
         Self::new("nameserver 127.0.0.1\noptions timeout:1 attempts:2\n", Some(".example.org"))
     }
 
-    pub(crate) fn resolv_conf(&self, text: &str) {
+    pub(crate) fn resolv_conf(&self, text: impl AsRef<[u8]>) {
         self.root.write("etc/resolv.conf", text);
     }
 

@@ -41,6 +41,8 @@ pub(super) struct ApplicationThread {
     busy: bool,
     /// More is waiting than was read.
     hurry: bool,
+    /// A fault has cost the inputs.
+    faulty: bool,
     ended: bool,
 }
 
@@ -58,6 +60,7 @@ impl ApplicationThread {
             found_at: None,
             busy: false,
             hurry: false,
+            faulty: false,
             ended: false,
         }
     }
@@ -74,6 +77,9 @@ impl ApplicationThread {
 
     /// Waits once, and does what there is to do.
     fn turn(&mut self) {
+        if std::mem::take(&mut self.faulty) {
+            self.apply(self.wanted.clone());
+        }
         if self.wait() {
             // Whatever the eventfd says, the orders are in the channel.
             let _ = self.wake.read();
@@ -170,8 +176,8 @@ impl ApplicationThread {
         // Not at once again, should the same thing happen; only an order ends this sooner.
         let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
-        let wanted = self.wanted.take();
-        self.apply(wanted);
+        // With the next turn, which is guarded: the same fault may be met in there.
+        self.faulty = true;
     }
 }
 

@@ -31,6 +31,7 @@ mod settings_file;
 pub mod start;
 mod tap_states;
 pub mod timer;
+mod worker;
 
 pub use exit::Exit;
 pub use once::{OnceError, once};

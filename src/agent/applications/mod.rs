@@ -15,17 +15,15 @@ pub use desk::Counts;
 
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
+use super::worker::Worker;
 use crate::config::model::{Json, Settings};
 use crate::host::Host;
 use crate::sample::rate::ApplicationRates;
 use crate::status::applications::Applications as Report;
 use crate::status::registry::State;
 use desk::SharedDesk;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -52,8 +50,6 @@ impl Wanted {
 enum Order {
     /// These settings hold now; none: nothing is read.
     Settings(Option<Wanted>),
-    /// End.
-    Stop,
 }
 
 /// The thread, from outside.
@@ -61,13 +57,7 @@ pub struct Applications {
     desk: SharedDesk,
     host: Host,
     wanted: Option<Wanted>,
-    thread: Option<Running>,
-}
-
-struct Running {
-    orders: Sender<Order>,
-    wake: Arc<EventFd>,
-    thread: JoinHandle<()>,
+    thread: Option<Worker<Order>>,
 }
 
 impl Applications {
@@ -95,9 +85,7 @@ impl Applications {
             Some(running) => running,
             None => self.thread.insert(start(&self.host, &self.desk)?),
         };
-        // It only ends when told to.
-        let _ = running.orders.send(Order::Settings(wanted.clone()));
-        let _ = running.wake.write(1);
+        running.order(Order::Settings(wanted.clone()));
         self.wanted = wanted;
         Ok(())
     }
@@ -124,20 +112,9 @@ impl Applications {
     }
 }
 
-impl Drop for Applications {
-    fn drop(&mut self) {
-        let Some(Running { orders, wake, thread }) = self.thread.take() else { return };
-        let _ = orders.send(Order::Stop);
-        let _ = wake.write(1);
-        // What it has queued goes out, and its socket goes away, before the agent ends.
-        let _ = thread.join();
-    }
-}
-
-fn start(host: &Host, desk: &SharedDesk) -> io::Result<Running> {
-    let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-    let (orders, received) = channel();
-    let thread = thread::ApplicationThread::new(host, desk.clone(), received, Arc::clone(&wake));
-    let thread = std::thread::Builder::new().name("applications".to_owned()).spawn(move || thread.run())?;
-    Ok(Running { orders, wake, thread })
+fn start(host: &Host, desk: &SharedDesk) -> io::Result<Worker<Order>> {
+    Worker::start("applications", |orders, wake| {
+        let thread = thread::ApplicationThread::new(host, desk.clone(), orders, wake);
+        Ok(move || thread.run())
+    })
 }

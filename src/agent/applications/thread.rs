@@ -123,7 +123,7 @@ impl ApplicationThread {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Settings(wanted)) => self.apply(wanted),
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
+                Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;
                 }

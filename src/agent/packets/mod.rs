@@ -22,14 +22,12 @@ pub use taps::Wish;
 
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
+use super::worker::Worker;
 use crate::host::Host;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
 use tokio::sync::Notify;
 
 /// The components that packet sampling has: sources by their names in the configuration, the questions about
@@ -46,8 +44,6 @@ enum Order {
     /// Other settings: what samples are made with, the taps that changed, the other sources if they did. One order, so that
     /// no sample is made by half of it.
     Settings(Making, Vec<(u32, Option<Wish>)>, Option<Box<Wanted>>),
-    /// End.
-    Stop,
 }
 
 /// The packet thread, from outside.
@@ -60,13 +56,7 @@ pub struct Packets {
     making: Making,
     taps: BTreeMap<u32, Wish>,
     wanted: Wanted,
-    thread: Option<Running>,
-}
-
-struct Running {
-    orders: Sender<Order>,
-    wake: Arc<EventFd>,
-    thread: JoinHandle<()>,
+    thread: Option<Worker<Order>>,
 }
 
 impl Packets {
@@ -148,32 +138,19 @@ impl Packets {
                 self.thread.insert(start(&self.host, &self.desk)?)
             }
         };
-        // It only ends when told to.
-        let _ = running.orders.send(order);
-        let _ = running.wake.write(1);
+        running.order(order);
         Ok(())
     }
 }
 
-impl Drop for Packets {
-    fn drop(&mut self) {
-        let Some(Running { orders, wake, thread }) = self.thread.take() else { return };
-        let _ = orders.send(Order::Stop);
-        let _ = wake.write(1);
-        // What it has queued goes out before the agent ends.
-        let _ = thread.join();
-    }
-}
-
-fn start(host: &Host, desk: &SharedDesk) -> io::Result<Running> {
+fn start(host: &Host, desk: &SharedDesk) -> io::Result<Worker<Order>> {
     // A tap is a descriptor. Where there may be no more of them, the taps that want one say so.
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
-    let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-    let (orders, received) = channel();
-    let thread = thread::PacketThread::new(host, desk.clone(), received, Arc::clone(&wake))
-        .map_err(|error| io::Error::from_raw_os_error(error.errno))?;
-    let thread = std::thread::Builder::new().name("packets".to_owned()).spawn(move || thread.run())?;
-    Ok(Running { orders, wake, thread })
+    Worker::start("packets", |orders, wake| {
+        let thread = thread::PacketThread::new(host, desk.clone(), orders, wake);
+        let thread = thread.map_err(|error| io::Error::from_raw_os_error(error.errno))?;
+        Ok(move || thread.run())
+    })
 }

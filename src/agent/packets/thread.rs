@@ -157,7 +157,7 @@ impl PacketThread {
                     self.taps.plan(taps);
                     sources.into_iter().for_each(|wanted| self.apply_sources(*wanted, self.clock.now()));
                 }
-                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => {
+                Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;
                 }

@@ -1,0 +1,77 @@
+//! A thread that works by orders, from outside. In: orders. Out: a rung event for each, so that the thread can wait for them
+//! and for its own descriptors at once. Rule: it ends when this value is dropped, and has then finished what it was at.
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+/// The thread.
+pub(super) struct Worker<O> {
+    orders: Option<Sender<O>>,
+    wake: Arc<EventFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<O> Worker<O> {
+    /// Starts what `make` makes of the orders and the event that is rung for them. When the orders are disconnected, it
+    /// has to end.
+    ///
+    /// # Errors
+    /// No thread or descriptor can be had, or `make` fails.
+    pub(super) fn start<F: FnOnce() + Send + 'static>(
+        name: &str,
+        make: impl FnOnce(Receiver<O>, Arc<EventFd>) -> io::Result<F>,
+    ) -> io::Result<Self> {
+        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let (orders, received) = channel();
+        let work = make(received, Arc::clone(&wake))?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        Ok(Self { orders: Some(orders), wake, thread: Some(thread) })
+    }
+
+    /// Gives an order.
+    pub(super) fn order(&self, order: O) {
+        // The thread only ends when told to.
+        let _ = self.orders.as_ref().map(|orders| orders.send(order));
+        let _ = self.wake.write(1);
+    }
+}
+
+impl<O> Drop for Worker<O> {
+    fn drop(&mut self) {
+        self.orders = None;
+        let _ = self.wake.write(1);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_is_carried_out_before_the_end() {
+        let (done, carried_out) = channel();
+        let worker = Worker::start("test", |orders: Receiver<u32>, _| {
+            Ok(move || orders.into_iter().for_each(|order| done.send(order).expect("somebody listens")))
+        })
+        .expect("a thread");
+        (0..100).for_each(|order| worker.order(order));
+        drop(worker);
+        assert_eq!(carried_out.into_iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn each_order_rings() {
+        let (rung, heard) = channel();
+        let worker = Worker::start("test", |orders: Receiver<()>, wake: Arc<EventFd>| {
+            Ok(move || orders.into_iter().for_each(|()| rung.send(wake.read()).expect("somebody listens")))
+        })
+        .expect("a thread");
+        worker.order(());
+        drop(worker);
+        assert!(heard.recv().is_ok_and(|read| read.is_ok()));
+    }
+}

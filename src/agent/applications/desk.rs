@@ -167,7 +167,8 @@ impl Desk {
             let what = "more messages a second than the limit; the rest is thrown away";
             return self.faults.note(OVER_LIMIT, sender, what, self.second);
         }
-        match message::parse(bytes) {
+        // Programs in C like to send the zero behind their strings.
+        match message::parse(bytes.strip_suffix(b"\0").unwrap_or(bytes)) {
             Ok(message) => self.tell(sender, &message),
             Err(fault) => self.faults.note(fault.cause(), sender, &fault, self.second),
         }

@@ -134,10 +134,10 @@ impl ApplicationThread {
 
     fn apply(&mut self, wanted: Option<Wanted>) {
         let now = self.clock.now();
-        // What came before may wait in an input that is closed now.
-        self.read(now);
         self.wanted = wanted;
         self.desk.lock().configure(self.wanted.as_ref(), now);
+        // Something may wait in an input that is closed now.
+        self.read(now);
         self.inputs.apply(self.wanted.as_ref().map(|wanted| &wanted.json), &self.root, now);
         self.desk.publish(&self.inputs);
     }

@@ -21,7 +21,7 @@ fn every_input_is_read_and_the_status_says_what_came_through_it() {
         ));
         rig.start();
         rig.wait_component("json", "running");
-        sender("127.0.0.1").send(transaction("four").to_string().as_bytes()).unwrap();
+        sender("127.0.0.1").send(format!("{}\0", transaction("four")).as_bytes()).unwrap();
         sender("::1").send(transaction("six").to_string().as_bytes()).unwrap();
         let unix = UnixDatagram::unbound().unwrap();
         unix.send_to(transaction("unix").to_string().as_bytes(), &socket).unwrap();

@@ -71,6 +71,8 @@ pub struct Agent {
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
+    /// The same of the thread of applications.
+    applications_refused: bool,
     /// Which object of the file asks for the tap of an interface.
     pub(super) tapped_by: BTreeMap<u32, TapId>,
     pub(super) wish: Wish,
@@ -110,6 +112,7 @@ impl Agent {
             applications: Applications::new(&host, &outlet, pace),
             watches: Watches::default(),
             thread_refused: false,
+            applications_refused: false,
             tapped_by: BTreeMap::new(),
             outlet,
             pace,
@@ -183,7 +186,9 @@ impl Agent {
 
     /// Makes the inputs of applications those of the settings.
     pub(super) fn apply_applications(&mut self) {
-        match self.applications.apply(&self.settings) {
+        let applied = self.applications.apply(&self.settings);
+        self.applications_refused = applied.is_err();
+        match applied {
             Ok(()) => self.on_applications(),
             Err(e) => self.set(COMPONENT, State::degraded(&format!("its thread cannot be started: {e}"))),
         }
@@ -298,6 +303,9 @@ impl Agent {
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
         self.set("interfaces", State::from_result(polled.interfaces));
         self.watch_samplers();
+        if self.applications_refused {
+            self.apply_applications();
+        }
         if self.due.host {
             self.set("host-counters", State::from_result(polled.host));
             self.report_host();

@@ -3,8 +3,9 @@
 //!
 //! Rules: a name has one data source, for as long as it is known: `3:PORT` where its first message has a service port
 //! that no other name has, else `3:N` with N from 150000 to 199999 by a hash of the name, so that it is the same
-//! after a restart. What was not written is not numbered. One that is silent for two hours is forgotten; beyond a thousand
-//! no new ones are taken. Seconds are those of a monotonic clock.
+//! after a restart. What was not written is not numbered. One that is silent for two hours is forgotten; where there are a
+//! thousand, a new one takes the place of the one that is silent longest, but of none that told something in the last two
+//! minutes. Seconds are those of a monotonic clock.
 
 use super::encode;
 use super::message::{Counters, Transaction, cut};
@@ -20,6 +21,8 @@ use std::collections::HashMap;
 pub const MOST: usize = 1000;
 /// Seconds of silence after which an application is forgotten.
 const FORGET_SECS: u64 = 7200;
+/// Seconds of silence after which an application gives way to a new one.
+const GIVE_WAY_SECS: u64 = 120;
 /// Numbers of data sources without a port, and how many there are. The C agent begins at the same number.
 const FIRST: u32 = 150_000;
 const NUMBERS: u32 = 50_000;
@@ -35,7 +38,7 @@ type Heard<'a> = (&'a str, Option<u16>, u64);
 /// Why nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There are [`MOST`] applications already.
+    /// There are [`MOST`] applications already, none of which has been silent for long.
     TooMany,
     /// The sample does not fit into a datagram.
     Full,
@@ -69,13 +72,16 @@ pub struct Table {
     /// No application needs a poll before this second.
     wake: Option<u64>,
     taken: Option<PortTaken>,
+    /// None of them gives way before this second.
+    full_until: u64,
 }
 
 impl Table {
     /// Knows nobody. The seed makes the choice of samples unpredictable.
     pub fn new(seed: u64) -> Self {
         let all = HashMap::new();
-        Self { all, rates: ApplicationRates::default(), seed, polled: 0, wake: None, taken: None }
+        let rates = ApplicationRates::default();
+        Self { all, rates, seed, polled: 0, wake: None, taken: None, full_until: 0 }
     }
 
     /// Rates and intervals from now on.
@@ -185,7 +191,7 @@ impl Table {
     }
 
     fn add(&mut self, (name, service_port, second): Heard<'_>) -> Result<(), Refusal> {
-        if self.all.len() >= MOST {
+        if self.all.len() >= MOST && !self.make_room(second) {
             return Err(Refusal::TooMany);
         }
         let owner = service_port.and_then(|port| self.owner(u32::from(port)).map(|owner| (port, owner)));
@@ -208,6 +214,20 @@ impl Table {
         let forget = second + FORGET_SECS;
         self.wake = Some(self.wake.map_or(forget, |wake| wake.min(forget)));
         Ok(())
+    }
+
+    /// Forgets the one that is silent longest, if it has been so for a while. Looked for no oftener than there can be one:
+    /// a program that makes up names does not cost a search each.
+    fn make_room(&mut self, second: u64) -> bool {
+        if second < self.full_until {
+            return false;
+        }
+        let silent = self.all.iter().min_by_key(|(_, application)| application.heard);
+        let Some((name, heard)) = silent.map(|(name, application)| (name.clone(), application.heard)) else {
+            return true;
+        };
+        self.full_until = heard + GIVE_WAY_SECS;
+        second >= self.full_until && self.all.remove(&name).is_some()
     }
 
     fn owner(&self, index: u32) -> Option<&str> {

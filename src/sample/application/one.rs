@@ -136,33 +136,7 @@ impl Application {
 
     /// Operations by status, as counted here.
     pub(super) fn operations<'a>(&self, name: &'a str) -> AppOperations<'a> {
-        let [
-            success,
-            other,
-            timeout,
-            internal_error,
-            bad_request,
-            forbidden,
-            too_large,
-            not_implemented,
-            not_found,
-            unavailable,
-            unauthorized,
-        ] = self.tallies;
-        AppOperations {
-            application: Cow::Borrowed(name),
-            success,
-            other,
-            timeout,
-            internal_error,
-            bad_request,
-            forbidden,
-            too_large,
-            not_implemented,
-            not_found,
-            unavailable,
-            unauthorized,
-        }
+        AppOperations::by_status(Cow::Borrowed(name), self.tallies)
     }
 
     /// The first second after `after` in which counters made here are due. The index spreads applications over the

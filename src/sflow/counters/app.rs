@@ -97,3 +97,53 @@ xdr_structs! {
         pub req_dropped: u32,
     }
 }
+
+impl AppOperations<'_> {
+    /// The counters' names, by status.
+    pub const STATUSES: [&'static str; 11] = [
+        "success",
+        "other",
+        "timeout",
+        "internal_error",
+        "bad_request",
+        "forbidden",
+        "too_large",
+        "not_implemented",
+        "not_found",
+        "unavailable",
+        "unauthorized",
+    ];
+}
+
+impl<'a> AppOperations<'a> {
+    /// Of counters by status, 0 success to 10 unauthorized.
+    pub fn by_status(application: Cow<'a, str>, counts: [u32; 11]) -> Self {
+        let [
+            success,
+            other,
+            timeout,
+            internal_error,
+            bad_request,
+            forbidden,
+            too_large,
+            not_implemented,
+            not_found,
+            unavailable,
+            unauthorized,
+        ] = counts;
+        Self {
+            application,
+            success,
+            other,
+            timeout,
+            internal_error,
+            bad_request,
+            forbidden,
+            too_large,
+            not_implemented,
+            not_found,
+            unavailable,
+            unauthorized,
+        }
+    }
+}

@@ -34,45 +34,11 @@ fn read_operations<'a>(
     application: Cow<'a, str>,
     given: &Object<'_, '_, 'a>,
 ) -> Result<AppOperations<'a>, Fault> {
-    let [
-        success,
-        other,
-        timeout,
-        internal_error,
-        bad_request,
-        forbidden,
-        too_large,
-        not_implemented,
-        not_found,
-        unavailable,
-        unauthorized,
-    ] = given.pick([
-        "success",
-        "other",
-        "timeout",
-        "internal_error",
-        "bad_request",
-        "forbidden",
-        "too_large",
-        "not_implemented",
-        "not_found",
-        "unavailable",
-        "unauthorized",
-    ]);
-    Ok(AppOperations {
-        application,
-        success: counter(&success)?,
-        other: counter(&other)?,
-        timeout: counter(&timeout)?,
-        internal_error: counter(&internal_error)?,
-        bad_request: counter(&bad_request)?,
-        forbidden: counter(&forbidden)?,
-        too_large: counter(&too_large)?,
-        not_implemented: counter(&not_implemented)?,
-        not_found: counter(&not_found)?,
-        unavailable: counter(&unavailable)?,
-        unauthorized: counter(&unauthorized)?,
-    })
+    let mut counts = [0; AppOperations::STATUSES.len()];
+    for (count, member) in counts.iter_mut().zip(given.pick(AppOperations::STATUSES)) {
+        *count = counter(&member)?;
+    }
+    Ok(AppOperations::by_status(application, counts))
 }
 
 fn read_resources(given: &Object<'_, '_, '_>) -> Result<AppResources, Fault> {

@@ -1,12 +1,12 @@
 //! A checked [`Tree`] → [`Settings`]: every value of the file in its typed place, every gap filled by its default.
 
+use super::keyed::KeyedRates;
 use super::keys::{OBJECTS, ObjectId};
 use super::model::{CollectorSettings, InterfaceCounters, KeyedRate, Settings};
 use super::origin::{Inactive, Origins};
 use super::syntax::Lines;
 use super::tree::{Entry, Section, Tree};
 use super::value::Value;
-use std::collections::HashMap;
 
 /// The settings that a tree without errors means.
 pub(super) fn settings(tree: &Tree, origins: Origins) -> Settings {
@@ -52,24 +52,14 @@ fn interface_counters(top: &Section) -> InterfaceCounters {
     }
 }
 
-/// Both kinds of rate by KEY, the most recently introduced KEY first, as the C agent keeps them.
 fn keyed(top: &Section) -> Vec<KeyedRate> {
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    let mut rates: Vec<KeyedRate> = Vec::new();
+    let mut rates = KeyedRates::default();
     for listed in top.listed.iter().filter(|listed| !listed.selector.is_empty()) {
         let Value::Int(number) = listed.entry.value else { continue };
-        let place = *places.entry(&listed.selector).or_insert_with(|| {
-            rates.push(KeyedRate { key: listed.selector.clone(), sampling: None, polling: None });
-            rates.len() - 1
-        });
-        let rate = &mut rates[place];
-        match top.object.keys[listed.place].name {
-            "sampling.KEY" => rate.sampling = Some(number),
-            _ => rate.polling = Some(number),
-        }
+        let is_sampling = top.object.keys[listed.place].name == "sampling.KEY";
+        rates.set(is_sampling, &listed.selector, number);
     }
-    rates.reverse();
-    rates
+    rates.finish()
 }
 
 /// What the lines of the file say, by key; blocks of a list are numbered from 1.

@@ -11,6 +11,7 @@ mod check;
 mod default_file;
 pub mod dynamic;
 mod effective;
+mod keyed;
 pub mod keys;
 mod man_page;
 mod matching;

@@ -3,11 +3,11 @@
 
 use super::line::{LineFault, Parts, Subject, parse_parts, subject};
 use super::{Dynamic, MOST_COLLECTORS, Read, Stated, Target, collector};
+use crate::config::keyed::KeyedRates;
 use crate::config::keys::Kind;
-use crate::config::model::{CollectorSettings, KeyedRate};
+use crate::config::model::CollectorSettings;
 use crate::config::problem::quoted;
 use crate::config::value::{self, Value};
-use std::collections::HashMap;
 
 /// Remarks on one answer; the rest are counted.
 const MOST_REMARKS: usize = 16;
@@ -20,8 +20,7 @@ pub(super) struct Reader<'a> {
     name: &'a str,
     previous: Option<&'a Dynamic>,
     dynamic: Dynamic,
-    /// Places of the keys in `dynamic.keyed`, which is turned round at the end.
-    places: HashMap<String, usize>,
+    keyed: KeyedRates,
     remarks: Vec<String>,
     unsaid: usize,
     bad_collector: bool,
@@ -36,7 +35,7 @@ impl<'a> Reader<'a> {
             name,
             previous,
             dynamic: Dynamic::default(),
-            places: HashMap::new(),
+            keyed: KeyedRates::default(),
             remarks: Vec::new(),
             unsaid: 0,
             bad_collector: false,
@@ -119,22 +118,13 @@ impl<'a> Reader<'a> {
                 }
                 return;
             }
-            (_, Value::Int(number)) => self.set_keyed(&key, number),
+            (_, Value::Int(number)) => {
+                let Some((what, key)) = key.split_once('.') else { return };
+                self.keyed.set(what == "sampling", key, number);
+            }
             _ => return,
         }
         self.dynamic.stated.insert(key, stated);
-    }
-
-    fn set_keyed(&mut self, key: &str, number: u32) {
-        let Some((what, key)) = key.split_once('.') else { return };
-        let place = *self.places.entry(key.to_owned()).or_insert_with(|| {
-            self.dynamic.keyed.push(KeyedRate { key: key.to_owned(), sampling: None, polling: None });
-            self.dynamic.keyed.len() - 1
-        });
-        if let Some(rate) = self.dynamic.keyed.get_mut(place) {
-            let of = if what == "sampling" { &mut rate.sampling } else { &mut rate.polling };
-            *of = Some(number);
-        }
     }
 
     fn collector_line(&mut self, value: &str, record: &str) {
@@ -217,7 +207,7 @@ impl<'a> Reader<'a> {
             self.collector(settings, stated);
         }
         self.keep_last_good();
-        self.dynamic.keyed.reverse();
+        self.dynamic.keyed = self.keyed.finish();
         if self.unsaid > 0 {
             self.remarks.push(format!("TXT {}: {} more remarks are not listed", self.name, self.unsaid));
         }

@@ -21,6 +21,7 @@ use crate::sample::discovery::answer::{Answer, Failure};
 use crate::sample::discovery::names::Outcome;
 use crate::sample::discovery::remarks::Remarks;
 use crate::sample::discovery::{Machine, Round, schedule};
+use crate::sample::random::Random;
 use round::{Asked, Questions};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use tokio::task::AbortHandle;
 /// Asks DNS where to send.
 pub struct Discovery {
     host: Host,
-    random: u64,
+    random: Random,
     wish: Option<DnsSd>,
     machine: Machine,
     /// When to ask next; `None` while a round is under way, and when nothing is wished.
@@ -71,7 +72,7 @@ impl Discovery {
     pub fn new(root: &Path, seed: u64) -> Self {
         Self {
             host: Host::at(root),
-            random: seed,
+            random: Random::new(seed),
             wish: None,
             machine: Machine::default(),
             due: None,
@@ -96,7 +97,7 @@ impl Discovery {
         match wish {
             Some(wish) => {
                 self.machine.aim(wish.srv_priority);
-                let wait = if first { schedule::first(self.random()) } else { Duration::ZERO };
+                let wait = if first { schedule::first(self.random.fraction()) } else { Duration::ZERO };
                 self.due = Some(now + wait);
             }
             None => {
@@ -129,7 +130,7 @@ impl Discovery {
             }
         };
         self.under_way = None;
-        let random = self.random();
+        let random = self.random.fraction();
         let Asked { round, names, trouble } = asked;
         let mut step = self.machine.take(round, random);
         step.remarks.extend(trouble);
@@ -186,16 +187,6 @@ impl Discovery {
     /// Lines for the log: each cause once, until it changes.
     pub fn take_remarks(&mut self) -> Vec<String> {
         std::mem::take(&mut self.unsaid)
-    }
-
-    /// From 0 to 1: SplitMix64 (Steele, Lea, Flood 2014).
-    fn random(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let high = u32::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap_or_default();
-        f64::from(high) / f64::from(u32::MAX)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod local;
 pub mod ports;
 pub mod quota;
+pub mod random;
 pub mod rate;
 pub mod rule_rate;
 pub mod schedule;

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // seconds of an hour
 
 use super::*;
+use crate::sample::random::Random;
 use proptest::prelude::*;
 
 fn secs(wait: Duration) -> f64 {
@@ -95,22 +96,13 @@ impl Cache {
     }
 }
 
-/// Numbers from 0 to 1 (SplitMix64).
-fn random(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-}
-
 /// Questions in each second of an hour, all agents started at once.
 fn simulate() -> Vec<usize> {
-    let (mut seed, mut cache) = (1, Cache { expires: 0 });
+    let (mut random, mut cache) = (Random::new(1), Cache { expires: 0 });
     let mut schedules = vec![Schedule::default(); AGENTS];
     let mut due: Vec<Vec<(usize, f64)>> = vec![Vec::new(); HOUR];
     for agent in 0..AGENTS {
-        let at = secs(first(random(&mut seed)));
+        let at = secs(first(random.fraction()));
         due[at as usize].push((agent, at));
     }
     let mut counts = Vec::with_capacity(HOUR);
@@ -119,7 +111,7 @@ fn simulate() -> Vec<usize> {
         counts.push(now.len());
         for (agent, at) in now {
             let ttl = Some(cache.ttl_at(second));
-            let (_, wait) = schedules[agent].answered(ttl, false, random(&mut seed));
+            let (_, wait) = schedules[agent].answered(ttl, false, random.fraction());
             let next = at + secs(wait);
             if let Some(list) = due.get_mut(next as usize) {
                 list.push((agent, next));

@@ -9,6 +9,7 @@ use crate::config::model::{Settings, Suspension};
 use crate::discover::Verdict;
 use crate::export::Applied;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Longer lists of changes are cut in the log.
 const MOST_IN_LOG: usize = 8;
@@ -33,18 +34,23 @@ impl Agent {
         }
         self.measures.schedule.set_interval(self.settings.polling_secs);
         self.refresh_at = self.refresh_at.min(now + refresh_interval(&self.settings));
-        self.measures.choose_all(&self.settings);
         self.renew_wish(&old);
-        self.elect();
-        self.apply_sampling();
-        self.apply_applications();
-        let applied = self.apply_collectors(now);
+        let applied = self.apply_settings(now);
         if old.suspended.is_some() && self.settings.suspended.is_none() {
             self.poll_all();
         }
         self.write_auto();
         self.report_collectors(now);
         changes(&old, &self.settings, applied)
+    }
+
+    /// Tells every part the settings in force; the collectors last, so that what was sampled before is not theirs.
+    pub(super) fn apply_settings(&mut self, now: Instant) -> Applied {
+        self.measures.choose_all(&self.settings);
+        self.elect();
+        self.apply_sampling();
+        self.apply_applications();
+        self.apply_collectors(now)
     }
 
     /// A datagram stream is one sub-agent's: with another number it begins anew.

@@ -148,12 +148,8 @@ impl Agent {
     pub fn begin(&mut self) {
         let now = self.host.clock.now();
         self.set("configuration", State::Running);
-        self.apply_collectors(now);
-        self.measures.choose_all(&self.settings);
         (self.wish, self.unresolved) = identity::wish(&self.settings);
-        self.elect();
-        self.apply_sampling();
-        self.apply_applications();
+        self.apply_settings(now);
         self.polled_second = self.pace.second(now);
         self.poll_all();
         self.write_auto();

@@ -1,11 +1,22 @@
-//! A thread that works by orders, from outside. In: orders. Out: a rung event for each, so that the thread can wait for them
-//! and for its own descriptors at once. Rule: it ends when this value is dropped, and has then finished what it was at.
+//! A thread that works by orders, from outside. In: orders. Out: a rung event for each, so that the thread can wait for them,
+//! for its own descriptors and for a deadline at once. Rule: it ends when this value is dropped, and has then finished
+//! what it was at.
 
+use nix::poll::PollTimeout;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long the thread may wait, its next deadline being this one.
+pub(super) fn time_until(next: Option<Instant>, now: Instant) -> PollTimeout {
+    let Some(next) = next else { return PollTimeout::NONE };
+    // A millisecond more than the difference, or it would wake up just before the deadline.
+    let left = next.saturating_duration_since(now) + Duration::from_millis(1);
+    PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+}
 
 /// The thread.
 pub(super) struct Worker<O> {

@@ -5,10 +5,10 @@
 //! of a UDP sender, and where SO_PASSCRED is set the process of a UNIX one. Spec: recvmmsg(2), unix(7).
 
 use super::SysError;
-use nix::errno::Errno;
+use super::receive::recvmmsg;
 use std::mem::size_of;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 /// Most datagrams of one receive.
 pub const MOST: usize = 64;
@@ -89,8 +89,8 @@ impl Mailbox {
         }
         // SAFETY: the headers point into the arena and into the other arrays of `envelopes`; all outlive the call, and
         // nobody else looks at them meanwhile.
-        let count = unsafe { recvmmsg(socket.as_fd().as_raw_fd(), &mut envelopes.headers) };
-        let count = count.map_err(|errno| SysError::new("recvmmsg", object, errno))?;
+        let count = unsafe { recvmmsg(socket, &mut envelopes.headers) };
+        let count = count.map_err(|errno| SysError::new("recvmmsg", object, errno))?.unwrap_or(0);
         let Envelopes { addresses, controls, headers, .. } = &envelopes;
         for ((address, control), header) in addresses.iter().zip(controls).zip(headers).take(count) {
             let named = address.get(..header.msg_hdr.msg_namelen as usize).and_then(parse_address);
@@ -106,25 +106,6 @@ impl Mailbox {
     pub fn iter(&self) -> impl Iterator<Item = (Sender, &[u8])> {
         let slots = self.arena.chunks_exact(self.slot).zip(&self.received);
         slots.filter_map(|(slot, received)| Some((received.sender, slot.get(..received.length)?)))
-    }
-}
-
-/// How many datagrams came.
-///
-/// # Safety
-/// What the headers point to is valid for writing, for as long as they say, and nobody else reads it meanwhile.
-unsafe fn recvmmsg(fd: i32, headers: &mut [libc::mmsghdr; MOST]) -> Result<usize, Errno> {
-    let (count, flags) = (libc::c_uint::try_from(MOST).unwrap_or(0), libc::MSG_DONTWAIT);
-    loop {
-        // SAFETY: `count` is how many headers there are; the caller vouches for what they point to.
-        let received =
-            unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), count, flags as _, std::ptr::null_mut()) };
-        match Errno::result(received) {
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => return Ok(0),
-            Err(errno) => return Err(errno),
-            Ok(count) => return Ok(usize::try_from(count).unwrap_or(0)),
-        }
     }
 }
 

@@ -14,5 +14,6 @@ pub mod netlink;
 pub mod packet;
 pub mod readable;
 pub mod ready;
+mod receive;
 
 pub use error::{SysError, errno};

@@ -7,12 +7,13 @@
 
 use super::SysError;
 use super::memory_info::MemoryInfo;
+use super::receive::recvmmsg;
 use netlink_sys::Socket;
 use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 const ARENA_BYTES: usize = 64 * 1024;
@@ -210,7 +211,8 @@ impl Netlink {
         }
         let used = headers.iter().take_while(|header| header.msg_hdr.msg_iovlen > 0).count();
         // SAFETY: the headers point into `blocks` and `senders`, those into the arena, and all outlive the call.
-        let received = unsafe { self.recvmmsg(headers.get_mut(..used).unwrap_or_default()) }?;
+        let received = unsafe { recvmmsg(&*self, headers.get_mut(..used).unwrap_or_default()) };
+        let received = received.map_err(|errno| SysError::new("recvmmsg", self.protocol.name(), errno))?;
         let Some(count) = received else { return Ok(None) };
         let mut truncated = 0;
         for (header, sender) in headers.iter().zip(&senders).take(count) {
@@ -220,25 +222,6 @@ impl Netlink {
             self.lengths.push(if wanted { header.msg_len as usize } else { 0 });
         }
         Ok(Some(truncated))
-    }
-
-    /// How many datagrams were received, `None` where nothing was waiting.
-    ///
-    /// # Safety
-    /// What the headers point to is valid for writing, for as long as they say, and nobody else reads it meanwhile.
-    unsafe fn recvmmsg(&self, headers: &mut [libc::mmsghdr]) -> Result<Option<usize>, SysError> {
-        let (count, flags) = (libc::c_uint::try_from(headers.len()).unwrap_or(0), libc::MSG_DONTWAIT);
-        let (fd, nobody) = (self.socket.as_raw_fd(), std::ptr::null_mut());
-        loop {
-            // SAFETY: `count` is how many headers there are; the caller vouches for what they point to.
-            let received = unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), count, flags as _, nobody) };
-            match Errno::result(received) {
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(errno) => return Err(SysError::new("recvmmsg", self.protocol.name(), errno)),
-                Ok(count) => return Ok(Some(usize::try_from(count).unwrap_or(0))),
-            }
-        }
     }
 }
 

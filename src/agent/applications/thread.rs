@@ -6,6 +6,7 @@
 use super::desk::SharedDesk;
 use super::{COMPONENT, Order, Wanted};
 use crate::agent::guard::{Panicked, guarded};
+use crate::agent::worker::time_until;
 use crate::collect::apps::{Inputs, Visit};
 use crate::host::{Clock, Host};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -112,11 +113,8 @@ impl ApplicationThread {
     }
 
     fn timeout(&self) -> PollTimeout {
-        let next = [self.inputs.check_at(), self.desk.lock().wake_at()].into_iter().flatten().min();
-        let Some(next) = next else { return PollTimeout::NONE };
-        // A millisecond more than the difference, or it would wake up just before the deadline.
-        let left = next.saturating_duration_since(self.clock.now()) + Duration::from_millis(1);
-        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        let deadlines = [self.inputs.check_at(), self.desk.lock().wake_at()];
+        time_until(deadlines.into_iter().flatten().min(), self.clock.now())
     }
 
     fn take_orders(&mut self) {

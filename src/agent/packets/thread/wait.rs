@@ -3,10 +3,10 @@
 //! is waited for twice.
 
 use super::PacketThread;
+use crate::agent::worker::time_until;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 /// Kinds of packet sources.
 const MOST_SOURCES: usize = 7;
@@ -48,10 +48,7 @@ impl PacketThread {
         }
         let rested = self.resting.values().map(|(_, until)| *until).min();
         let deadlines = [self.check_at, self.desk.lock().flush_at(), self.taps.retry_at(), rested];
-        let Some(next) = deadlines.into_iter().flatten().min() else { return PollTimeout::NONE };
-        // A millisecond more than the difference, or it would wake up just before the deadline.
-        let left = next.saturating_duration_since(self.clock.now()) + Duration::from_millis(1);
-        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        time_until(deadlines.into_iter().flatten().min(), self.clock.now())
     }
 }
 

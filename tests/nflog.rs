@@ -248,7 +248,8 @@ fn device_hooks_tell_tags_and_give_the_frame_that_crossed() {
 
         run("nft flush chain netdev t in");
         run("nft add chain netdev t out { type filter hook egress device near priority 0 ; }");
-        run("nft add rule netdev t out log group 5");
+        // The kernel sends reports of its own, by IPv6.
+        run("nft add rule netdev t out meta protocol ip log group 5");
         UdpSocket::bind("10.1.0.1:0").unwrap().send_to(&[7; 1000], "10.1.0.2:9").unwrap();
         let [seen] = seen(&mut source).try_into().unwrap();
         assert_eq!((seen.if_index, seen.direction), (host.near.index, Direction::Out));
@@ -326,7 +327,13 @@ fn a_group_of_another_process_is_asked_for_until_it_is_free() {
         }
         assert_eq!(waits, [1, 2, 4, 8, 15, 15]);
         drop(first);
-        assert_eq!(second.check(now, &mut |finding| panic!("{finding:?}")), None);
+        // A child that another test forks holds the group until it has become another program.
+        let end = Clock::system().now() + Duration::from_secs(10);
+        while let Some(next) = second.check(now, &mut |finding| panic!("{finding:?}")) {
+            assert!(Clock::system().now() < end, "{:?}", second.obstacle());
+            std::thread::yield_now();
+            now = next;
+        }
         assert_eq!(second.obstacle(), None);
         host.far.send_many(&datagram(NEAR, 18), 3);
         drain(&mut second, |_| frames += 1);

@@ -8,6 +8,7 @@
 //! and, with tcx, removing need nothing. Spec: bpf(2), Documentation/bpf/ringbuf.rst.
 
 mod attach;
+mod counts;
 mod open;
 mod route;
 mod watch;
@@ -106,10 +107,10 @@ impl Taps {
                 none.insert(new)
             }
         };
-        let loaded = Loaded::new(tap, hardware, ring, self.cpus).map_err(obstacle)?;
+        let mut loaded = Loaded::new(tap, hardware, ring, self.cpus).map_err(obstacle)?;
         // Not both at a time: a packet would be sampled twice.
         if let Some(old) = self.taps.remove(&tap.if_index) {
-            old.close(route);
+            loaded.inherit(old.close(route));
         }
         let open = loaded.attach(&mut self.attach, route).map_err(obstacle)?;
         // Anyone may remove a filter; a link nobody can.
@@ -127,10 +128,12 @@ impl Taps {
     /// Closes a tap; false where there was none. What it had not handed on is lost, and not counted.
     pub fn remove(&mut self, if_index: u32) -> bool {
         match (self.taps.remove(&if_index), &mut self.space) {
-            (Some(open), Some((route, _))) => open.close(route),
-            (open, _) => return open.is_some(),
+            (Some(open), Some((route, _))) => {
+                open.close(route);
+                true
+            }
+            (open, _) => open.is_some(),
         }
-        true
     }
 
     /// The taps, by ifIndex.
@@ -212,7 +215,9 @@ impl AsFd for Taps {
 impl Drop for Taps {
     fn drop(&mut self) {
         if let Some((route, _)) = &mut self.space {
-            std::mem::take(&mut self.taps).into_values().for_each(|open| open.close(route));
+            for open in std::mem::take(&mut self.taps).into_values() {
+                open.close(route);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! packet is counted, so a tap is attached whole or not at all.
 
 use super::attach::{Attach, Attached};
+use super::counts::{Counts, Untold};
 use super::route::Route;
 use crate::sample::frame::{Direction, End, Frame, LinkType, Vlan};
 use crate::source::af_packet::{Tap, link_type};
@@ -17,7 +18,6 @@ use crate::wire::ebpf::event::Event;
 use crate::wire::ebpf::sampler::{self, Sampler};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::atomic::Ordering;
 
 /// Where nobody says how many CPUs there are: 64 KiB for a tap.
 const CPUS_AT_MOST: u32 = 1024;
@@ -27,8 +27,7 @@ const CPUS_AT_MOST: u32 = 1024;
 pub(super) struct Loaded {
     tap: Tap,
     link: LinkType,
-    cpus: u32,
-    counters: Words,
+    counts: Counts,
     programs: Vec<(Hook, Program)>,
     /// Keeps the interface promiscuous.
     promiscuous: Option<PacketSocket>,
@@ -39,21 +38,15 @@ pub(super) struct Loaded {
 pub(super) struct Open {
     pub(super) tap: Tap,
     link: LinkType,
-    cpus: u32,
-    counters: Words,
+    counts: Counts,
     attached: Attached,
-    told_lost: u64,
-    /// Packets that frames told, and those that the lost samples that were told stood for.
-    told_seen: u64,
-    /// The visit at which packets were last counted.
-    visit: u64,
     _promiscuous: Option<PacketSocket>,
 }
 
 impl Loaded {
     /// `hardware` is the interface's `ARPHRD_*`.
     pub(super) fn new(tap: Tap, hardware: u16, ring: &Ring, cpus: u32) -> Result<Self, SysError> {
-        let (counters, map) = Words::new(sampler::words(cpus))?;
+        let (words, map) = Words::new(sampler::words(cpus))?;
         // lo would show each frame twice.
         let hooks: &[Hook] = match hardware {
             libc::ARPHRD_LOOPBACK => &[Hook::Ingress],
@@ -72,9 +65,14 @@ impl Loaded {
         };
         let programs = hooks.iter().map(load).collect::<Result<_, SysError>>()?;
         let promiscuous = if tap.promiscuous { Some(make_promiscuous(tap.if_index)?) } else { None };
-        let loaded = Self { tap, link: link_type(hardware), cpus, counters, programs, promiscuous };
-        write_rate(&loaded.counters, tap.one_in);
-        Ok(loaded)
+        let counts = Counts::new(words, cpus);
+        counts.write_rate(tap.one_in);
+        Ok(Self { tap, link: link_type(hardware), counts, programs, promiscuous })
+    }
+
+    /// Goes on from a tap on the same interface, whose last samples this one will hand on.
+    pub(super) fn inherit(&mut self, untold: Untold) {
+        self.counts.inherit(untold);
     }
 
     /// Lets packets come.
@@ -83,47 +81,35 @@ impl Loaded {
             attached: attach.attach(self.tap.if_index, &self.programs, route)?,
             tap: self.tap,
             link: self.link,
-            cpus: self.cpus,
-            counters: self.counters,
-            told_lost: 0,
-            told_seen: 0,
-            visit: 0,
+            counts: self.counts,
             _promiscuous: self.promiscuous,
         })
     }
 }
 
 impl Open {
-    pub(super) fn close(self, route: &mut Route) {
+    pub(super) fn close(self, route: &mut Route) -> Untold {
         self.attached.detach(route);
+        self.counts.into_untold(self.tap.one_in)
     }
 
     pub(super) fn set_rate(&mut self, one_in: NonZeroU32) {
         self.tap.one_in = one_in;
-        write_rate(&self.counters, one_in);
+        self.counts.write_rate(one_in);
     }
 
-    /// Lost samples since the last question. Who is told takes each for as many packets as it stood for.
+    /// Lost samples since the last question.
     pub(super) fn lost(&mut self) -> u32 {
-        let total = self.word(sampler::LOST);
-        let added = total.wrapping_sub(self.told_lost);
-        self.told_seen = self.told_seen.saturating_add(self.behind(added));
-        self.told_lost = total;
-        u32::try_from(added).unwrap_or(u32::MAX)
-    }
-
-    /// Packets that so many lost samples stand for.
-    fn behind(&self, lost: u64) -> u64 {
-        lost.saturating_mul(self.tap.one_in.get().into())
+        self.counts.lost(self.tap.one_in)
     }
 
     pub(super) fn is_removed(&self, route: &mut Route) -> bool {
         self.attached.is_removed(route)
     }
 
-    /// `visit` numbers the visits: packets seen are added up once in each, because other CPUs are writing there.
+    /// `visit` numbers the visits.
     pub(super) fn frame<'a>(&mut self, event: &Event<'a>, visit: u64, since_1970: i64) -> Frame<'a> {
-        let seen = self.take_seen(visit);
+        let seen = self.counts.take_seen(visit, self.tap.one_in);
         let tapped = End::Interface(self.tap.if_index);
         let (direction, input, output) = match (event.egress, event.ingress) {
             (false, _) => (Direction::In, tapped, End::Unknown),
@@ -146,33 +132,6 @@ impl Open {
             seen: Some(seen),
             ..Frame::default()
         }
-    }
-
-    /// Packets seen that are yet to be told, and that no lost sample stands for.
-    #[allow(clippy::cast_possible_truncation)] // the pool wraps
-    fn take_seen(&mut self, visit: u64) -> u32 {
-        if std::mem::replace(&mut self.visit, visit) == visit {
-            return 0;
-        }
-        // In this order, because a packet is counted before its sample is lost.
-        let lost = self.word(sampler::LOST).wrapping_sub(self.told_lost);
-        let seen = sampler::seen(self.cpus).fold(0, |sum: u64, word| sum.saturating_add(self.word(word)));
-        // Chance lets samples be lost that stand for more than there was: later packets make up for it.
-        let added = seen.saturating_sub(self.told_seen.saturating_add(self.behind(lost)));
-        self.told_seen += added;
-        added as u32
-    }
-
-    fn word(&self, index: usize) -> u64 {
-        self.counters.get(index).map_or(0, |word| word.load(Ordering::Relaxed))
-    }
-}
-
-/// The program reads the first 32 bits.
-fn write_rate(counters: &Words, one_in: NonZeroU32) {
-    let high_half = if cfg!(target_endian = "little") { 0 } else { 32 };
-    if let Some(word) = counters.get(sampler::RATE) {
-        word.store(u64::from(one_in.get()) << high_half, Ordering::Relaxed);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod discovery;
 pub mod flow;
 pub mod frame;
+pub mod guest;
 pub mod local;
 pub mod ports;
 pub mod quota;

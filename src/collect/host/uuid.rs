@@ -7,6 +7,7 @@
 //! SMBIOS is readable by root only, so a copy that the service manager made is read too.
 
 use crate::host::{Host, ReadError};
+use crate::sample::guest::uuid::hash;
 use std::fmt;
 
 const PRODUCT_UUID: [&str; 2] = ["/sys/class/dmi/id/product_uuid", "/run/hsflowd/product_uuid"];
@@ -125,13 +126,6 @@ pub fn derive_uuid(machine_id: &[u8; 16]) -> [u8; 16] {
     uuid[6] = uuid[6] & 0x0f | 0x50;
     uuid[8] = uuid[8] & 0x3f | 0x80;
     uuid
-}
-
-/// FNV-1a of 32 bits, bytes taken as signed and widened with their sign, as a C `char` on x86 is.
-fn hash(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(2_166_136_261, |hash: u32, &byte| {
-        (hash ^ i32::from(byte.cast_signed()).cast_unsigned()).wrapping_mul(16_777_619)
-    })
 }
 
 #[cfg(test)]

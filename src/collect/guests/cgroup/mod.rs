@@ -52,4 +52,3 @@ pub struct DiskIo {
     /// Bytes written.
     pub wr_bytes: u64,
 }
-

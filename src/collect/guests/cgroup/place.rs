@@ -142,6 +142,14 @@ impl Place {
         told.and_then(|text| parse_populated(&text)).unwrap_or_else(|| any_process(&directory.path))
     }
 
+    /// The names of the cgroups in it, as directories.
+    pub fn children(&self) -> Vec<String> {
+        let Some((_, directory)) = self.present().next() else { return Vec::new() };
+        let entries = fs::read_dir(&directory.path).into_iter().flatten().flatten();
+        let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        below.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     fn present(&self) -> impl Iterator<Item = (Role, &Directory)> {
         let all = Role::ALL.into_iter().filter_map(|role| Some((role, self.directories.get(role)?)));
         all.filter(|(_, directory)| directory.path.is_dir())

@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
             },
             Event::Refused(serial, reason) => self.take_refusal(serial, reason),
             Event::State { unit, active, invocation } => self.take_state(unit, &active, invocation).await,
-            Event::Removed { unit } => self.end(&unit).await,
+            Event::Removed { unit } => self.take_removal(&unit).await,
             Event::Reloaded => self.list().await,
         }
     }
@@ -197,7 +197,7 @@ impl<'a> Session<'a> {
             }
         }
         for Listed { unit, path, active, .. } in services {
-            if is_active(&active) && !self.units.has(&unit) {
+            if is_active(&active) && self.units.cgroup(&unit).is_none() {
                 self.want(unit, path);
             }
         }
@@ -223,6 +223,16 @@ impl<'a> Session<'a> {
         let path = names::to_path(&unit);
         self.want(unit, path);
         Ok(())
+    }
+
+    /// systemd also forgets its units before it is executed anew, and while it reads its files again; their processes
+    /// live on.
+    async fn take_removal(&mut self, unit: &str) -> Result<(), End> {
+        let cgroup = self.units.cgroup(unit);
+        if cgroup.is_some_and(|cgroup| self.hierarchies.at(cgroup).has_processes()) {
+            return Ok(());
+        }
+        self.end(unit).await
     }
 
     fn want(&mut self, unit: String, path: String) {

@@ -39,8 +39,8 @@ impl Units {
         self.known.iter().map(|(unit, cgroup)| (unit.as_str(), cgroup.as_str()))
     }
 
-    pub(super) fn has(&self, unit: &str) -> bool {
-        self.known.contains_key(unit)
+    pub(super) fn cgroup(&self, unit: &str) -> Option<&str> {
+        self.known.get(unit).map(String::as_str)
     }
 
     /// A service that runs. It is news also when it was known: it may have started again in a new cgroup of its old name.

@@ -24,10 +24,8 @@ between() { # what, before, ours, after
 wanted() {
   systemctl list-units --type=service --state=active --no-legend --plain | awk '$2 == "loaded" {print $1}' |
     xargs -d '\n' systemctl show -p Id -p ControlGroup | awk -F= '$1 == "ControlGroup" {g = $2} $1 == "Id" {u = $2} u && NF == 0 {print u, g; u = g = ""} END {print u, g}' |
-    while read -r name group; do
-      case $group in */system.slice/*) ;; *) continue ;; esac
-      grep -qx 'populated 1' "/sys/fs/cgroup$group/cgroup.events" && echo "$name"
-    done | sort
+    awk '$2 ~ "/system.slice/" {print "/sys/fs/cgroup" $2 "/cgroup.events"}' |
+    xargs -d '\n' grep -lx 'populated 1' | sed 's,/cgroup.events$,,;s,.*/,,' | sort
 }
 answered() { # lines that were there, answer
   local end=$((SECONDS + 20))

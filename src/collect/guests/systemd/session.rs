@@ -183,6 +183,9 @@ impl<'a> Session<'a> {
         if services.len() > MOST {
             log::warn!(target: "systemd", "systemd lists {} services; the first {MOST} are told", services.len());
         }
+        if !self.listed {
+            self.units.forget();
+        }
         let services: Vec<Listed> = services.into_iter().filter(|s| s.is_loaded).take(MOST).collect();
         let alive: BTreeSet<&str> =
             services.iter().filter(|s| s.active != "activating").map(|s| s.unit.as_str()).collect();

@@ -24,9 +24,14 @@ impl Units {
         self.complete
     }
 
-    /// A new list is on its way; nothing is told before it is whole.
+    /// Nothing is told before the next list is whole.
     pub(super) fn begin(&mut self) {
         self.complete = false;
+    }
+
+    /// The next list says everything anew.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
     }
 
     /// The list is whole.

@@ -3,6 +3,10 @@
 
 mod support;
 
+#[allow(dead_code)] // only the namespace is wanted
+#[path = "support/mounts.rs"]
+mod mounts;
+
 use hsflow::collect::guests::cgroup::{
     Cgroup, CgroupError, DiskIo, Hierarchies, Place, Pressure, Reading, Stall,
 };
@@ -241,9 +245,32 @@ fn a_host_without_cgroups_says_so() {
 
 #[test]
 fn hierarchies_mounted_while_it_runs_are_found() {
-    let (_dir, host) = tree(V2, &[]);
-    let mut hierarchies = Hierarchies::read(&host).unwrap();
-    assert_eq!(hierarchies.refresh(), Ok(false), "an ordinary file announces nothing");
+    use nix::mount::{MntFlags, MsFlags, mount, umount2};
+    if !mounts::isolated() {
+        return;
+    }
+    // The mount table of this thread, which is not the one of the process now.
+    let dir = TempDir::new();
+    fs::create_dir_all(dir.path().join("proc/self")).unwrap();
+    std::os::unix::fs::symlink("/proc/thread-self/mountinfo", dir.path().join("proc/self/mountinfo"))
+        .unwrap();
+    let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    let point = |line: &str| line.split(' ').nth(4).unwrap().to_owned();
+    let unified: Vec<String> = table.lines().filter(|line| line.contains(" - cgroup2 ")).map(point).collect();
+    let Ok(mut hierarchies) = Hierarchies::read(&Host::at(dir.path())) else {
+        eprintln!("SKIP: no cgroups are mounted here");
+        return;
+    };
+    assert_eq!(hierarchies.refresh(), Ok(false));
+    unified.iter().for_each(|point| umount2(point.as_str(), MntFlags::MNT_DETACH).unwrap());
+    let changed = hierarchies.refresh();
+    assert!(matches!(changed, Ok(true) | Err(CgroupError::NoneMounted { .. })), "{changed:?}");
+    let new = dir.path().join("new place");
+    fs::create_dir(&new).unwrap();
+    mount(Some("any"), &new, Some("cgroup2"), MsFlags::empty(), None::<&str>).unwrap();
+    assert_eq!(hierarchies.refresh(), Ok(true));
+    assert_eq!(hierarchies.refresh(), Ok(false));
+    umount2(&new, MntFlags::MNT_DETACH).unwrap();
 }
 
 // ---- the running kernel
@@ -402,7 +429,10 @@ fn limits_of_the_cgroup_and_of_those_above_hold() {
 fn disk_io_is_what_was_asked_for() {
     const BYTES: u64 = 8 << 20;
     let Some((mut live, mut cgroup)) = live("disk") else { return };
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cgroup-disk-{}", std::process::id()));
+    // The program may run on another machine than the one that built it.
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let dir = if built.is_dir() { built } else { Path::new("/var/tmp") };
+    let file = dir.join(format!("cgroup-disk-{}", std::process::id()));
     let dd = format!("dd if=/dev/zero of={} bs=1M count=8 oflag=direct 2>/dev/null", file.display());
     let before = cgroup.read().disk;
     live.run(&dd);

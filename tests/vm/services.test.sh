@@ -1,7 +1,10 @@
-# Services of a real systemd on cgroup v2: who is told, when, and their counters against systemd's own. Run by tests/vm/run.
+# Services of a real systemd on cgroup v2: who is told, when, and their counters against systemd's own; the tests of cgroups.
+# Run by tests/vm/run.
 . /src/tests/vm/lib.sh
 watch=/bin-under-test/guests_systemd
-check "the watching program is there (cargo test --no-run --test guests_systemd)" test -x $watch || finish
+cgroups=/bin-under-test/guests_cgroup
+for program in $watch $cgroups; do check "$program is there (cargo test --no-run)" test -x $program; done
+[ $failures = 0 ] || finish
 
 news=/tmp/news
 mkfifo /tmp/ask; exec 5<>/tmp/ask
@@ -33,6 +36,10 @@ answered() { # lines that were there, answer
 }
 listed() { local seen; seen=$(mark); ask list; answered "$seen" "list .*"; tail -n "+$((seen + 1))" $news | sed -n 's/^list //p' | tr ' ' '\n' | sort; }
 same_services() { wanted > /tmp/wanted; listed > /tmp/listed; diff /tmp/wanted /tmp/listed; }
+
+# ---- cgroup v2 alone: the tests of cgroups
+check "the tests of cgroups hold on version 2" $cgroups --test-threads=2
+sed -n 's/^SKIP/# SKIP/p' /tmp/check.out
 
 # ---- the first list
 start_watch

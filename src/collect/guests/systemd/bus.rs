@@ -134,13 +134,13 @@ impl Bus {
                 Some(Err(error)) => return Err(Trouble::Bus { socket: socket(), error }),
                 Some(Ok(message)) => message,
             };
-            if let Some(event) = self.event(message)? {
+            if let Some(event) = self.event(&message)? {
                 return Ok(event);
             }
         }
     }
 
-    fn event(&mut self, message: Message) -> Result<Option<Event>, Trouble> {
+    fn event(&self, message: &Message) -> Result<Option<Event>, Trouble> {
         let header = message.header();
         match message.message_type() {
             Type::MethodReturn => Ok(header.reply_serial().map(|to| Event::Answer(to, message.clone()))),
@@ -151,7 +151,7 @@ impl Bus {
                 Ok(header.reply_serial().map(|to| Event::Refused(to, reason)))
             }
             Type::MethodCall => Ok(None),
-            Type::Signal => self.signal(&message),
+            Type::Signal => self.signal(message),
         }
     }
 

@@ -154,6 +154,12 @@ fn cgroups(c: &mut Criterion) {
     group.bench_function("read", |b| {
         on_cpu(b, || guests.iter_mut().for_each(|guest| _ = black_box(guest.read())));
     });
+    drop(guests);
+    let places = (0..GUESTS).map(|n| hierarchies.at(&format!("/{}/{n}", made.name)));
+    let mut guests: Vec<Cgroup> = places.map(|place| Cgroup::without_pressure(&place)).collect();
+    group.bench_function("read, without pressure", |b| {
+        on_cpu(b, || guests.iter_mut().for_each(|guest| _ = black_box(guest.read())));
+    });
     let mut buffer = [0; 4096];
     group.bench_function("floor: one pread a file", |b| {
         on_cpu(b, || files.iter().for_each(|file| _ = black_box(file.read_at(&mut buffer, 0))));

@@ -88,6 +88,7 @@ fn version_2_gives_every_counter_from_one_directory() {
         ..Reading::default()
     };
     assert_eq!(read(&place), wanted, "a limit above the cgroup holds, the top's is none");
+    assert_eq!(Cgroup::without_pressure(&place).read(), Reading { pressure: None, ..wanted });
 }
 
 #[test]

@@ -67,6 +67,8 @@ struct Open {
 pub struct Cgroup {
     place: Place,
     files: [Option<Open>; SOURCES.len()],
+    /// How many of [`SOURCES`] are read.
+    wanted: usize,
     /// Readings until seldom things are looked at.
     seldom: u8,
     limit_above: Option<u64>,
@@ -85,6 +87,7 @@ impl Cgroup {
         Self {
             place: place.clone(),
             files: Default::default(),
+            wanted: SOURCES.len(),
             seldom: 0,
             limit_above: None,
             cpu: Running::default(),
@@ -92,6 +95,11 @@ impl Cgroup {
             memory: None,
             memory_max: None,
         }
+    }
+
+    /// The same without pressure: three files fewer to keep open and to read.
+    pub fn without_pressure(place: &Place) -> Self {
+        Self { wanted: CPU_PRESSURE, ..Self::open(place) }
     }
 
     /// Where it is.
@@ -163,7 +171,8 @@ impl Cgroup {
 
     /// Opens what is not open, and reads the limits of those above.
     fn look(&mut self, reading: &mut Reading) {
-        for (open, sources) in self.files.iter_mut().zip(SOURCES).filter(|(open, _)| open.is_none()) {
+        let wanted = self.files.iter_mut().zip(SOURCES).take(self.wanted);
+        for (open, sources) in wanted.filter(|(open, _)| open.is_none()) {
             *open = first_of(&self.place, sources, &mut reading.problems);
         }
         self.limit_above = limit_above(&self.place);

@@ -25,7 +25,7 @@ pub struct Listed {
     pub state: GuestState,
 }
 
-/// The entries that can be read, and what is wrong with others.
+/// The entries that can be read and may live, and what is wrong with others.
 ///
 /// # Errors
 /// It is not a list in JSON.
@@ -35,7 +35,9 @@ pub fn parse_list(text: &[u8]) -> Result<(Vec<Listed>, Vec<Odd>), serde_json::Er
     let (mut listed, mut odd) = (Vec::new(), Vec::new());
     for entry in entries.unwrap_or_default() {
         let mut fields = Fields::new(serde_json::from_str(entry.get())?);
-        listed.extend(parse_entry(&mut fields));
+        let entry = parse_entry(&mut fields);
+        // An engine that does not know the filter sends the dead ones all the same.
+        listed.extend(entry.filter(|entry| entry.state.is_alive() || entry.state == GuestState::None));
         odd.append(&mut fields.odd);
     }
     Ok((listed, odd))

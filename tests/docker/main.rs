@@ -5,6 +5,8 @@
 //! mounts. They need root; without it, or without the engine, a test says `SKIP`.
 #![allow(clippy::unwrap_used)] // a test ends where it fails
 
+mod faults;
+mod liar;
 mod life;
 mod podman;
 mod restarts;

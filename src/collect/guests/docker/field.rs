@@ -66,8 +66,8 @@ impl Fields {
         number.filter(|number| *number > 0)
     }
 
-    pub(super) fn flag(&mut self, field: &'static str) -> bool {
-        self.get(field, "true or false", Value::is_boolean).and_then(Value::as_bool).unwrap_or(false)
+    pub(super) fn flag(&mut self, field: &'static str) -> Option<bool> {
+        self.get(field, "true or false", Value::is_boolean)?.as_bool()
     }
 
     pub(super) fn list(&mut self, field: &'static str) -> &[Value] {

@@ -18,18 +18,19 @@ const LABELS: usize = 4096;
 /// GPUs of a guest.
 const GPUS: usize = 64;
 
-/// The container with this id, and what is wrong with its description.
+/// The container with this id, and what is wrong with its description. `None`: it does not say whether it lives.
 ///
 /// # Errors
 /// It is not JSON.
-pub fn parse_inspect(id: &str, text: &[u8]) -> Result<(Guest, Vec<Odd>), serde_json::Error> {
+pub fn parse_inspect(id: &str, text: &[u8]) -> Result<(Option<Guest>, Vec<Odd>), serde_json::Error> {
     let mut fields = Fields::new(serde_json::from_slice(text)?);
     let name = match fields.text("/Name").map(name) {
         Some(name) if !name.is_empty() => name,
         _ => id.get(..12).unwrap_or(id).to_owned(),
     };
     let mut guest = Guest::new(Engine::Docker, id, name);
-    guest.state = parse_state(&mut fields);
+    let Some(state) = parse_state(&mut fields) else { return Ok((None, fields.odd)) };
+    guest.state = state;
     let pid = fields.number("/State/Pid").and_then(|pid| u32::try_from(pid).ok());
     guest.pid = pid.filter(|pid| *pid > 0 && guest.state.is_alive());
     guest.hostname = words(&mut fields, "/Config/Hostname");
@@ -38,7 +39,7 @@ pub fn parse_inspect(id: &str, text: &[u8]) -> Result<(Guest, Vec<Odd>), serde_j
     guest.cpus = parse_cpus(&mut fields);
     guest.memory_max = fields.limit("/HostConfig/Memory");
     guest.gpus = parse_gpus(&mut fields);
-    Ok((guest, fields.odd))
+    Ok((Some(guest), fields.odd))
 }
 
 /// The name as people write it.
@@ -59,13 +60,15 @@ pub(super) fn state(name: &str) -> GuestState {
     }
 }
 
-fn parse_state(fields: &mut Fields) -> GuestState {
+fn parse_state(fields: &mut Fields) -> Option<GuestState> {
     let named = fields.text("/State/Status").map(state);
-    match named {
-        None | Some(GuestState::None) if fields.flag("/State/Paused") => GuestState::Paused,
-        None | Some(GuestState::None) if fields.flag("/State/Running") => GuestState::Running,
-        named => named.unwrap_or_default(),
-    }
+    let flags = match (fields.flag("/State/Paused"), fields.flag("/State/Running")) {
+        (Some(true), _) => Some(GuestState::Paused),
+        (_, Some(true)) => Some(GuestState::Running),
+        (None, None) => None,
+        _ => Some(GuestState::None),
+    };
+    named.filter(|state| *state != GuestState::None).or(flags).or(named)
 }
 
 fn words(fields: &mut Fields, field: &'static str) -> Option<String> {

@@ -173,8 +173,12 @@ impl<'a> Session<'a> {
         };
         match answer {
             Ok((guest, odd)) => {
-                odd.iter().for_each(|odd| self.watch.complain(&guest.name, odd));
-                self.watch.found(guest, network).await?;
+                let about = guest.as_ref().map_or(id, |guest| &guest.name);
+                odd.iter().for_each(|odd| self.watch.complain(about, odd));
+                match guest {
+                    Some(guest) => self.watch.found(guest, network).await?,
+                    None => self.watch.doubt(id, &"its description does not say whether it lives"),
+                }
             }
             Err(fault) => {
                 self.watch.doubt(id, &fault);

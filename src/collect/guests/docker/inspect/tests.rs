@@ -4,7 +4,8 @@ use serde_json::json;
 const ID: &str = "71260370c6dc47f4a7b4dd50070e783b171048d6fbd3e2ee191dc59436f57bfc";
 
 fn parse(value: &Value) -> (Guest, Vec<Odd>) {
-    parse_inspect(ID, value.to_string().as_bytes()).unwrap()
+    let (guest, odd) = parse_inspect(ID, value.to_string().as_bytes()).unwrap();
+    (guest.expect("a state"), odd)
 }
 
 #[test]
@@ -42,7 +43,9 @@ fn cpus_are_a_count_or_a_share_rounded_and_a_part_of_one_is_one() {
         (-1, -1, None),
         (0, i64::MAX, None),
     ] {
-        let (guest, _) = parse(&json!({ "HostConfig": { "CpuCount": count, "NanoCpus": nano } }));
+        let (guest, _) = parse(&json!({
+            "State": { "Running": true }, "HostConfig": { "CpuCount": count, "NanoCpus": nano },
+        }));
         assert_eq!(guest.cpus, wanted, "{count} {nano}");
     }
 }
@@ -53,6 +56,7 @@ fn gpus_are_those_asked_for_by_uuid() {
     let two = "GPU-0f0e0d0c-8b8a-4988-8786-858483828180";
     let env = [&format!("NVIDIA_VISIBLE_DEVICES={two},MIG-1,0,all,{one},GPU-zz"), "PATH=/bin"];
     let (guest, _) = parse(&json!({
+        "State": { "Running": true },
         "Config": { "Env": env },
         "HostConfig": { "DeviceRequests": [{ "DeviceIDs": [one] }, { "DeviceIDs": null }, 7] },
     }));
@@ -60,10 +64,13 @@ fn gpus_are_those_asked_for_by_uuid() {
 }
 
 #[test]
-fn nothing_but_an_object_gives_a_guest_named_by_its_id() {
-    let (guest, odd) = parse(&json!({}));
-    assert_eq!((guest.name.as_str(), guest.state, odd.len()), ("71260370c6dc", GuestState::None, 0));
+fn what_does_not_say_whether_it_lives_is_no_guest_and_nothing_more_is_needed() {
+    let (guest, odd) = parse(&json!({ "State": { "Running": true } }));
+    assert_eq!((guest.name.as_str(), guest.state, odd.len()), ("71260370c6dc", GuestState::Running, 0));
     assert!(guest.hostname.is_none() && guest.pid.is_none() && guest.memory_max.is_none());
+    for silent in ["{}", r#"{"State":null}"#, r#"{"State":{"Pid":7}}"#, r#"{"State":{"Running":1}}"#, "[]"] {
+        assert_eq!(parse_inspect(ID, silent.as_bytes()).unwrap().0, None, "{silent}");
+    }
     assert!(parse_inspect(ID, br#"{"Name":"/we"#).is_err());
 }
 
@@ -97,6 +104,7 @@ fn long_names_and_many_labels_are_bounded_and_said() {
     labels.insert("big".into(), "x".repeat(1 << 20).into());
     labels.extend((0..1000).map(|n| (format!("key{n:04}"), Value::from("value"))));
     let (guest, odd) = parse(&json!({
+        "State": { "Running": true },
         "Name": format!("/{}", "n".repeat(4096)), "Config": { "Hostname": "a\nb", "Labels": labels },
     }));
     assert_eq!((guest.name.len(), guest.hostname.as_deref()), (255, Some("a\\nb")));

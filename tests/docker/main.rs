@@ -9,6 +9,7 @@ mod faults;
 mod liar;
 mod life;
 mod podman;
+mod replay;
 mod restarts;
 mod rig;
 mod soak;

@@ -72,6 +72,7 @@ impl Body {
                     *self = if *left == count { Self::Size(CHUNK_END) } else { Self::Chunk(*left - count) };
                 }
                 Self::Size(0) => match httparse::parse_chunk_size(rest)? {
+                    Status::Complete((line, _)) if line > SIZE_LINE => return Err(InvalidChunkSize),
                     Status::Complete((line, size)) => {
                         rest = rest.get(line..).unwrap_or_default();
                         *self = if size == 0 { Self::Length(0) } else { Self::Chunk(size) };

@@ -4,6 +4,7 @@ use crate::liar::{Liar, chunked, container, description, id, refusal, whole};
 use crate::life::states;
 use crate::rig::{Watched, quick};
 use hsflow::collect::guests::{News, docker};
+use hsflow::host::Clock;
 use hsflow::sample::guest::GuestState;
 use hsflow::status::registry::State;
 use serde_json::{Value, json};
@@ -159,6 +160,22 @@ fn ten_thousand_dead_containers_cost_no_questions() {
     watched.wait_running();
     assert_eq!(watched.told().guests.len(), 1);
     assert!(liar.book().asked.len() < 10, "{:?}", liar.book().asked);
+}
+
+#[test]
+fn five_hundred_containers_cost_one_question_each() {
+    let containers: Vec<_> = (1..=500).map(|number| container(number, &format!("web{number}"))).collect();
+    let liar = Liar::start(&containers);
+    liar.listen(SOCKET);
+    let clock = Clock::system();
+    let started = clock.now();
+    let watched = watch(&liar);
+    watched.wait_running();
+    println!("500 containers known after {:?}", clock.now() - started);
+    assert_eq!(watched.told().guests.len(), 500);
+    let asked = std::mem::take(&mut liar.book().asked);
+    let described = asked.iter().filter(|target| target.contains("/v1.41/containers/0")).count();
+    assert_eq!(described, 500);
 }
 
 #[test]

@@ -36,8 +36,8 @@ fn soak(name: &str, most: u64, time: Duration) {
     watched.wait_running();
     println!("{most} containers known after {:?}", clock.now() - started);
     compare(&dockerd, &watched.told().guests);
-    let (before, mut done) = (resources(), 0_u64);
-    while clock.now() - started < time {
+    let mut done = 0_u64;
+    while clock.now() - started < time || done < 60 {
         let slot = random.number() % most;
         act(&dockerd, &mut random, slot, done);
         done += 1;
@@ -47,16 +47,15 @@ fn soak(name: &str, most: u64, time: Duration) {
         let guests = watched.told().guests.clone();
         differences(&dockerd, &guests).is_empty().then_some(())
     });
+    // The stream of events; every question's connection is closed with its answer.
+    wait_until("one connection is left", Duration::from_secs(60), || {
+        (dockerd.connections() <= 1).then_some(())
+    });
     let told = watched.told();
     assert!(told.broken.is_empty(), "{:?}", told.broken);
     let gone = told.news.iter().filter(|news| matches!(news, News::Gone(_))).count();
-    drop(told);
-    let after = resources();
-    println!(
-        "{done} acts, {} news, {gone} gone; files and kB before {before:?}, after {after:?}",
-        watched.told().news.len()
-    );
-    assert!(gone > 0 && after.0 <= before.0 + 8, "{before:?} {after:?}");
+    println!("{done} acts, {} news, {gone} gone", told.news.len());
+    assert!(gone > 0);
 }
 
 /// One of the things that people do to containers; it may be refused, as it is theirs.
@@ -80,12 +79,4 @@ fn act(dockerd: &Dockerd, random: &mut Random, slot: u64, number: u64) {
         _ => format!("restart -t 0 {id}"),
     };
     let _ = dockerd.attempt(&line);
-}
-
-/// Open files and resident kilobytes of this process.
-fn resources() -> (usize, u64) {
-    let files = std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    (files, line.trim().trim_end_matches(" kB").parse().unwrap())
 }

@@ -97,6 +97,15 @@ impl Dockerd {
         daemon.wait_exit(PATIENCE);
     }
 
+    /// How many clients are connected.
+    pub(crate) fn connections(&self) -> usize {
+        let pid = self.daemon.as_ref().unwrap().pid();
+        let sockets = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap();
+        let path = self.socket().display().to_string();
+        let connected = |line: &&str| line.ends_with(&path) && line.split_whitespace().nth(5) == Some("03");
+        sockets.lines().filter(connected).count()
+    }
+
     /// What `Host::at` wants, for an agent that shall find the socket in its usual place.
     pub(crate) fn root(&self) -> PathBuf {
         self.dir().join("root")

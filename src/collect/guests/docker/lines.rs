@@ -3,6 +3,9 @@
 //! In: bytes in pieces that end anywhere. Out: whole lines. Rule: a line that is too long is passed over to its end and
 //! said once, so that what follows is understood again.
 
+/// Bytes of room kept for the next line, however long the last one was.
+const SPARE: usize = 65_536;
+
 /// What has come of the lines that are not complete.
 #[derive(Debug)]
 pub struct Lines {
@@ -34,6 +37,9 @@ impl Lines {
             };
             let line: Vec<u8> = self.text.drain(..=self.searched + end).collect();
             self.searched = 0;
+            if self.text.is_empty() && self.text.capacity() > SPARE {
+                self.text = Vec::new();
+            }
             if !std::mem::take(&mut self.skipping) {
                 return Some(if line.len() > self.limit { Err(TooLong(self.limit)) } else { Ok(line) });
             }

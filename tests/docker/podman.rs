@@ -1,6 +1,6 @@
 //! The same watch over `podman system service`, beside what the `podman` program says.
 
-use crate::dockerd::{PATIENCE, Remains, image};
+use crate::dockerd::{PATIENCE, PRIVATE, Remains, image};
 use crate::life::{differences_from, states};
 use crate::rig::{Watched, quick, skips};
 use crate::support::process::Process;
@@ -31,7 +31,7 @@ impl Podman {
         fs::create_dir_all(&root).unwrap();
         remains.dir.write("containers.conf", SETTINGS);
         let line = format!(
-            "mount -t tmpfs tmpfs /dev/shm && ip link set lo up && exec podman {} system service --time 0 unix://{}",
+            "{PRIVATE} mount -t tmpfs tmpfs /dev/shm && ip link set lo up && exec podman {} system service --time 0 unix://{}",
             words(&remains).join(" "),
             root.join("podman.sock").display()
         );

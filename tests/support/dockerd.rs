@@ -18,6 +18,11 @@ use std::time::Duration;
 /// For what takes a second on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Shell words that put what engines keep in fixed places, such as the sockets of shims, below `$HOME`, for all that run
+/// with it as home; without `/run/systemd` they make cgroups themselves.
+pub(crate) const PRIVATE: &str = "mkdir -p $HOME/run $HOME/etc && mount --bind $HOME/run /run && \
+    { [ ! -d /etc/docker ] || mount --bind $HOME/etc /etc/docker; } &&";
+
 pub(crate) struct Dockerd {
     daemon: Option<Process>,
     options: Vec<String>,
@@ -40,7 +45,7 @@ impl Dockerd {
     pub(crate) fn launch(&mut self) {
         let dir = self.dir();
         let line = format!(
-            "ip link set lo up && exec dockerd --data-root {0}/data --exec-root {0}/exec --pidfile {0}/pid \
+            "{PRIVATE} ip link set lo up && exec dockerd --data-root {0}/data --exec-root {0}/exec --pidfile {0}/pid \
              --host unix://{1} --storage-driver vfs --iptables=false --cgroup-parent {2} {3}",
             dir.display(),
             self.socket().display(),
@@ -51,7 +56,8 @@ impl Dockerd {
         let _ = fs::remove_file(dir.join("pid"));
         let _ = fs::remove_file(dir.join("exec/containerd/containerd.pid"));
         let mut command = Command::new("unshare");
-        self.daemon = Some(Process::start(command.args(["-nm", "sh", "-c", &line]).env("HOME", self.dir())));
+        command.args(["-nm", "sh", "-c", &line]).env("HOME", dir);
+        self.daemon = Some(Process::start(&mut command));
         wait_until("dockerd answers", PATIENCE, || self.attempt("version").status.success().then_some(()));
     }
 

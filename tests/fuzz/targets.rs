@@ -3,6 +3,7 @@
 //! To add a target: write its function, add it to `TARGETS`, and put a few small inputs into `corpus/NAME/`. The
 //! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
+mod containerd;
 mod json;
 mod pipe;
 
@@ -37,6 +38,7 @@ type Law = fn(&[u8]);
 /// Every target by its name, which is also the name of its corpus folder.
 pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("config", configuration),
+    ("containerd", containerd::law),
     ("dns_txt", dns_txt),
     ("ethtool", ethtool_names),
     ("events", events),

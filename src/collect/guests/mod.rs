@@ -5,6 +5,8 @@
 //! `cgroup` and `network`. Rules: each engine has a task of its own on the agent's runtime, every question to it has a
 //! deadline, and an engine that hangs, dies or lies costs its own guests only, which are kept as they were last known.
 
+pub mod containerd;
 mod feed;
+pub mod k8s;
 
 pub use feed::{Feed, News, Receiver, channel};

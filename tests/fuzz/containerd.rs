@@ -1,13 +1,13 @@
 //! Answers of containerd, specifications of containers, names of cgroups: whatever comes, what is kept is bounded and on one line,
 //! and what was read of a container can be read again.
 
-use hsflow::collect::guests::containerd::{api, cgroup_path, spec::Spec};
+use hsflow::collect::guests::containerd::{api, cgroup_path, event::Event, spec::Spec};
 use hsflow::wire::protobuf::{Message, Value, fields};
 
 pub(crate) fn law(data: &[u8]) {
     protobuf(data);
     let _ = (api::parse_namespaces(data), api::parse_tasks(data));
-    if let Ok(event) = api::parse_event(data) {
+    if let Ok(event) = Event::parse(data) {
         let _ = (event.container(), event.started_pid(), event.ended_pid(), event.is_of_another_process());
     }
     if let Ok((container, _)) = api::parse_container(data) {

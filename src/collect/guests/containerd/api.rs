@@ -1,6 +1,6 @@
 //! The few methods of containerd's API that are used, and what their answers say.
 //!
-//! In: a [`Channel`]. Out: namespaces, tasks, containers, events as plain values. Rules: fields that are not known are passed over and those that
+//! In: a [`Channel`]. Out: namespaces, tasks, containers as plain values; events as messages. Rules: fields that are not known are passed over and those that
 //! are missing are empty, as the format wants; the part of an answer that cannot be read is an error with its offset.
 //! The `parse_` functions are pure. Spec: containerd's `api/services/*/v1/*.proto` of 1.6, which 2.x keeps.
 
@@ -26,17 +26,6 @@ pub struct Task {
     pub pid: u32,
     /// What it is doing; off where it has ended and nobody has removed it yet.
     pub state: GuestState,
-}
-
-/// Something that has happened.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Event {
-    /// The namespace of containerd.
-    pub namespace: String,
-    /// What: `/tasks/start` and the like.
-    pub topic: String,
-    /// The event itself.
-    body: Vec<u8>,
 }
 
 /// The names of all namespaces.
@@ -153,7 +142,7 @@ pub fn parse_container(answer: &[u8]) -> Result<(Container, Option<SpecError>), 
 }
 
 /// `Any { string type_url = 1; bytes value = 2 }`: the value.
-fn any(any: &[u8]) -> Result<&[u8], ProtobufError> {
+pub(super) fn any(any: &[u8]) -> Result<&[u8], ProtobufError> {
     let mut found: &[u8] = &[];
     each(any, |number, value| {
         if number == 2 {
@@ -164,54 +153,8 @@ fn any(any: &[u8]) -> Result<&[u8], ProtobufError> {
     Ok(found)
 }
 
-/// `Envelope { Timestamp timestamp = 1; string namespace = 2; string topic = 3; Any event = 4 }`.
-pub fn parse_event(envelope: &[u8]) -> Result<Event, ProtobufError> {
-    let mut event = Event::default();
-    each(envelope, |number, value| {
-        match number {
-            2 => event.namespace = String::from_utf8_lossy(value).into_owned(),
-            3 => event.topic = String::from_utf8_lossy(value).into_owned(),
-            4 => event.body = any(value)?.to_owned(),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(event)
-}
-
-impl Event {
-    /// The id of the container that it is about: field 1 of every event that is used.
-    pub fn container(&self) -> Option<String> {
-        let id = fields(&self.body).flatten().find(|(number, _)| *number == 1)?.1.text();
-        (!id.is_empty()).then_some(id)
-    }
-
-    /// The process that has started: `TaskStart { uint32 pid = 2 }`.
-    pub fn started_pid(&self) -> Option<u32> {
-        self.pid(2)
-    }
-
-    /// The process that has ended: `TaskExit { uint32 pid = 3 }`, `TaskDelete { uint32 pid = 2 }`.
-    pub fn ended_pid(&self) -> Option<u32> {
-        self.pid(if self.topic == "/tasks/exit" { 3 } else { 2 })
-    }
-
-    fn pid(&self, number: u32) -> Option<u32> {
-        let pid = fields(&self.body).flatten().find(|(n, _)| *n == number)?.1.integer();
-        u32::try_from(pid).ok().filter(|pid| *pid != 0)
-    }
-
-    /// Whether it is about another process in the container, which somebody started beside the first:
-    /// `TaskExit { string id = 2 }`, `TaskDelete { string id = 5 }` are then not the container's.
-    pub fn is_of_another_process(&self) -> bool {
-        let number = if self.topic == "/tasks/exit" { 2 } else { 5 };
-        let process = fields(&self.body).flatten().find(|(n, _)| *n == number).map(|(_, value)| value.text());
-        process.is_some_and(|id| !id.is_empty() && Some(id) != self.container())
-    }
-}
-
 /// Calls `take` with each field that is text or a message.
-fn each<'a>(
+pub(super) fn each<'a>(
     message: &'a [u8],
     mut take: impl FnMut(u32, &'a [u8]) -> Result<(), ProtobufError>,
 ) -> Result<(), ProtobufError> {

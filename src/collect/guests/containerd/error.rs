@@ -42,6 +42,11 @@ impl CallError {
         matches!(self, Self::Refused { code: NOT_FOUND, .. })
     }
 
+    /// The server lives, and this question alone has no answer.
+    pub fn is_about_one(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Malformed { .. } | Self::Namespace { .. })
+    }
+
     /// The error of connecting, where nobody was there to be asked, or would not talk to us.
     pub fn is_unreachable(&self) -> bool {
         let Self::Connect { source, .. } = self else { return false };

@@ -180,3 +180,6 @@ fn check_status(method: &'static str, headers: &HeaderMap) -> Result<(), CallErr
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ mod complaints;
 pub mod container;
 pub mod disk;
 pub mod error;
+pub mod event;
 pub mod grpc;
 pub mod spec;
 mod watch;

@@ -6,6 +6,7 @@
 
 mod events;
 mod fallback;
+mod list;
 
 use super::api;
 use super::complaints::Complaints;
@@ -147,56 +148,6 @@ impl<V: View> Watch<V> {
         }
         let none = || CallError::Connect { path: PathBuf::new(), source: io::ErrorKind::NotFound.into() };
         Err(refusal.unwrap_or_else(none))
-    }
-
-    async fn list(&mut self, channel: &Channel) -> Result<(), Stop> {
-        self.complaints.renew(self.view.engine().name());
-        let mut found = BTreeMap::new();
-        for namespace in api::read_namespaces(channel).await? {
-            if self.is_dockers(&namespace) {
-                continue;
-            }
-            for task in api::read_tasks(channel, &namespace).await? {
-                if !task.state.is_alive() {
-                    continue;
-                }
-                let pid = Some(task.pid).filter(|pid| *pid != 0);
-                let key = (namespace.clone(), task.id);
-                let known = self.known.get(&key).filter(|known| known.pid == pid).cloned();
-                let container = match known {
-                    Some(container) => Some(container),
-                    None => self.read(channel, &key).await?,
-                };
-                if let Some(container) = container {
-                    found.insert(key, Container { pid, state: task.state, ..container });
-                }
-            }
-        }
-        self.known = found;
-        self.tell_all(State::Running).await
-    }
-
-    /// A container as its owner described it, without its task; none where it is gone already.
-    async fn read(
-        &mut self,
-        channel: &Channel,
-        (namespace, id): &Key,
-    ) -> Result<Option<Container>, CallError> {
-        let engine = self.view.engine().name();
-        match api::read_container(channel, namespace, id).await {
-            Ok((container, problem)) => {
-                if let Some(problem) = problem {
-                    self.complaints.say(engine, &format_args!("container {namespace}/{id}: {problem}"));
-                }
-                Ok(Some(container))
-            }
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error @ CallError::Malformed { .. }) => {
-                self.complaints.say(engine, &format_args!("container {namespace}/{id}: {error}"));
-                Ok(Some(Container { namespace: namespace.clone(), id: id.clone(), ..Container::default() }))
-            }
-            Err(error) => Err(error),
-        }
     }
 
     fn is_dockers(&self, namespace: &str) -> bool {

@@ -1,15 +1,15 @@
 //! What events of containerd change.
 
 use super::{Key, Stop, View, Watch};
-use crate::collect::guests::containerd::api::{self, Event};
 use crate::collect::guests::containerd::container::Container;
+use crate::collect::guests::containerd::event::Event;
 use crate::collect::guests::containerd::grpc::Channel;
 use crate::sample::guest::GuestState;
 
 impl<V: View> Watch<V> {
     /// Takes an event. One that cannot be read is said and passed over: the next list makes up for it.
     pub(super) async fn take(&mut self, channel: &Channel, envelope: &[u8]) -> Result<(), Stop> {
-        let event = match api::parse_event(envelope) {
+        let event = match Event::parse(envelope) {
             Ok(event) => event,
             Err(error) => {
                 self.complaints.say(self.view.engine().name(), &format_args!("an event: {error}"));

@@ -30,17 +30,16 @@ impl<V: View> Watch<V> {
     }
 
     fn state(&self, error: &CallError, found: &Found) -> State {
-        let count = found.containers.len();
         match found.source {
             Source::Nothing if error.is_absent() && self.known.is_empty() => {
                 State::Unavailable { reason: format!("no containerd here: {}", list(&self.sockets)) }
             }
             Source::Nothing => State::degraded(error),
             Source::Bundles => State::degraded(&format!(
-                "{error}; {count} containers known from the files of its runtime, without image, labels and whether they are paused"
+                "{error}; containers are known from the files of its runtime, without image, labels and whether they are paused"
             )),
             Source::Cgroups => State::degraded(&format!(
-                "{error}; {count} containers found by their cgroups: those of Kubernetes only, without image, labels, limits and GPUs{}. \
+                "{error}; containers are found by their cgroups: those of Kubernetes only, without image, labels, limits and GPUs{}. \
                  Access to the socket gives the rest: root, or the group that gid in [grpc] of containerd's configuration names",
                 if found.nameless {
                     ", some without the name of their pod, which /var/log/pods does not have"

@@ -4,6 +4,7 @@
 //! data source, name. Rules: an engine's own id is the key, because names change and repeat; the same guest has the
 //! same UUID and data source after every restart, as with the C agent. Spec: sFlow Host Structures.
 
+pub mod domain;
 pub mod index;
 pub mod uuid;
 

@@ -165,7 +165,8 @@ impl Connection {
     pub fn all(&self) -> Result<Records<'_>, LibvirtError> {
         let mut list = ptr::null_mut();
         // SAFETY: the connection is open; libvirt writes the address of a list there, which `Records` frees.
-        let count = unsafe { virt::virConnectGetAllDomainStats(self.raw, STATISTICS, &raw mut list, NO_WAITING) };
+        let count =
+            unsafe { virt::virConnectGetAllDomainStats(self.raw, STATISTICS, &raw mut list, NO_WAITING) };
         Records::of(list, count).ok_or_else(|| LibvirtError::last("virConnectGetAllDomainStats", &self.uri))
     }
 

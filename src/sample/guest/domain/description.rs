@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn what_is_not_a_domain_is_refused_with_its_place() {
         let told = |xml: &str| Description::parse(xml).unwrap_err().to_string();
-        assert!(told("<domain><devices></domain>").contains("at 1:"), "{}", told("<domain><devices></domain>"));
+        assert!(
+            told("<domain><devices></domain>").contains("at 1:"),
+            "{}",
+            told("<domain><devices></domain>")
+        );
         assert!(told("<network/>").contains("<network>"));
         assert!(told(&" ".repeat(LIMIT + 1)).contains("more than"));
         assert!(matches!(

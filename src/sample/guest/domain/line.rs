@@ -102,7 +102,10 @@ mod tests {
     fn lines_read_as_they_are_documented() {
         let line = br#"{"domain":{"uuid":"u","name":"a","counters":{"state":"paused","cpu_ms":5}}}"#;
         let Ok(Line::Domain(domain)) = Line::parse(line) else { panic!() };
-        assert_eq!((domain.name.as_str(), domain.counters.cpu_ms, domain.counters.reads), ("a", Some(5), None));
+        assert_eq!(
+            (domain.name.as_str(), domain.counters.cpu_ms, domain.counters.reads),
+            ("a", Some(5), None)
+        );
         assert_eq!(Line::parse(br#"{"end":3}"#).unwrap(), Line::End(3));
     }
 

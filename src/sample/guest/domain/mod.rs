@@ -116,12 +116,8 @@ mod tests {
 
     #[test]
     fn a_counter_that_is_not_told_keeps_its_last_value_and_the_state_is_the_new_one() {
-        let last = Counters {
-            state: GuestState::Running,
-            cpu_ms: Some(7),
-            reads: Some(3),
-            ..Counters::default()
-        };
+        let last =
+            Counters { state: GuestState::Running, cpu_ms: Some(7), reads: Some(3), ..Counters::default() };
         let mut off = Counters { state: GuestState::Shutoff, reads: Some(4), ..Counters::default() };
         off.keep(&last);
         assert_eq!((off.state, off.cpu_ms, off.reads), (GuestState::Shutoff, Some(7), Some(4)));

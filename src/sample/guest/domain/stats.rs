@@ -48,9 +48,8 @@ impl<'a> Sums<'a> {
     /// The domain that they make; false beside it where it has interfaces that its description has not.
     pub fn finish(mut self, uuid: String, name: String) -> (Domain, bool) {
         let counters = &mut self.counters;
-        counters.available = counters
-            .capacity
-            .and_then(|capacity| Some(capacity.saturating_sub(counters.allocation?)));
+        counters.available =
+            counters.capacity.and_then(|capacity| Some(capacity.saturating_sub(counters.allocation?)));
         counters.vnics.clone_from(&self.description.vnics);
         (Domain { uuid, name, counters: self.counters }, !self.unknown_tap)
     }
@@ -71,7 +70,8 @@ impl<'a> Sums<'a> {
         let counters = &mut self.counters;
         let sum = match name {
             "name" => {
-                self.passed_over = matches!(value, Value::Text(target) if self.description.read_only.contains(target));
+                self.passed_over =
+                    matches!(value, Value::Text(target) if self.description.read_only.contains(target));
                 return;
             }
             "capacity" => &mut counters.capacity,
@@ -156,10 +156,7 @@ mod tests {
 
     fn description() -> Description {
         let vnic = |tap: &str| Vnic { tap: Some(tap.to_owned()), mac: [2; 6] };
-        Description {
-            vnics: vec![vnic("vnet0"), vnic("vnet1")],
-            read_only: ["sda".to_owned()].into(),
-        }
+        Description { vnics: vec![vnic("vnet0"), vnic("vnet1")], read_only: ["sda".to_owned()].into() }
     }
 
     #[test]
@@ -200,7 +197,8 @@ mod tests {
 
     #[test]
     fn what_is_not_told_is_not_zero_and_no_limit_is_none() {
-        let (sums, _) = sums(&description(), "state.state=5 balloon.maximum=4294967295 net.count=0 block.count=0");
+        let (sums, _) =
+            sums(&description(), "state.state=5 balloon.maximum=4294967295 net.count=0 block.count=0");
         assert_eq!(sums.state, GuestState::Shutoff);
         assert_eq!((sums.cpu_ms, sums.memory_max, sums.reads, sums.available), (None, None, None, None));
     }

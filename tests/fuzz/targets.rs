@@ -3,6 +3,7 @@
 //! To add a target: write its function, add it to `TARGETS`, and put a few small inputs into `corpus/NAME/`. The
 //! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
+mod domain;
 mod json;
 mod pipe;
 
@@ -38,6 +39,7 @@ type Law = fn(&[u8]);
 pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("config", configuration),
     ("dns_txt", dns_txt),
+    ("domain", domain::law),
     ("ethtool", ethtool_names),
     ("events", events),
     ("headers", headers),

@@ -93,7 +93,8 @@ fn calls(folder: &TempDir) -> Vec<String> {
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     let call = |line: &str| {
         let name = line.split(" : ").nth(1)?.split(':').next()?;
-        let at_hand = ["virDomainGetUUIDString", "virDomainGetName", "virDomainStatsRecordListFree"];
+        let at_hand =
+            ["virDomainGetUUIDString", "virDomainGetName", "virDomainFree", "virDomainStatsRecordListFree"];
         (name.starts_with("vir") && !at_hand.contains(&name)).then(|| name.to_owned())
     };
     log.lines().filter(|line| line.contains(" debug : ")).filter_map(call).collect()

@@ -3,25 +3,26 @@
 //! Two guests: `worker` is a boot sector that reads and writes its disk for ever, `caller` is a network card's boot
 //! program that asks for an address for ever. What `virsh` says before and after a poll is the independent witness.
 
-use crate::helper::HELPER;
+use crate::helper::{HELPER, Helper};
 use crate::rig::{LIMIT, Rig};
 use crate::support::{TempDir, process::Process, wait_until};
 use crate::{mounts, netns};
 use hsflow::collect::guests::News;
+use hsflow::sample::guest::domain::line::Line;
 use hsflow::sample::guest::domain::{Counters, Vnic};
 use hsflow::sample::guest::{Guest, GuestState};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::HashMap;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 const WORKER: &str = "0a1b2c3d-0000-4000-8000-000000000001";
 const CALLER: &str = "0a1b2c3d-0000-4000-8000-000000000002";
 
-/// Everybody's programs and sockets of libvirt, covered for the thread of this test.
-const FOLDERS: [&str; 5] =
-    ["/etc/libvirt", "/var/lib/libvirt", "/run/libvirt", "/var/cache/libvirt", "/var/log/libvirt"];
+/// Where libvirt keeps what it has, covered for the thread of this test.
+const FOLDERS: [&str; 5] = ["/etc/libvirt", "/run", "/var/lib", "/var/cache", "/var/log"];
 
 struct Libvirtd {
     daemon: Option<Process>,
@@ -44,6 +45,7 @@ impl Libvirtd {
         let folder = root.path().join("usr/libexec/hsflowd");
         std::fs::create_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink(HELPER, folder.join("hsflowd-libvirt")).unwrap();
+        std::fs::create_dir("/run/libvirt").unwrap();
         let mut libvirtd = Self { daemon: None, root };
         libvirtd.launch();
         libvirtd
@@ -215,6 +217,26 @@ fn counters_of_a_guest_lie_between_what_virsh_says_before_and_after() {
         let received = tap[0]["stats64"]["rx"]["packets"].as_u64().unwrap();
         assert!(caller.out_packets.unwrap() > 0 && caller.out_packets.unwrap() <= received);
         assert_eq!(caller.capacity, Some(0), "it has no disk");
+    });
+}
+
+#[test]
+fn the_socket_for_reading_serves_an_ordinary_user() {
+    isolated("live::the_socket_for_reading_serves_an_ordinary_user", || {
+        let libvirtd = Libvirtd::start();
+        libvirtd.define_worker();
+        let copy = libvirtd.root.path().join("helper");
+        let copied =
+            Command::new("install").arg("-m755").args([HELPER.as_ref(), copy.as_path()]).status().unwrap();
+        assert!(copied.success());
+        let mut helper =
+            Helper::start(Command::new(copy).uid(65534).gid(65534).env_remove("LIBVIRT_DEFAULT_URI"));
+        assert_eq!(helper.line(), Line::Connected("qemu:///system".into()));
+        let lines = helper.poll();
+        assert!(
+            matches!(&lines[0], Line::Domain(domain) if domain.counters.capacity == Some(8 << 20)),
+            "{lines:?}"
+        );
     });
 }
 

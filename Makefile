@@ -31,7 +31,7 @@ libvirt: ## the helper for libvirt's domains, target/release/hsflowd-libvirt; ne
 
 check-libvirt: ## the helper's tests, with a libvirtd of their own
 	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --locked --features libvirt --lib --bins --test libvirt -- -D warnings; fi
-	cargo test --locked --features libvirt --test libvirt
+	cargo test --locked --features libvirt --test libvirt -- --test-threads=6 # they mostly wait
 
 fuzz: ## every fuzz target for FUZZ_SECS, from the stored corpus
 	tests/fuzz.sh $(FUZZ_SECS)

@@ -138,6 +138,7 @@ impl Connection {
                 let all = ptr::null_mut();
                 virt::virConnectDomainEventRegisterAny(self.raw, all, event, Some(callback), data, None)
             };
+            // Some drivers have no events of devices; every driver has those of domains.
             if id < 0 && event == virt::VIR_DOMAIN_EVENT_ID_LIFECYCLE.cast_signed() {
                 return Err(LibvirtError::last("virConnectDomainEventRegisterAny", &self.uri));
             }

@@ -48,7 +48,8 @@ impl Helper {
         lines
     }
 
-    fn resident_kb(&self) -> u64 {
+    /// Its resident memory.
+    pub(crate) fn resident_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.split_whitespace().next().unwrap().parse().unwrap()

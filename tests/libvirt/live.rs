@@ -139,6 +139,19 @@ fn counters(rig: &mut Rig, uuid: &str) -> Counters {
     })
 }
 
+/// Each value is known and lies between what `virsh` said before and after it was asked for.
+#[track_caller]
+fn assert_between(
+    before: &HashMap<String, u64>,
+    values: &[(&str, Option<u64>)],
+    after: &HashMap<String, u64>,
+) {
+    for (name, value) in values {
+        let value = value.unwrap_or_else(|| panic!("{name} is not known"));
+        assert!(before[*name] <= value && value <= after[*name], "{name}: {before:?} {value} {after:?}");
+    }
+}
+
 fn wait_guest(rig: &mut Rig, what: &str, probe: impl Fn(&Guest) -> bool) {
     rig.wait(what, |news| matches!(news, News::One(guest) if probe(guest)).then_some(()));
 }
@@ -165,26 +178,22 @@ fn counters_of_a_guest_lie_between_what_virsh_says_before_and_after() {
         let mut rig = Rig::start(libvirtd.root.path());
         rig.wait_running();
 
-        let look = || (numbers("domblkstat worker vda"), numbers("domstats worker --cpu-total"));
+        let look = || {
+            let mut all = numbers("domblkstat worker vda");
+            all.insert("cpu_ms".into(), numbers("domstats worker --cpu-total")["cpu.time"] / 1_000_000);
+            all
+        };
         let before = look();
         let worker = counters(&mut rig, WORKER);
-        let after = look();
-        for (name, value) in [
+        let disk = [
             ("vda rd_req", worker.reads),
             ("vda rd_bytes", worker.read_bytes),
             ("vda wr_req", worker.writes),
             ("vda wr_bytes", worker.written_bytes),
-        ] {
-            let value = value.unwrap();
-            assert!(
-                before.0[name] <= value && value <= after.0[name],
-                "{name}: {before:?} {value} {after:?}"
-            );
-            assert!(value > 0);
-        }
-        let cpu_ms = |look: &(HashMap<_, _>, HashMap<String, u64>)| look.1["cpu.time"] / 1_000_000;
-        let cpu = worker.cpu_ms.unwrap();
-        assert!(cpu_ms(&before) <= cpu && cpu <= cpu_ms(&after), "{before:?} {cpu} {after:?}");
+            ("cpu_ms", worker.cpu_ms),
+        ];
+        assert_between(&before, &disk, &look());
+        assert!(before["vda wr_req"] > 0 && before["cpu_ms"] > 0);
 
         let sizes = numbers("domblkinfo worker vda");
         assert_eq!(
@@ -199,15 +208,13 @@ fn counters_of_a_guest_lie_between_what_virsh_says_before_and_after() {
         let before = numbers("domifstat caller tapx0");
         let caller = counters(&mut rig, CALLER);
         let after = numbers("domifstat caller tapx0");
-        for (name, value) in [
+        let net = [
             ("tapx0 rx_bytes", caller.in_bytes),
             ("tapx0 rx_packets", caller.in_packets),
             ("tapx0 tx_bytes", caller.out_bytes),
             ("tapx0 tx_packets", caller.out_packets),
-        ] {
-            let value = value.unwrap();
-            assert!(before[name] <= value && value <= after[name], "{name}: {before:?} {value} {after:?}");
-        }
+        ];
+        assert_between(&before, &net, &after);
         assert_eq!(
             caller.vnics,
             [Vnic { tap: Some("tapx0".into()), mac: [0x52, 0x54, 0, 0xaa, 0xbb, 0xcc] }]
@@ -241,6 +248,26 @@ fn the_socket_for_reading_serves_an_ordinary_user() {
 }
 
 #[test]
+fn polls_of_guests_leave_the_memory_as_it_was() {
+    isolated("live::polls_of_guests_leave_the_memory_as_it_was", || {
+        let libvirtd = Libvirtd::start();
+        libvirtd.define_worker();
+        virsh("start worker");
+        libvirtd.create_caller();
+        // Paused, they answer at once, and with no fewer values.
+        virsh("suspend worker");
+        virsh("suspend caller");
+        let mut helper = Helper::start(&mut Command::new(HELPER));
+        helper.line();
+        (0..100).for_each(|_| drop(helper.poll()));
+        let before = helper.resident_kb();
+        (0..500).for_each(|_| drop(helper.poll()));
+        let after = helper.resident_kb();
+        assert!(after < before + 512, "{before} kB, then {after} kB");
+    });
+}
+
+#[test]
 fn what_happens_to_a_domain_is_told_without_a_poll() {
     isolated("live::what_happens_to_a_domain_is_told_without_a_poll", || {
         let libvirtd = Libvirtd::start();
@@ -269,7 +296,7 @@ fn what_happens_to_a_domain_is_told_without_a_poll() {
         libvirtd.create_caller();
         wait_guest(&mut rig, "created", |guest| guest.id == CALLER && guest.state == GuestState::Running);
         virsh("destroy caller");
-        wait_guest(&mut rig, "ended", |guest| guest.id == CALLER && guest.state == GuestState::Shutoff);
+        wait_guest(&mut rig, "ended", |guest| guest.id == CALLER && !guest.state.is_alive());
         rig.wait("gone", |news| (*news == News::Gone(CALLER.into())).then_some(()));
     });
 }

@@ -1,21 +1,24 @@
 //! libvirt: a read-only connection, the statistics of domains, and news of them, by its C library.
 //!
 //! In: a URI, a file descriptor to watch beside the connection. Out: names and values as libvirt has them, and
-//! [`Event`]s. Rules: one thread, the one that opened; all that libvirt allocates is freed by what it is held in; an
+//! [`Events`]. Rules: one thread, the one that opened; all that libvirt allocates is freed by what it is held in; an
 //! error is libvirt's own, with its number. The event loop is libvirt's, which also keeps the connection alive.
 //! Spec: libvirt's API reference, 6.0 and later.
 
+mod callbacks;
+mod records;
+mod text;
+
+pub use records::{Record, Records, Value};
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, c_uint, c_void};
 use std::fmt;
-use std::marker::PhantomData;
 use std::os::fd::RawFd;
 use std::ptr;
+use text::{owned_text, text};
 use virt_sys as virt;
-
-/// Bytes of a UUID as text, with its end.
-const UUID_SIZE: usize = virt::VIR_UUID_STRING_BUFLEN as usize;
 
 /// State, CPU, memory, CPUs, interfaces and disks.
 const STATISTICS: c_uint = virt::VIR_DOMAIN_STATS_STATE
@@ -90,7 +93,7 @@ impl Connection {
         let name = uri.map(|uri| CString::new(uri).unwrap_or_default());
         let name = name.as_deref().map_or(ptr::null(), CStr::as_ptr);
         // SAFETY: a function of ours that lives as long as the program, and no data for it.
-        unsafe { virt::virSetErrorFunc(ptr::null_mut(), Some(be_silent)) };
+        unsafe { virt::virSetErrorFunc(ptr::null_mut(), Some(callbacks::be_silent)) };
         // SAFETY: no arguments; must and does come before the connection.
         if unsafe { virt::virEventRegisterDefaultImpl() } < 0 {
             return Err(LibvirtError::last("virEventRegisterDefaultImpl", ""));
@@ -124,9 +127,9 @@ impl Connection {
         type Generic = unsafe extern "C" fn(virt::virConnectPtr, virt::virDomainPtr, *mut c_void);
         // SAFETY: libvirt calls each with the arguments of its event, which are those that it is written with; the
         // generic type is how all of them are handed over.
-        let lifecycle: Generic = unsafe { std::mem::transmute(on_lifecycle as *const ()) };
+        let lifecycle: Generic = unsafe { std::mem::transmute(callbacks::on_lifecycle as *const ()) };
         // SAFETY: as above.
-        let device: Generic = unsafe { std::mem::transmute(on_device as *const ()) };
+        let device: Generic = unsafe { std::mem::transmute(callbacks::on_device as *const ()) };
         for (event, callback) in [
             (virt::VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle),
             (virt::VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, device),
@@ -144,10 +147,10 @@ impl Connection {
             }
         }
         // SAFETY: as above. Drivers within the library refuse: they cannot be lost.
-        unsafe { virt::virConnectRegisterCloseCallback(self.raw, Some(on_close), data, None) };
+        unsafe { virt::virConnectRegisterCloseCallback(self.raw, Some(callbacks::on_close), data, None) };
         let events = (virt::VIR_EVENT_HANDLE_READABLE | virt::VIR_EVENT_HANDLE_HANGUP).cast_signed();
         // SAFETY: as above.
-        if unsafe { virt::virEventAddHandle(fd, events, Some(on_readable), data, None) } < 0 {
+        if unsafe { virt::virEventAddHandle(fd, events, Some(callbacks::on_readable), data, None) } < 0 {
             return Err(LibvirtError::last("virEventAddHandle", fd.to_string()));
         }
         Ok(())
@@ -197,174 +200,4 @@ impl Drop for Connection {
         // SAFETY: open, and not used after; the records borrow it.
         unsafe { virt::virConnectClose(self.raw) };
     }
-}
-
-/// Domains with their statistics.
-#[derive(Debug)]
-pub struct Records<'c> {
-    list: *mut virt::virDomainStatsRecordPtr,
-    count: usize,
-    connection: PhantomData<&'c Connection>,
-}
-
-impl Records<'_> {
-    /// `None` where the call that gave them failed.
-    fn of(list: *mut virt::virDomainStatsRecordPtr, count: c_int) -> Option<Self> {
-        usize::try_from(count).ok().map(|count| Self { list, count, connection: PhantomData })
-    }
-
-    /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
-        // SAFETY: libvirt said that there are as many, and they stay until `drop`.
-        (0..self.count).map(|at| Record(unsafe { &**self.list.add(at) }))
-    }
-}
-
-impl Drop for Records<'_> {
-    fn drop(&mut self) {
-        // SAFETY: libvirt's own list, freed once with all that is in it; it may be null.
-        unsafe { virt::virDomainStatsRecordListFree(self.list) };
-    }
-}
-
-/// A domain with its statistics.
-#[derive(Clone, Copy)]
-pub struct Record<'r>(&'r virt::virDomainStatsRecord);
-
-impl<'r> Record<'r> {
-    /// Its UUID, as libvirt writes it.
-    pub fn uuid(self) -> String {
-        uuid_of(self.0.dom)
-    }
-
-    /// Its name.
-    pub fn name(self) -> String {
-        // SAFETY: the domain lives as long as its record; the text is the domain's.
-        unsafe { text(virt::virDomainGetName(self.0.dom)) }.into_owned()
-    }
-
-    /// The names and values.
-    pub fn values(self) -> impl Iterator<Item = (&'r str, Value<'r>)> {
-        let count = usize::try_from(self.0.nparams).unwrap_or(0);
-        (0..count).filter_map(move |at| {
-            // SAFETY: libvirt said that there are as many, and they stay as long as the record.
-            let parameter: &'r virt::_virTypedParameter = unsafe { &*self.0.params.add(at) };
-            // SAFETY: an array of 80 bytes with text that has an end.
-            let name = unsafe { CStr::from_ptr(parameter.field.as_ptr()) }.to_str().ok()?;
-            Some((name, Value::of(parameter)?))
-        })
-    }
-
-    /// Its description, as it runs: one call.
-    pub fn xml(self) -> Result<String, LibvirtError> {
-        // SAFETY: the domain lives as long as its record; what comes is ours to free.
-        let xml = unsafe { virt::virDomainGetXMLDesc(self.0.dom, 0) };
-        if xml.is_null() {
-            return Err(LibvirtError::last("virDomainGetXMLDesc", self.uuid()));
-        }
-        // SAFETY: text with an end, of libvirt's allocator.
-        Ok(unsafe { owned_text(xml) })
-    }
-}
-
-/// A value of a statistic.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
-    /// An integer that is not negative.
-    Number(u64),
-    /// A text.
-    Text(&'a str),
-}
-
-impl<'a> Value<'a> {
-    fn of(parameter: &'a virt::_virTypedParameter) -> Option<Self> {
-        let value = &parameter.value;
-        // SAFETY: the type says which member of the union was written.
-        Some(unsafe {
-            match u32::try_from(parameter.type_).ok()? {
-                virt::VIR_TYPED_PARAM_INT => Self::Number(u64::try_from(value.i).ok()?),
-                virt::VIR_TYPED_PARAM_UINT => Self::Number(u64::from(value.ui)),
-                virt::VIR_TYPED_PARAM_LLONG => Self::Number(u64::try_from(value.l).ok()?),
-                virt::VIR_TYPED_PARAM_ULLONG => Self::Number(value.ul),
-                virt::VIR_TYPED_PARAM_STRING if !value.s.is_null() => {
-                    Self::Text(CStr::from_ptr(value.s).to_str().ok()?)
-                }
-                _ => return None,
-            }
-        })
-    }
-}
-
-fn uuid_of(domain: virt::virDomainPtr) -> String {
-    let mut buffer: [c_char; UUID_SIZE] = [0; UUID_SIZE];
-    // SAFETY: a domain that libvirt gave, and room for what it writes, whose end it writes too.
-    unsafe {
-        virt::virDomainGetUUIDString(domain, buffer.as_mut_ptr());
-        text(buffer.as_ptr()).into_owned()
-    }
-}
-
-/// # Safety
-/// Null, or text with an end that lives as long as the result.
-unsafe fn text<'a>(text: *const c_char) -> std::borrow::Cow<'a, str> {
-    if text.is_null() {
-        return "".into();
-    }
-    // SAFETY: as the caller says.
-    unsafe { CStr::from_ptr(text) }.to_string_lossy()
-}
-
-/// # Safety
-/// Null, or text with an end that `malloc` gave and nobody else has.
-unsafe fn owned_text(owned: *mut c_char) -> String {
-    // SAFETY: as the caller says; freed once, after it was copied.
-    unsafe {
-        let copy = text(owned).into_owned();
-        libc::free(owned.cast());
-        copy
-    }
-}
-
-/// # Safety
-/// `data` is what [`Connection::watch`] handed over.
-unsafe fn note(data: *mut c_void, what: impl FnOnce(&mut Events)) {
-    // SAFETY: it lives as long as the program, and is used by this thread only.
-    let events = unsafe { &*data.cast::<RefCell<Events>>() };
-    if let Ok(mut events) = events.try_borrow_mut() {
-        what(&mut events);
-    }
-}
-
-unsafe extern "C" fn be_silent(_: *mut c_void, _: virt::virErrorPtr) {}
-
-unsafe extern "C" fn on_lifecycle(
-    _: virt::virConnectPtr,
-    domain: virt::virDomainPtr,
-    _: c_int,
-    _: c_int,
-    data: *mut c_void,
-) -> c_int {
-    // SAFETY: libvirt gives back what it was given.
-    unsafe { note(data, |events| _ = events.changed.insert(uuid_of(domain))) };
-    0
-}
-
-unsafe extern "C" fn on_device(
-    _: virt::virConnectPtr,
-    domain: virt::virDomainPtr,
-    _: *const c_char,
-    data: *mut c_void,
-) {
-    // SAFETY: libvirt gives back what it was given.
-    unsafe { note(data, |events| _ = events.changed.insert(uuid_of(domain))) };
-}
-
-unsafe extern "C" fn on_close(_: virt::virConnectPtr, reason: c_int, data: *mut c_void) {
-    // SAFETY: libvirt gives back what it was given.
-    unsafe { note(data, |events| events.closed = Some(reason)) };
-}
-
-unsafe extern "C" fn on_readable(_: c_int, _: c_int, _: c_int, data: *mut c_void) {
-    // SAFETY: libvirt gives back what it was given.
-    unsafe { note(data, |events| events.readable = true) };
 }

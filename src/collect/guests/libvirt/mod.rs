@@ -2,7 +2,7 @@
 //!
 //! In: the agent's wish for counters, the helper's lines. Out: news of domains, and their counters after each wish and
 //! for each domain that has changed. Rules: the helper is started here and kept running; one that says nothing for
-//! [`PATIENCE`] after a question, or something that is not understood, is killed and started again, and the domains are kept
+//! ten seconds after a question, or something that is not understood, is killed and started again, and the domains are kept
 //! as they were last known; then no counters are told, so that nobody takes old ones for new. Without the helper this
 //! host simply has no domains to tell of.
 

@@ -222,10 +222,18 @@ mod tests {
 
     #[test]
     fn what_is_not_told_is_not_zero_and_no_limit_is_none() {
-        let (sums, _) =
-            sums(&description(), "state.state=5 balloon.maximum=4294967295 net.count=0 block.count=0");
-        assert_eq!(sums.state, GuestState::Shutoff);
-        assert_eq!((sums.cpu_ms, sums.memory_max, sums.reads, sums.available), (None, None, None, None));
+        let off =
+            "state.state=5 cpu.time=130000000 balloon.maximum=4294967295 block.count=1 block.0.name=vda";
+        let (sums, _) = sums(&description(), off);
+        assert_eq!((sums.state, sums.cpu_ms), (GuestState::Shutoff, None), "libvirt's own CPU time");
+        assert_eq!((sums.memory_max, sums.reads, sums.available), (None, None, None));
+    }
+
+    #[test]
+    fn a_domain_without_devices_has_used_none() {
+        let (sums, _) = sums(&description(), "state.state=1 net.count=0 block.count=0");
+        assert_eq!((sums.in_bytes, sums.out_drops, sums.capacity), (Some(0), Some(0), Some(0)));
+        assert_eq!((sums.available, sums.cpu_ms), (Some(0), None));
     }
 
     #[test]

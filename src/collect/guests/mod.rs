@@ -6,5 +6,6 @@
 //! deadline, and an engine that hangs, dies or lies costs its own guests only, which are kept as they were last known.
 
 mod feed;
+pub mod network;
 
 pub use feed::{Feed, News, Receiver, channel};

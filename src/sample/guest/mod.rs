@@ -5,6 +5,7 @@
 //! same UUID and data source after every restart, as with the C agent. Spec: sFlow Host Structures.
 
 pub mod index;
+pub mod marks;
 pub mod uuid;
 
 use serde::{Deserialize, Serialize};

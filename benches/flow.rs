@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use etherparse::PacketBuilder;
-use hsflow::sample::flow::{Packet, Sampler, encode, path};
+use hsflow::sample::flow::{Known, Packet, Sampler, encode, path};
 use hsflow::sample::frame::{End, Frame, Vlan};
 use hsflow::sample::local::Locals;
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
@@ -42,7 +42,9 @@ fn flow(c: &mut Criterion) {
                 let path = path(&packet, &locals);
                 sampler.count(&frame);
                 let header = sampler.next(frame.one_in, path);
-                datagrams.add_flow(1, &header, |out| encode(&packet, path, None, 128, out), &mut send).ok()
+                datagrams
+                    .add_flow(1, &header, |out| encode(&packet, path, Known::default(), 128, out), &mut send)
+                    .ok()
             });
         });
         assert!(sampler.samples() > 0);

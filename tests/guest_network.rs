@@ -4,20 +4,21 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
+#[path = "support/guests.rs"]
+mod guests;
 #[path = "support/netns.rs"]
 mod netns;
 #[path = "support/mod.rs"]
 mod support;
 
 use caps::{CapSet, Capability};
+use guests::{Beside, bridge, container, run_inside, send};
 use hsflow::collect::guests::network::{Network, NetworkError, Networks, VnicCounters};
 use hsflow::host::Host;
 use netns::{Elsewhere, ip_batch, isolated, json, run};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 use support::wait_until;
 
@@ -30,62 +31,6 @@ fn open() -> Networks {
 /// `ip` inside the namespace of a process.
 fn inside(pid: u32, arguments: &str) -> Value {
     json(&format!("nsenter -t {pid} -n ip -j {arguments}"))
-}
-
-fn run_inside(pid: u32, line: &str) {
-    run(&format!("nsenter -t {pid} -n {line}"));
-}
-
-/// Sends datagrams from inside; nobody listens, so that answers come back too.
-fn send(pid: u32, to: &str, count: usize, size: usize) {
-    let file = File::open(format!("/proc/{pid}/ns/net")).unwrap();
-    hsflow::host::netns::inside(&file, || {
-        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-        // What comes back is told to the next that sends.
-        (0..count).for_each(|_| _ = socket.send_to(&vec![0x55; size], (to, 9)));
-    })
-    .unwrap();
-}
-
-/// A process in the network of another, or in the test's own.
-struct Beside(Child);
-
-impl Beside {
-    fn new(line: &str) -> Self {
-        let mut words = line.split_whitespace();
-        let mut command = Command::new(words.next().unwrap());
-        Self(command.args(words).arg("cat").stdin(Stdio::piped()).spawn().unwrap())
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
-
-/// A container on a bridge: `eth0` inside, `ve<n>` here.
-fn container(n: u8) -> Elsewhere {
-    let guest = Elsewhere::new();
-    let pid = guest.pid();
-    ip_batch(&format!(
-        "link add ve{n} type veth peer name eth0 address 02:00:00:00:01:{n:02x} netns {pid}\n\
-         link set ve{n} master br0 up\n"
-    ));
-    run_inside(pid, "ip link set lo up");
-    run_inside(pid, "ip link set eth0 up");
-    run_inside(pid, &format!("ip addr add 10.9.0.{n}/24 dev eth0"));
-    run_inside(pid, &format!("ip addr add 2001:db8::{n:x}/64 dev eth0 nodad"));
-    guest
-}
-
-fn bridge() {
-    ip_batch("link add br0 type bridge\nlink set br0 up\naddr add 10.9.0.254/24 dev br0\n");
 }
 
 /// What `ip` says of these interfaces inside: number, name, link address and usable addresses.

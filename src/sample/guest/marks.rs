@@ -41,7 +41,7 @@ pub struct MarkedLink {
     pub mac: Option<[u8; 6]>,
     /// Its addresses; none where they are not known.
     pub ips: Vec<IpAddr>,
-    /// ifIndex of its end on this host.
+    /// ifIndex of its end on this host; where `mac` is not known, its packets are known by it.
     pub port: Option<u32>,
     /// The tunnel network that it is in: in tunnels of others its addresses are another's.
     pub vni: Option<u32>,
@@ -92,10 +92,12 @@ impl Marks {
                 ips.extend(known.clone().map(|ip| (ip, claim)));
                 tunnel_ips
                     .extend(vni.into_iter().flat_map(|vni| known.clone().map(move |ip| ((vni, ip), claim))));
-                let mac = link.mac.filter(|mac| *mac != [0; 6] && mac[0] & 1 == 0);
+                let mac = link.mac.filter(|mac| *mac != [0; 6] && !is_group(*mac));
                 macs.extend(mac.map(|mac| (mac, claim)));
                 tunnel_macs.extend(vni.zip(mac).map(|key| (key, claim)));
-                ports.extend(port.map(|port| (port, claim)));
+                // Else what a bridge floods would be for each of its ports.
+                let speaks = port.filter(|_| link.mac.is_none());
+                ports.extend(speaks.map(|port| (port, claim)));
             }
             let owner = Owner { index: guest.index, port: None, has_ips, in_tunnel: false };
             cgroups.extend(guest.cgroups.iter().map(|id| (*id, Claim { engine: guest.engine, owner })));
@@ -180,6 +182,9 @@ impl Asked<'_> {
     }
 
     fn by_link(&self, mac: Option<[u8; 6]>, port: Option<u32>, tunnel: Option<Option<u32>>) -> Option<Owner> {
+        if mac.is_some_and(is_group) {
+            return None;
+        }
         let found = match (mac, tunnel) {
             (None, _) => Found::Nobody,
             (Some(mac), None) => self.marks.macs.get(mac),
@@ -216,6 +221,11 @@ impl Ends {
         let [source, destination] = self.ports;
         Path { input: known(path.input, source), output: known(path.output, destination) }
     }
+}
+
+/// For more than one receiver.
+fn is_group([first, ..]: [u8; 6]) -> bool {
+    first & 1 == 1
 }
 
 fn interface(end: End) -> Option<u32> {

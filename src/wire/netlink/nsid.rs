@@ -55,6 +55,24 @@ pub fn parse(payload: &[u8]) -> Result<Option<u32>, ParseError> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn requests_say_to_another_implementation_what_they_mean() {
+        use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+        use netlink_packet_route::{RouteNetlinkMessage as R, nsid::NsidAttribute as A};
+        let read = |write: fn(&mut Vec<u8>, u32, u32)| {
+            let mut buffer = Vec::new();
+            write(&mut buffer, 7, 4321);
+            match NetlinkMessage::<R>::deserialize(&buffer).unwrap().payload {
+                NetlinkPayload::InnerMessage(R::GetNsId(message)) => ("get", message.attributes),
+                NetlinkPayload::InnerMessage(R::NewNsId(message)) => ("new", message.attributes),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(read(get), ("get", vec![A::Fd(4321)]));
+        assert_eq!(read(get_of_process), ("get", vec![A::Pid(4321)]));
+        assert_eq!(read(give_to_process), ("new", vec![A::Id(-1), A::Pid(4321)]));
+    }
+
     /// As Linux 6.18 answered for a namespace with the number 7 and for one without.
     #[test]
     fn number_is_read_and_minus_one_is_none() {

@@ -5,6 +5,7 @@
 //! link address that is not the guest's alone is none.
 
 use super::counters::VnicCounters;
+use crate::sample::guest::marks::MarkedLink;
 use crate::wire::netlink::link::Link;
 use std::net::IpAddr;
 
@@ -27,6 +28,16 @@ pub struct Network {
 }
 
 impl Network {
+    /// What its packets are known by.
+    pub fn links(&self) -> impl Iterator<Item = MarkedLink> {
+        self.vnics.iter().map(|vnic| MarkedLink {
+            mac: vnic.mac,
+            ips: vnic.ips.clone(),
+            port: vnic.host_if_index,
+            vni: None,
+        })
+    }
+
     /// The number by which it can be asked from here.
     pub(super) fn number(&self) -> Option<u32> {
         self.nsid.filter(|_| self.way.identity.is_none())

@@ -196,6 +196,9 @@ fn the_port_says_who_where_the_link_address_is_not_known() {
     assert_eq!(at(End::Interface(1001), End::Unknown), (Some(100_001), None));
     assert_eq!(at(End::Unknown, End::Interface(1001)), (None, Some(100_001)));
     assert_eq!(at(End::Interface(7), End::Host), (None, None));
+    let flooded = arp(mac(7), [0xFF; 6]);
+    let frame = Frame { bytes: &flooded, output: End::Interface(1001), ..Frame::default() };
+    assert_eq!(ends_of(&marks, &frame, None).destination, None, "it is for all");
 }
 
 #[test]

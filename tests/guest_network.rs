@@ -205,6 +205,22 @@ fn shared_networks_have_one_number_and_the_hosts_own_is_known_as_such() {
 }
 
 #[test]
+fn without_the_files_of_processes_their_numbers_tell_as_much() {
+    isolated("without_the_files_of_processes_their_numbers_tell_as_much", || {
+        bridge();
+        let guest = container(1);
+        let at_home = Beside::new("env");
+        let mut networks = Networks::open(&Host::at("/nowhere")).unwrap();
+        let network = networks.learn(guest.pid()).unwrap();
+        assert_eq!(ours(&network), told(guest.pid(), &["eth0"]));
+        assert!(networks.learn(at_home.pid()).unwrap().is_host);
+        let pid = at_home.pid();
+        drop(at_home);
+        assert_eq!(networks.learn(pid), Err(NetworkError::NoProcess(pid)));
+    });
+}
+
+#[test]
 fn counters_are_those_that_ip_shows_inside_after_traffic_both_ways() {
     isolated("counters_are_those_that_ip_shows_inside_after_traffic_both_ways", || {
         bridge();

@@ -7,6 +7,7 @@
 //! who the other end is only if the packet or the guest has no IP address that could. What is the host's own is no
 //! guest's. Read for every sample: nothing is allocated. Spec: `extended_entities` of the sFlow Application Structures.
 
+mod claims;
 mod table;
 
 use super::Engine;
@@ -18,8 +19,9 @@ use crate::sflow::ids::DataSource;
 use crate::sflow::sample::Port;
 use crate::wire::frame::Headers;
 use crate::wire::tunnel::{self, MAX_DEPTH};
+use claims::{Claims, is_group, number, says_who, wide};
 use std::net::IpAddr;
-use table::{Claim, Found, Owner, Table};
+use table::{Found, Owner, Table};
 
 /// What of a guest packets can be known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,45 +72,28 @@ pub struct Ends {
 /// What all guests are known by.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
-    ips: Table<IpAddr>,
-    macs: Table<[u8; 6]>,
-    ports: Table<u32>,
+    v4: Table<u64>,
+    v6: Table<u128>,
+    macs: Table<u64>,
+    ports: Table<u64>,
     cgroups: Table<u64>,
-    tunnel_ips: Table<(u32, IpAddr)>,
-    tunnel_macs: Table<(u32, [u8; 6])>,
+    tunnel_ips: Table<(u32, u128)>,
+    tunnel_macs: Table<(u32, u64)>,
 }
 
 impl Marks {
     /// Of these guests. Addresses that mean nobody or many are passed over.
     pub fn new<'a>(guests: impl IntoIterator<Item = &'a Marked>) -> Self {
-        let (mut ips, mut macs, mut ports, mut cgroups) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut tunnel_ips, mut tunnel_macs) = (Vec::new(), Vec::new());
-        for guest in guests {
-            let has_ips = guest.links.iter().any(|link| !link.ips.is_empty());
-            for link in &guest.links {
-                let (engine, index, port, vni) = (guest.engine, guest.index, link.port, link.vni);
-                let claim = Claim { engine, owner: Owner { index, port, has_ips, in_tunnel: vni.is_some() } };
-                let known = link.ips.iter().map(|ip| ip.to_canonical()).filter(|ip| says_who(*ip));
-                ips.extend(known.clone().map(|ip| (ip, claim)));
-                tunnel_ips
-                    .extend(vni.into_iter().flat_map(|vni| known.clone().map(move |ip| ((vni, ip), claim))));
-                let mac = link.mac.filter(|mac| *mac != [0; 6] && !is_group(*mac));
-                macs.extend(mac.map(|mac| (mac, claim)));
-                tunnel_macs.extend(vni.zip(mac).map(|key| (key, claim)));
-                // Else what a bridge floods would be for each of its ports.
-                let speaks = port.filter(|_| link.mac.is_none());
-                ports.extend(speaks.map(|port| (port, claim)));
-            }
-            let owner = Owner { index: guest.index, port: None, has_ips, in_tunnel: false };
-            cgroups.extend(guest.cgroups.iter().map(|id| (*id, Claim { engine: guest.engine, owner })));
-        }
+        let mut claims = Claims::default();
+        guests.into_iter().for_each(|guest| claims.add(guest));
         Self {
-            ips: Table::new(ips),
-            macs: Table::new(macs),
-            ports: Table::new(ports),
-            cgroups: Table::new(cgroups),
-            tunnel_ips: Table::new(tunnel_ips),
-            tunnel_macs: Table::new(tunnel_macs),
+            v4: Table::new(claims.v4),
+            v6: Table::new(claims.v6),
+            macs: Table::new(claims.macs),
+            ports: Table::new(claims.ports),
+            cgroups: Table::new(claims.cgroups),
+            tunnel_ips: Table::new(claims.tunnel_ips),
+            tunnel_macs: Table::new(claims.tunnel_macs),
         }
     }
 
@@ -174,9 +159,12 @@ impl Asked<'_> {
     }
 
     fn by_ip(&self, ip: IpAddr, tunnel: Option<Option<u32>>) -> Found {
-        let found = match tunnel {
-            None => self.marks.ips.get(ip),
-            Some(vni) => self.marks.ips.in_tunnel(ip, vni, &self.marks.tunnel_ips),
+        let marks = self.marks;
+        let of_network = tunnel.flatten().map_or(Found::Nobody, |vni| marks.tunnel_ips.get((vni, wide(ip))));
+        let found = match (of_network, ip) {
+            (Found::Nobody, IpAddr::V4(ip)) => elsewhere(marks.v4.get(u32::from(ip).into()), tunnel),
+            (Found::Nobody, IpAddr::V6(ip)) => elsewhere(marks.v6.get(ip.into()), tunnel),
+            (known, _) => known,
         };
         if matches!(found, Found::Nobody) || !self.locals.contains_ip(ip) { found } else { Found::Nobody }
     }
@@ -185,21 +173,32 @@ impl Asked<'_> {
         if mac.is_some_and(is_group) {
             return None;
         }
-        let found = match (mac, tunnel) {
-            (None, _) => Found::Nobody,
-            (Some(mac), None) => self.marks.macs.get(mac),
-            (Some(mac), Some(vni)) => self.marks.macs.in_tunnel(mac, vni, &self.marks.tunnel_macs),
-        };
-        match found {
+        let by_mac = mac.map_or(Found::Nobody, |mac| self.by_mac(number(mac), tunnel));
+        match by_mac {
             Found::One(owner) => {
                 Some(owner).filter(|_| mac.is_some_and(|mac| !self.locals.contains_mac(mac)))
             }
             Found::Several => None,
-            Found::Nobody => match port.map(|port| self.marks.ports.get(port)) {
+            Found::Nobody => match port.map(|port| self.marks.ports.get(port.into())) {
                 Some(Found::One(owner)) => Some(owner),
                 _ => None,
             },
         }
+    }
+
+    fn by_mac(&self, mac: u64, tunnel: Option<Option<u32>>) -> Found {
+        match tunnel.flatten().map_or(Found::Nobody, |vni| self.marks.tunnel_macs.get((vni, mac))) {
+            Found::Nobody => elsewhere(self.marks.macs.get(mac), tunnel),
+            known => known,
+        }
+    }
+}
+
+/// Who has it, where a tunnel's own network does not know it: nobody whose it is in another tunnel only.
+fn elsewhere(found: Found, tunnel: Option<Option<u32>>) -> Found {
+    match found {
+        Found::One(owner) if tunnel.is_some() && owner.in_tunnel => Found::Nobody,
+        found => found,
     }
 }
 
@@ -223,31 +222,10 @@ impl Ends {
     }
 }
 
-/// For more than one receiver.
-fn is_group([first, ..]: [u8; 6]) -> bool {
-    first & 1 == 1
-}
-
 fn interface(end: End) -> Option<u32> {
     match end {
         End::Interface(index) => Some(index),
         End::Host | End::Unknown => None,
-    }
-}
-
-/// False for addresses that many have, or nobody yet.
-fn says_who(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            !(ip.is_unspecified()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || ip.is_broadcast())
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_unspecified() || ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast())
-        }
     }
 }
 

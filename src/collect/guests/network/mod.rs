@@ -77,8 +77,10 @@ impl Networks {
             Ok(found) if Some(found) == self.home => {
                 return Ok(Network { is_host: true, way, ..Network::default() });
             }
-            Err(error) if error.is_absent() => return Err(NetworkError::NoProcess(pid)),
-            // Not permitted to look at: its number tells as well whether it is the host's.
+            Err(error) if error.is_absent() && self.home.is_some() => {
+                return Err(NetworkError::NoProcess(pid));
+            }
+            // Not to be looked at: its number tells as well whether it is the host's.
             _ => {}
         }
         match self.learn_from_here(way) {

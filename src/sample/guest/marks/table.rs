@@ -1,8 +1,9 @@
 //! Who owns an address, a port or a control group: the answer to one question for every sample.
 //!
 //! In: claims of guests. Out: the one owner, or that there are several, or none. Rules: the claim of the later engine
-//! goes before the others; owners of the same rank share the thing, and then nobody has it. Sorted, so that a question
-//! costs some ten comparisons, and no guest can choose addresses that make it slow.
+//! goes before the others; owners of the same rank share the thing, and then nobody has it. A filter of some bits for
+//! each thing answers for most that nobody has; the others are looked up in order, in some ten comparisons, so that no
+//! guest can choose addresses that make it slow.
 
 use crate::sample::guest::Engine;
 
@@ -37,47 +38,93 @@ pub(super) enum Found {
     Several,
 }
 
-/// Things and their owners; `None` where there are several.
-#[derive(Clone, Debug)]
-pub(super) struct Table<Key>(Box<[(Key, Option<Owner>)]>);
+/// What a table can be asked about.
+pub(super) trait Key: Ord + Copy {
+    /// 64 bits in which most keys differ.
+    fn fold(self) -> u64;
+}
 
-impl<Key> Default for Table<Key> {
-    fn default() -> Self {
-        Self(Box::default())
+impl Key for u64 {
+    fn fold(self) -> u64 {
+        self
     }
 }
 
-impl<Key: Ord + Copy> Table<Key> {
-    pub(super) fn new(mut claims: Vec<(Key, Claim)>) -> Self {
+impl Key for u128 {
+    fn fold(self) -> u64 {
+        let [.., a, b, c, d, e, f, g, h] = (self ^ self >> 64).to_be_bytes();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl<K: Key> Key for (u32, K) {
+    fn fold(self) -> u64 {
+        self.1.fold() ^ u64::from(self.0) << 40
+    }
+}
+
+/// Things and their owners.
+#[derive(Clone, Debug)]
+pub(super) struct Table<K> {
+    /// A bit for each thing, and for some that nobody has.
+    filter: Box<[u64]>,
+    keys: Box<[K]>,
+    /// `None` where there are several.
+    owners: Box<[Option<Owner>]>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { filter: Box::default(), keys: Box::default(), owners: Box::default() }
+    }
+}
+
+impl<K: Key> Table<K> {
+    pub(super) fn new(mut claims: Vec<(K, Claim)>) -> Self {
         claims.sort_unstable_by(|(key, claim), (other, against)| {
             key.cmp(other).then(against.engine.cmp(&claim.engine))
         });
-        Self(claims.chunk_by(|(key, _), (other, _)| key == other).filter_map(decide).collect())
+        let decided = claims.chunk_by(|(key, _), (other, _)| key == other).filter_map(decide);
+        let (keys, owners): (Vec<K>, Vec<Option<Owner>>) = decided.unzip();
+        let words = if keys.is_empty() { 0 } else { keys.len().div_ceil(4).next_power_of_two() };
+        let mut filter = vec![0; words].into_boxed_slice();
+        for key in &keys {
+            let (word, bit) = place(*key, words);
+            if let Some(word) = filter.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        Self { filter, keys: keys.into(), owners: owners.into() }
     }
 
-    pub(super) fn get(&self, key: Key) -> Found {
-        let place = self.0.binary_search_by_key(&key, |(key, _)| *key);
-        match place.ok().and_then(|place| self.0.get(place)) {
-            None => Found::Nobody,
-            Some((_, Some(owner))) => Found::One(*owner),
-            Some((_, None)) => Found::Several,
+    #[inline]
+    pub(super) fn get(&self, key: K) -> Found {
+        let (word, bit) = place(key, self.filter.len());
+        match self.filter.get(word) {
+            Some(word) if word & bit != 0 => self.search(key),
+            _ => Found::Nobody,
         }
     }
 
-    /// Who has it in a tunnel: `of_networks` knows whose it is in one network; else it is whose it is everywhere.
-    pub(super) fn in_tunnel(&self, key: Key, vni: Option<u32>, of_networks: &Table<(u32, Key)>) -> Found {
-        match vni.map_or(Found::Nobody, |vni| of_networks.get((vni, key))) {
-            Found::Nobody => match self.get(key) {
-                Found::One(owner) if owner.in_tunnel => Found::Nobody,
-                other => other,
-            },
-            known => known,
+    fn search(&self, key: K) -> Found {
+        match self.keys.binary_search(&key).ok().and_then(|place| self.owners.get(place)) {
+            None => Found::Nobody,
+            Some(Some(owner)) => Found::One(*owner),
+            Some(None) => Found::Several,
         }
     }
 }
 
+/// Word and bit of a key in a filter of so many words, a power of two.
+fn place<K: Key>(key: K, words: usize) -> (usize, u64) {
+    // The upper half of a product depends on all of the factor.
+    let mixed = key.fold().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    let word = usize::try_from(mixed >> 6).unwrap_or_default();
+    (word & words.wrapping_sub(1), 1 << (mixed & 63))
+}
+
 /// Claims on one thing, those of the highest rank first.
-fn decide<Key: Copy>(claims: &[(Key, Claim)]) -> Option<(Key, Option<Owner>)> {
+fn decide<K: Key>(claims: &[(K, Claim)]) -> Option<(K, Option<Owner>)> {
     let (key, first) = claims.first()?;
     let rivals = claims.iter().map(|(_, claim)| claim).take_while(|claim| claim.engine == first.engine);
     let mut owner = Some(first.owner);

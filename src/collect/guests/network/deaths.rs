@@ -66,3 +66,19 @@ impl Deaths {
         learned >= self.doubted && self.last.get(&number).is_none_or(|died| *died <= learned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_trusted_from_its_last_death_on_and_none_from_before_a_loss() {
+        let mut deaths = Deaths::open().unwrap();
+        deaths.count = 2;
+        deaths.last = HashMap::from([(7, 2)]);
+        assert_eq!([1, 2].map(|learned| deaths.is_alive(7, learned)), [false, true]);
+        assert!(deaths.is_alive(8, 0));
+        deaths.doubted = 3;
+        assert_eq!([2, 3].map(|learned| deaths.is_alive(8, learned)), [false, true]);
+    }
+}

@@ -117,3 +117,85 @@ pub(super) fn is_reachable(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::netlink::linkinfo::LinkInfo;
+
+    const HOST: u32 = 9;
+    const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+    fn link(kind: Option<&'static str>, elsewhere: Option<i32>) -> Link<'static> {
+        Link {
+            index: 2,
+            hardware: ETHERNET,
+            link: Some(7),
+            link_netnsid: elsewhere,
+            address: Some(&MAC),
+            info: LinkInfo { kind: kind.map(Into::into), ..LinkInfo::default() },
+            ..Link::default()
+        }
+    }
+
+    /// Link address and port; `None` where it does not lead out.
+    fn known(link: &Link<'_>) -> Option<(bool, Option<u32>)> {
+        Vnic::of(link, Some(HOST)).map(|vnic| (vnic.mac == Some(MAC), vnic.host_if_index))
+    }
+
+    #[test]
+    fn kinds_that_lead_out_are_known_by_what_they_stand_on() {
+        for (kind, elsewhere, expected) in [
+            (None, None, Some((true, None))),
+            (Some("veth"), Some(9), Some((true, Some(7)))),
+            (Some("netkit"), Some(9), Some((true, Some(7)))),
+            (Some("veth"), Some(3), Some((true, None))),
+            (Some("veth"), None, None),
+            (Some("macvlan"), Some(9), Some((true, None))),
+            (Some("macvlan"), None, None),
+            (Some("ipvlan"), Some(9), Some((false, None))),
+            (Some("vlan"), Some(9), Some((true, None))),
+            (Some("vlan"), None, None),
+            (Some("bond"), None, Some((true, None))),
+            (Some("bridge"), None, None),
+            (Some("dummy"), None, None),
+            (Some("wireguard"), None, None),
+            (Some("vxlan"), Some(9), Some((true, None))),
+            (Some("tun"), None, None),
+        ] {
+            assert_eq!(known(&link(kind, elsewhere)), expected, "{kind:?} {elsewhere:?}");
+        }
+        let tap = |tun_type| {
+            let mut tap = link(Some("tun"), None);
+            tap.info.tun_type = Some(tun_type);
+            known(&tap).is_some()
+        };
+        assert_eq!((tap(1), tap(TAP)), (false, true));
+        assert_eq!(known(&Link { hardware: LOOPBACK, ..link(None, None) }), None);
+    }
+
+    #[test]
+    fn a_port_of_the_guests_own_bridge_leads_out_only_where_its_other_end_is_at_the_host() {
+        let ports = |elsewhere| known(&Link { master: Some(5), ..link(Some("veth"), Some(elsewhere)) });
+        assert_eq!((ports(9), ports(3)), (Some((true, Some(7))), None));
+        assert_eq!(known(&Link { master: Some(5), ..link(None, None) }), None);
+    }
+
+    #[test]
+    fn link_addresses_that_are_none_are_not_told() {
+        for address in [&[0; 6][..], &[2; 4], &[2; 20]] {
+            assert_eq!(known(&Link { address: Some(address), ..link(None, None) }), Some((false, None)));
+        }
+        assert_eq!(known(&Link { hardware: 32, ..link(None, None) }), Some((false, None)));
+    }
+
+    #[test]
+    fn addresses_of_one_machine_or_one_link_are_not_reachable() {
+        for ip in ["127.0.0.1", "169.254.1.1", "0.0.0.0", "::1", "fe80::1", "::"] {
+            assert!(!is_reachable(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["10.0.0.1", "fd00::1", "2001:db8::1"] {
+            assert!(is_reachable(ip.parse().unwrap()), "{ip}");
+        }
+    }
+}

@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check fuzz bench bench-check test-vm test-long footprint packets applications clean
+.PHONY: help run build test lint check fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint packets applications clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 10
 
@@ -15,7 +15,7 @@ build: ## release programs in target/release
 
 test: ## everything, at sizes for 30 minutes on 2 cores
 	tests/install.sh build test vm
-	$(MAKE) --no-print-directory lint check fuzz bench-check test-vm
+	$(MAKE) --no-print-directory lint check check-libvirt fuzz bench-check test-vm
 
 lint: ## documentation; format and clippy, where this toolchain has them
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
@@ -24,6 +24,14 @@ lint: ## documentation; format and clippy, where this toolchain has them
 
 check: ## cargo's own tests
 	cargo test --locked --no-fail-fast
+
+libvirt: ## the helper for libvirt's domains, target/release/hsflowd-libvirt; needs libvirt-dev
+	tests/install.sh build test
+	cargo build --release --locked --features libvirt --bin hsflowd-libvirt
+
+check-libvirt: ## the helper's tests, with a libvirtd of their own
+	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --locked --features libvirt --lib --bins --test libvirt -- -D warnings; fi
+	cargo test --locked --features libvirt --test libvirt -- --test-threads=6 # they mostly wait
 
 fuzz: ## every fuzz target for FUZZ_SECS, from the stored corpus
 	tests/fuzz.sh $(FUZZ_SECS)

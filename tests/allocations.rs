@@ -12,6 +12,7 @@ mod traffic;
 use hsflow::agent::outlet::SharedOutlet;
 use hsflow::agent::pace::Pace;
 use hsflow::agent::packets::{Making, SharedDesk};
+use hsflow::collect::guests::network::Networks;
 use hsflow::collect::host::{HostCounters, HostSample};
 use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
 use hsflow::collect::sockets::{Place, Sockets, Wanted};
@@ -20,12 +21,17 @@ use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
 use hsflow::sample::application::message::Reader;
 use hsflow::sample::connection::Connection;
-use hsflow::sample::flow::{Packet, Sampler, discard, encode, path};
+use hsflow::sample::flow::{Known, Packet, Sampler, discard, encode, path};
 use hsflow::sample::frame::{Discard, Frame, Vlan};
+use hsflow::sample::guest::Engine;
+use hsflow::sample::guest::marks::{Marked, MarkedLink, Marks};
 use hsflow::sample::local::Locals;
 use hsflow::sflow::counters::host::{Adaptor, Adaptors, HostNetIo};
 use hsflow::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
+use hsflow::sflow::decode::{Sample, decode};
+use hsflow::sflow::flow::FlowRecord;
+use hsflow::sflow::flow::socket::Entities;
 use hsflow::sflow::ids::DataSource;
 use hsflow::source::af_packet::{self, Tap};
 use hsflow::source::{Source, ebpf};
@@ -154,6 +160,12 @@ fn encoding_a_host_and_a_hundred_interfaces_allocates_nothing() {
     assert!(sent > 10 && bytes > 100 * 200, "{sent} datagrams, {bytes} bytes");
 }
 
+/// A guest with this address.
+fn guest(ip: [u8; 4]) -> Marked {
+    let link = MarkedLink { ips: vec![ip.into()], ..MarkedLink::default() };
+    Marked { index: 100_000, engine: Engine::Docker, links: vec![link], cgroups: Vec::new() }
+}
+
 #[test]
 fn samples_of_packets_and_of_drops_allocate_nothing() {
     let bytes = [&[2; 12][..], &[8, 0, 0x45, 0, 0, 100, 0, 0, 0, 0, 64, 17], &[9; 110]].concat();
@@ -162,6 +174,7 @@ fn samples_of_packets_and_of_drops_allocate_nothing() {
     let dropped =
         Discard { reason_name: Some("NO_SOCKET"), bytes: &bytes, wire_len: 1514, ..Discard::default() };
     let locals = Locals::new([[9; 4].into()], [[2; 6]]);
+    let (marks, strangers) = (Marks::new([&guest([9; 4])]), Locals::default());
     let (mut sampler, mut discards) = (Sampler::new(7), discard::Discards::default());
     let mut datagrams = Datagrams::new(1400, [192, 0, 2, 1].into());
     let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
@@ -173,7 +186,10 @@ fn samples_of_packets_and_of_drops_allocate_nothing() {
             let path = path(&packet, &locals);
             sampler.count(frame);
             let header = sampler.next(frame.one_in, path);
-            datagrams.add_flow(1, &header, |out| encode(&packet, path, None, 128, out), &mut send).unwrap();
+            let entities = marks.ends(&packet, &strangers, None).record();
+            assert!(entities.is_some());
+            let known = Known { entities, tcp: None };
+            datagrams.add_flow(1, &header, |out| encode(&packet, path, known, 128, out), &mut send).unwrap();
             let header = discards.take(&dropped);
             datagrams.add_discard(1, &header, |out| discard::encode(&dropped, out), &mut send).unwrap();
         }
@@ -189,6 +205,27 @@ fn a_poll_of_the_host_allocates_nothing_once_its_buffers_have_grown() {
     (0..3).for_each(|_| counters.poll(&mut sample));
     assert!(sample.cpu.is_some() && sample.memory.is_some() && sample.tcp.is_some());
     assert_eq!(allocations(|| counters.poll(&mut sample)), 0, "{:?}", sample.problems);
+}
+
+#[test]
+fn reading_the_counters_of_guests_allocates_nothing_once_its_buffers_have_grown() {
+    const NAME: &str = "reading_the_counters_of_guests_allocates_nothing_once_its_buffers_have_grown";
+    netns::isolated(NAME, || {
+        let guest = netns::Elsewhere::new();
+        netns::run(&format!("ip link add ve1 type veth peer name eth0 netns {}", guest.pid()));
+        netns::run("ip link add low type veth peer name lowest");
+        netns::run("ip link add link low name mv0 type macvlan");
+        netns::run(&format!("ip link set mv0 netns {}", guest.pid()));
+        let mut networks = Networks::open(&Host::default()).unwrap();
+        let network = networks.learn(guest.pid()).unwrap();
+        assert_eq!(network.vnics.len(), 2);
+        let all = [&network; 300];
+        let mut read = 0;
+        let mut poll = || networks.read_all(&all, |_, counters| read += usize::from(counters.is_ok()));
+        (0..2).for_each(|_| poll());
+        assert_eq!(allocations(poll), 0);
+        assert_eq!(read, 900);
+    });
 }
 
 #[test]
@@ -302,6 +339,7 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
     let desk = SharedDesk::new(&outlet, Pace::new(clock.now()), Arc::default());
     desk.lock().configure(Making { header_bytes: 128, datagram_bytes: 1400 }, clock.now());
     let frame = traffic::udp_frame(64, [[2; 6], [4; 6]], [[192, 0, 2, 9].into(), [192, 0, 2, 8].into()], 0);
+    desk.lock().set_marks(Some(Arc::new(Marks::new([&guest([192, 0, 2, 8])]))));
     let mut sender = traffic::Sender::new(near);
     let visit = |source: &mut dyn Source| {
         let mut desk = desk.lock();
@@ -323,7 +361,16 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
     let sent = outlet.lock().datagrams;
     assert!(sent >= 4 * 10, "{sent} datagrams");
     let mut buffer = [0; 2000];
-    assert!(receiver.recv(&mut buffer).unwrap() > 1000, "the first is full");
+    let length = receiver.recv(&mut buffer).unwrap();
+    assert!(length > 1000, "the first is full");
+    let first = decode(&buffer[..length]).unwrap().samples.into_iter().find_map(|sample| match sample {
+        Sample::Flow(flow) => {
+            flow.records.into_iter().find(|record| matches!(record, FlowRecord::Entities(_)))
+        }
+        _ => None,
+    });
+    let [src, dst] = [DataSource { class: 3, index: 100_000 }, DataSource { class: 0, index: 0 }];
+    assert_eq!(first, Some(FlowRecord::Entities(Entities { src, dst })));
 }
 
 #[test]

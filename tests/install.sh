@@ -5,8 +5,10 @@ set -eu
 rust=1.95   # Cargo.toml's rust-version
 
 build="gcc libc6-dev make ca-certificates"
-# collectors and analysers that read our datagrams; g++ is for libFuzzer; the rest is asked about by tests
-test="dnsmasq-base nftables iptables nfdump-sflow pmacct tshark ethtool iproute2 util-linux procps strace man-db groff-base jq python3 g++"
+# collectors and analysers that read our datagrams; engines whose containers are watched; g++ is for libFuzzer; the rest is asked about by tests
+test="dbus-daemon dnsmasq-base docker.io containerd podman runc busybox-static nftables iptables nfdump-sflow pmacct tshark ethtool iproute2 util-linux procps strace man-db groff-base jq python3 g++"
+# what the feature libvirt is built with, and a libvirtd with guests to try it on
+test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
 

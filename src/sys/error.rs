@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 /// The kernel's answers that decide something above this layer.
 pub mod errno {
-    pub use libc::{EINVAL, ENODEV, EOPNOTSUPP};
+    pub use libc::{EACCES, EEXIST, EINVAL, ENODEV, EOPNOTSUPP, EPERM, ESRCH};
 }
 
 /// A failed system call.

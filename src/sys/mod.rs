@@ -8,6 +8,8 @@
 pub mod bpf;
 mod error;
 pub mod ethtool;
+#[cfg(feature = "libvirt")]
+pub mod libvirt;
 pub mod mailbox;
 pub mod memory_info;
 pub mod netlink;

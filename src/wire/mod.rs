@@ -7,6 +7,7 @@ pub mod frame;
 pub mod ip;
 pub mod netlink;
 pub mod pcap;
+pub mod protobuf;
 mod shim;
 pub mod transport;
 pub mod tunnel;

@@ -3,6 +3,10 @@
 //! To add a target: write its function, add it to `TARGETS`, and put a few small inputs into `corpus/NAME/`. The
 //! fuzzer (`tests/fuzz.sh SECONDS NAME`) and the replay in `tests/fuzz_corpus.rs` then know it.
 
+mod cgroup;
+mod containerd;
+mod docker;
+mod domain;
 mod json;
 mod pipe;
 
@@ -10,8 +14,10 @@ use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
 use hsflow::config;
 use hsflow::config::dynamic::Dynamic;
-use hsflow::sample::flow::{Packet, Path, Sampler, encode, path};
+use hsflow::sample::flow::{Known, Packet, Path, Sampler, encode, path};
 use hsflow::sample::frame::{Direction, Frame, LinkType, Vlan};
+use hsflow::sample::guest::Engine;
+use hsflow::sample::guest::marks::{Marked, MarkedLink, Marks};
 use hsflow::sample::local::Locals;
 use hsflow::sample::skip::Skip;
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
@@ -36,8 +42,12 @@ type Law = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its corpus folder.
 pub(crate) const TARGETS: &[(&str, Law)] = &[
+    ("cgroup", cgroup::law),
     ("config", configuration),
+    ("containerd", containerd::law),
     ("dns_txt", dns_txt),
+    ("domain", domain::law),
+    ("docker", docker::law),
     ("ethtool", ethtool_names),
     ("events", events),
     ("headers", headers),
@@ -257,6 +267,12 @@ fn samples(data: &[u8]) {
     let frame = Frame { link, link_header, bytes, vlan, direction, wire_len, ..Frame::default() };
     let Some(packet) = Packet::of(&frame) else { return };
     let _ = path(&packet, &Locals::default());
+    // The guest of whom the first bytes could be: whatever they are, there is an answer.
+    let mac = rest.first_chunk().copied();
+    let link = MarkedLink { mac, vni: Some(number.into()), ..MarkedLink::default() };
+    let guest = Marked { index: 1, engine: Engine::Docker, links: vec![link], cgroups: Vec::new() };
+    let entities = Marks::new([&guest]).ends(&packet, &Locals::default(), None).record();
+    let known = Known { entities, tcp: None };
     let path = Path { input: Port::INTERNAL, output: Port::INTERNAL };
     let mut sampler = Sampler::new(1);
     sampler.count(&frame);
@@ -268,7 +284,7 @@ fn samples(data: &[u8]) {
         sent.extend(decode(stream.complete(unsent)).expect("our own encoding is readable").samples);
     };
     datagrams
-        .add_flow(1, &header, |out| encode(&packet, path, None, limit, out), &mut send)
+        .add_flow(1, &header, |out| encode(&packet, path, known, limit, out), &mut send)
         .expect("it fits");
     datagrams.flush(1, &mut send);
     let Some(Sample::Flow(sample)) = sent.pop() else { panic!("no flow sample") };

@@ -1,6 +1,6 @@
 //! What the kernel knows of the connections of sampled packets (`tcp { }`). In: packets that have a socket here or in a
-//! container, copied until the batch ends. Out: the same packets, each with the state of its connection where there is
-//! one. Rules: all questions of a batch go to the kernel at once and are answered at once, so no sample waits
+//! container, copied until the batch ends. Out: the same packets, each with the state of its connection and the control
+//! group of its socket where there are any. Rules: all questions of a batch go to the kernel at once and are answered at once, so no sample waits
 //! for another batch, and none is lost for want of an answer; the memory of a batch is kept.
 
 use crate::collect::sockets::{Answer, Place, Sockets, Wanted};
@@ -8,6 +8,7 @@ use crate::config::model::Tcp;
 use crate::sample::connection::{self, Scope, tcp_record};
 use crate::sample::flow::Packet;
 use crate::sample::frame::Frame;
+use crate::sample::guest::marks::Socket;
 use crate::sample::local::Locals;
 use crate::sflow::flow::socket::TcpInfo;
 use std::collections::HashMap;
@@ -107,7 +108,11 @@ impl Annotator {
     }
 
     /// Asks for all connections, and hands the packets on in the order in which they came.
-    pub(super) fn release(&mut self, now: Instant, mut emit: impl FnMut(&Frame<'_>, Option<&TcpInfo>)) {
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        mut emit: impl FnMut(&Frame<'_>, Option<&TcpInfo>, Option<Socket>),
+    ) {
         if self.held.is_empty() {
             return;
         }
@@ -119,7 +124,9 @@ impl Annotator {
             rest = behind;
             let state = answer.as_ref().and_then(|answer| answer.tcp.as_ref());
             let record = state.map(|state| tcp_record(state, wanted.connection.sent));
-            emit(&held.frame.with_bytes(link_header, bytes), record.as_ref());
+            let cgroup = answer.as_ref().and_then(|answer| answer.cgroup);
+            let socket = cgroup.map(|cgroup| Socket { cgroup, sent: wanted.connection.sent });
+            emit(&held.frame.with_bytes(link_header, bytes), record.as_ref(), socket);
         }
         self.held.clear();
         self.memory.clear();

@@ -9,8 +9,9 @@ use super::annotate::Annotator;
 use super::ledger::{Ledger, Sampled};
 use super::report::{Report, TapReport};
 use crate::sample::flow::discard::{self, Discards};
-use crate::sample::flow::{self, Packet};
+use crate::sample::flow::{self, Known, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
+use crate::sample::guest::marks::{Marks, Socket};
 use crate::sample::local::Locals;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::flow::socket::TcpInfo;
@@ -69,6 +70,8 @@ pub struct Desk {
     source: &'static str,
     making: Making,
     locals: Locals,
+    /// What guests are known by, where packets are to be marked.
+    marks: Option<Arc<Marks>>,
     ledger: Ledger,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
     appeared: Vec<u32>,
@@ -103,6 +106,7 @@ impl SharedDesk {
             source: "",
             making: Making::default(),
             locals: Locals::default(),
+            marks: None,
             ledger: Ledger::default(),
             appeared: Vec::new(),
             annotator: None,
@@ -155,6 +159,11 @@ impl Desk {
     /// The host's own addresses, by which the ends of a packet's way are told.
     pub fn set_locals(&mut self, locals: Locals) {
         self.locals = locals;
+    }
+
+    /// What guests are known by, from the next batch on; `None` where no packet is to be marked.
+    pub fn set_marks(&mut self, marks: Option<Arc<Marks>>) {
+        self.marks = marks;
     }
 
     /// What was sampled at a data source.
@@ -227,25 +236,30 @@ impl Desk {
 
     fn release_held(&mut self) {
         let Some(mut annotator) = self.annotator.take() else { return };
-        annotator.release(self.now, |frame, state| {
+        annotator.release(self.now, |frame, state, socket| {
             if let Some(packet) = Packet::of(frame) {
-                self.emit(&packet, state);
+                self.emit(&packet, state, socket);
             }
         });
         self.annotator = Some(annotator);
     }
 
     /// Makes the sample of a packet that was counted.
-    fn emit(&mut self, packet: &Packet<'_>, connection: Option<&TcpInfo>) {
+    fn emit(&mut self, packet: &Packet<'_>, tcp: Option<&TcpInfo>, socket: Option<Socket>) {
         let frame = packet.frame;
-        let path = flow::path(packet, &self.locals);
+        let mut path = flow::path(packet, &self.locals);
+        let mut known = Known { tcp, ..Known::default() };
+        if let Some(marks) = &self.marks {
+            let ends = marks.ends(packet, &self.locals, socket);
+            (path, known.entities) = (ends.complete(path), ends.record());
+        }
         let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
         let header = sampled.sampler.next(frame.one_in, path);
         let (outlet, now, header_bytes) = (&self.outlet, self.now, self.making.header_bytes as usize);
         let added = self.queue.add_flow(
             self.uptime_ms,
             &header,
-            |out| flow::encode(packet, path, connection, header_bytes, out),
+            |out| flow::encode(packet, path, known, header_bytes, out),
             &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now),
         );
         match added {
@@ -269,7 +283,7 @@ impl Sink for Desk {
             return;
         };
         if !self.annotator.as_mut().is_some_and(|annotator| annotator.hold(&packet, &self.locals)) {
-            self.emit(&packet, None);
+            self.emit(&packet, None, None);
         } else if self.annotator.as_ref().is_some_and(Annotator::is_full) {
             self.release_held();
         }

@@ -3,6 +3,7 @@
 //! In: news of guests, in the order in which they happened. Out: the same, each with its engine. Rule: the way between them
 //! is bounded, and an engine that tells more than the loop takes waits, so nothing is lost and nothing piles up.
 
+use crate::sample::guest::domain::Counters;
 use crate::sample::guest::{Engine, Guest};
 use crate::status::registry::State;
 use tokio::sync::mpsc;
@@ -19,6 +20,8 @@ pub enum News {
     One(Box<Guest>),
     /// The guest with this id is gone.
     Gone(String),
+    /// What the guests with these ids have used: of those that the engine alone can count.
+    Counters(Vec<(String, Counters)>),
     /// How the engine is.
     State(State),
 }

@@ -5,6 +5,13 @@
 //! `cgroup` and `network`. Rules: each engine has a task of its own on the agent's runtime, every question to it has a
 //! deadline, and an engine that hangs, dies or lies costs its own guests only, which are kept as they were last known.
 
+pub mod cgroup;
+pub mod containerd;
+pub mod docker;
 mod feed;
+pub mod k8s;
+pub mod libvirt;
+pub mod network;
+pub mod systemd;
 
 pub use feed::{Feed, News, Receiver, channel};

@@ -26,12 +26,16 @@ pub struct Mount<'a> {
     pub parent: u32,
     /// `major:minor` of the file system.
     pub device: &'a [u8],
+    /// The directory of the file system that is mounted; `/` unless it is a part of it.
+    pub root: &'a [u8],
     /// Mount point.
     pub point: &'a [u8],
     /// File system type.
     pub kind: &'a [u8],
     /// What is mounted: a device, a ZFS dataset, a remote path.
     pub source: &'a [u8],
+    /// Options of the file system, with commas between them; for cgroup v1 its controllers.
+    pub options: &'a [u8],
     /// The file system itself is read-only.
     pub read_only: bool,
 }
@@ -56,11 +60,11 @@ fn parse_line(line: &[u8]) -> Option<Mount<'_>> {
     let number = |word: &[u8]| std::str::from_utf8(word).ok()?.parse().ok();
     let mut words = line.split(|&b| b == b' ');
     let (id, parent) = (number(words.next()?)?, number(words.next()?)?);
-    let (device, _root, point, _flags) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let (device, root, point, _flags) = (words.next()?, words.next()?, words.next()?, words.next()?);
     words.find(|word| *word == b"-")?;
     let (kind, source, options) = (words.next()?, words.next()?, words.next()?);
     let read_only = options.split(|&b| b == b',').any(|option| option == b"ro");
-    Some(Mount { id, parent, device, point, kind, source, read_only })
+    Some(Mount { id, parent, device, root, point, kind, source, options, read_only })
 }
 
 /// `\040` and its like become the bytes they stand for.

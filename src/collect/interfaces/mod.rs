@@ -18,7 +18,7 @@ mod example;
 pub mod host_net;
 pub mod model;
 pub mod notify;
-mod query;
+pub(in crate::collect) mod query;
 pub mod records;
 pub mod table;
 pub mod transport;

@@ -18,10 +18,10 @@ const DUMP_SLOT: usize = 32 * 1024;
 
 /// How a kind of single question is asked: `slot` bytes hold an answer, `batch` answers fit in the receive buffer
 /// (an answer takes its size rounded up and the kernel's bookkeeping, 212,992 bytes are the usual default).
-struct Question {
-    name: &'static str,
-    slot: usize,
-    batch: usize,
+pub(in crate::collect) struct Question {
+    pub(in crate::collect) name: &'static str,
+    pub(in crate::collect) slot: usize,
+    pub(in crate::collect) batch: usize,
 }
 
 const GET_STATS: Question = Question { name: "RTM_GETSTATS", slot: 512, batch: 128 };
@@ -29,7 +29,7 @@ const GET_LINK: Question = Question { name: "RTM_GETLINK", slot: 4096, batch: 32
 
 /// The asking side of rtnetlink.
 #[derive(Debug)]
-pub(super) struct Query<T> {
+pub(in crate::collect) struct Query<T> {
     socket: T,
     sequence: u32,
     requests: Vec<u8>,
@@ -38,20 +38,20 @@ pub(super) struct Query<T> {
 }
 
 impl<T: Transport> Query<T> {
-    pub(super) fn new(socket: T) -> Self {
+    pub(in crate::collect) fn new(socket: T) -> Self {
         Self { socket, sequence: 0, requests: Vec::new(), stats_by_link: false }
     }
 
     #[cfg(test)]
-    pub(super) fn socket(&mut self) -> &mut T {
+    pub(in crate::collect) fn socket(&mut self) -> &mut T {
         &mut self.socket
     }
 
     /// Runs a dump; true where the kernel says that it was disturbed and may be incomplete.
-    pub(super) fn dump(
+    pub(in crate::collect) fn dump(
         &mut self,
         name: &'static str,
-        write: fn(&mut Vec<u8>, u32),
+        write: impl FnOnce(&mut Vec<u8>, u32),
         mut each: impl FnMut(&Message<'_>),
     ) -> Result<bool, InterfaceError> {
         let sequence = self.next_sequence();
@@ -88,7 +88,7 @@ impl<T: Transport> Query<T> {
     }
 
     /// Asks for links by ifIndex; errno instead of a link where the kernel has none.
-    pub(super) fn links(
+    pub(in crate::collect) fn links(
         &mut self,
         indexes: &[u32],
         mut each: impl FnMut(u32, Result<Link<'_>, i32>),
@@ -105,7 +105,7 @@ impl<T: Transport> Query<T> {
     }
 
     /// Appends the counters of those interfaces that exist.
-    pub(super) fn counters(
+    pub(in crate::collect) fn counters(
         &mut self,
         indexes: &[u32],
         out: &mut Vec<(u32, LinkStats)>,
@@ -134,19 +134,21 @@ impl<T: Transport> Query<T> {
         })
     }
 
-    fn ask(
+    /// Asks one question about each of these; errno instead of an answer where the kernel refuses it, 0 where it has done
+    /// what was asked and says no more.
+    pub(in crate::collect) fn ask<About: Copy>(
         &mut self,
         question: &Question,
-        indexes: &[u32],
-        write: impl Fn(&mut Vec<u8>, u32, u32),
-        mut each: impl FnMut(u32, Result<Message<'_>, i32>),
+        all: &[About],
+        write: impl Fn(&mut Vec<u8>, u32, About),
+        mut each: impl FnMut(About, Result<Message<'_>, i32>),
     ) -> Result<(), InterfaceError> {
-        for batch in indexes.chunks(question.batch) {
+        for batch in all.chunks(question.batch) {
             let first = self.sequence.wrapping_add(1);
             self.requests.clear();
-            for index in batch {
+            for about in batch {
                 let sequence = self.next_sequence();
-                write(&mut self.requests, sequence, *index);
+                write(&mut self.requests, sequence, *about);
             }
             self.socket.send(&self.requests)?;
             self.collect_answers(question, first, batch, &mut each)?;
@@ -154,12 +156,12 @@ impl<T: Transport> Query<T> {
         Ok(())
     }
 
-    fn collect_answers(
+    fn collect_answers<About: Copy>(
         &mut self,
         question: &Question,
         first: u32,
-        batch: &[u32],
-        each: &mut impl FnMut(u32, Result<Message<'_>, i32>),
+        batch: &[About],
+        each: &mut impl FnMut(About, Result<Message<'_>, i32>),
     ) -> Result<(), InterfaceError> {
         let mut missing = batch.len();
         while missing > 0 {
@@ -174,11 +176,11 @@ impl<T: Transport> Query<T> {
             missing = missing.saturating_sub(datagrams.truncated);
             for message in datagrams.iter().flat_map(messages).flatten() {
                 let place = message.sequence.wrapping_sub(first) as usize;
-                let Some(index) = batch.get(place) else { continue };
+                let Some(about) = batch.get(place) else { continue };
                 missing = missing.saturating_sub(1);
                 match message.outcome() {
-                    Ok(Outcome::Data) => each(*index, Ok(message)),
-                    Ok(Outcome::Error(errno)) => each(*index, Err(errno)),
+                    Ok(Outcome::Data) => each(*about, Ok(message)),
+                    Ok(Outcome::Error(errno)) => each(*about, Err(errno)),
                     _ => {}
                 }
             }

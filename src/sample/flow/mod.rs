@@ -17,7 +17,7 @@ mod sampler;
 mod tunnel;
 
 pub use path::{Path, path};
-pub use record::encode;
+pub use record::{Known, encode};
 pub use sampler::Sampler;
 
 use super::frame::{Frame, LinkType};

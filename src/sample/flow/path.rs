@@ -2,8 +2,9 @@
 //!
 //! In: a packet and the host's own addresses. Out: sFlow's input and output. One rule for all sources: an end that the
 //! kernel told is told; of one that it did not, only the addresses may say that it is the host itself, and everything
-//! else is unknown. No other interface is ever concluded from an address: behind bridges, pairs of virtual interfaces
-//! and VLANs many interfaces share one, and a forwarded packet bears addresses of neither end.
+//! else is unknown. No other interface of the host is ever concluded from an address: behind bridges, pairs of virtual
+//! interfaces and VLANs many interfaces share one, and a forwarded packet bears addresses of neither end. The ports of
+//! guests are another matter, and told by [`Ends::complete`](crate::sample::guest::marks::Ends::complete).
 //!
 //! The addresses are those of IP, behind VLAN tags, PPPoE and MPLS; of a packet in a tunnel, the tunnel's. Link
 //! addresses decide only where the EtherType says that it is not IP.

@@ -1,6 +1,6 @@
 //! The records of a flow sample.
 //!
-//! In: a packet, its path, what is known of its TCP connection. Out: records, the sampled header first: the order means
+//! In: a packet, its path, what else is known of it. Out: records, the sampled header first: the order means
 //! nothing, but Wireshark loses its way behind a record that it does not know. Then the C agent's order. Rules: what the source did not tell has no record; a number that its record has no room for is the largest one
 //! that fits. VLANs (1001): a frame is seen on one wire, and the VLAN told is that of this side; that of the other
 //! side is all ones, which the specification's erratum makes "unknown".
@@ -11,7 +11,7 @@ use super::{Packet, Path, tunnel};
 use crate::sample::frame::Direction;
 use crate::sflow::flow::forwarding::ExtendedSwitch;
 use crate::sflow::flow::kernel::{EgressQueue, QueueDepth, Timestamp, TransitDelay};
-use crate::sflow::flow::socket::TcpInfo;
+use crate::sflow::flow::socket::{Entities, TcpInfo};
 use crate::sflow::record::Record;
 use crate::sflow::sample::SampleWriter;
 use crate::sflow::unknown::gauge32;
@@ -21,17 +21,27 @@ use crate::wire::ethernet::Tag;
 /// An unknown VLAN or priority.
 const UNKNOWN: u32 = u32::MAX;
 
+/// What is known of a packet that is not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known<'a> {
+    /// The guests that sent and receive it.
+    pub entities: Option<Entities>,
+    /// The state of its connection.
+    pub tcp: Option<&'a TcpInfo>,
+}
+
 /// Encodes all records, with at most `header_bytes` bytes of the packet, and never more than 256.
 pub fn encode(
     packet: &Packet<'_>,
     path: Path,
-    tcp: Option<&TcpInfo>,
+    known: Known<'_>,
     header_bytes: usize,
     out: &mut SampleWriter<'_, '_>,
 ) -> Result<(), Full> {
     let frame = packet.frame;
     packet.header.encode(header_bytes, out)?;
-    if let Some(tcp) = tcp {
+    add(out, known.entities)?;
+    if let Some(tcp) = known.tcp {
         out.record(tcp)?;
     }
     add(out, frame.queue.map(|queue| EgressQueue { queue }))?;

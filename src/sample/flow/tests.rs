@@ -8,7 +8,8 @@ use crate::sflow::decode::{Framed, Sample, decode};
 use crate::sflow::flow::FlowRecord;
 use crate::sflow::flow::forwarding::ExtendedSwitch;
 use crate::sflow::flow::packet::SampledHeader;
-use crate::sflow::flow::socket::TcpInfo;
+use crate::sflow::flow::socket::{Entities, TcpInfo};
+use crate::sflow::ids::DataSource;
 use crate::sflow::sample::{FlowHeader, Port};
 use crate::wire::netlink::psample::TunnelKey;
 use etherparse::{PacketBuilder, VlanId};
@@ -26,6 +27,15 @@ fn sample(
     tcp: Option<&TcpInfo>,
     limit: usize,
 ) -> Option<Framed<FlowHeader, FlowRecord>> {
+    sample_of(frame, path, Known { tcp, entities: None }, limit)
+}
+
+fn sample_of(
+    frame: &Frame<'_>,
+    path: Path,
+    known: Known<'_>,
+    limit: usize,
+) -> Option<Framed<FlowHeader, FlowRecord>> {
     let packet = Packet::of(frame)?;
     let mut sampler = Sampler::new(7);
     sampler.count(frame);
@@ -34,7 +44,7 @@ fn sample(
     let mut stream = Stream::new([192, 0, 2, 1].into(), 0);
     let mut sent = Vec::new();
     let mut send = |unsent: Unsent<'_>| sent.push(stream.complete(unsent).to_vec());
-    datagrams.add_flow(1, &header, |out| encode(&packet, path, tcp, limit, out), &mut send).unwrap();
+    datagrams.add_flow(1, &header, |out| encode(&packet, path, known, limit, out), &mut send).unwrap();
     datagrams.flush(1, &mut send);
     let datagram = decode(&sent[0]).unwrap();
     assert_eq!((datagram.dirty_padding, datagram.trailing.len(), sent.len()), (0, 0, 1));
@@ -97,6 +107,17 @@ fn untagged(frame: &[u8]) -> (Vec<u8>, Option<Vlan>) {
 
 fn ethernet(bytes: &[u8], wire_len: u32) -> Frame<'_> {
     Frame { bytes, wire_len, ..Frame::default() }
+}
+
+#[test]
+fn who_sent_and_who_receives_stands_behind_the_header() {
+    let bytes = tcp(&[]);
+    let frame = ethernet(&bytes, length(&bytes));
+    let [src, dst] = [DataSource { class: 3, index: 100_123 }, DataSource { class: 0, index: 0 }];
+    let known = Known { entities: Some(Entities { src, dst }), tcp: Some(&TcpInfo::default()) };
+    let sample = sample_of(&frame, Path::default(), known, 128).unwrap();
+    assert_eq!(formats(&sample), [1, 2210, 2209]);
+    assert_eq!(sample.records[1], FlowRecord::Entities(Entities { src, dst }));
 }
 
 const LIMITS: [usize; 12] = [0, 1, 11, 12, 13, 14, 15, 17, 64, 128, 255, 256];

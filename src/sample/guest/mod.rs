@@ -4,7 +4,10 @@
 //! data source, name. Rules: an engine's own id is the key, because names change and repeat; the same guest has the
 //! same UUID and data source after every restart, as with the C agent. Spec: sFlow Host Structures.
 
+pub mod domain;
 pub mod index;
+pub mod marks;
+pub mod pod;
 pub mod uuid;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +31,9 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// All, by rank.
+    pub const ALL: [Self; 5] = [Self::Systemd, Self::Docker, Self::Containerd, Self::K8s, Self::Kvm];
+
     /// The name of its object in the configuration, which is the component's in the state.
     pub fn name(self) -> &'static str {
         match self {
@@ -65,6 +71,20 @@ pub enum GuestState {
 }
 
 impl GuestState {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Running => "running",
+            Self::Blocked => "blocked",
+            Self::Paused => "paused",
+            Self::Shutdown => "shutdown",
+            Self::Shutoff => "shutoff",
+            Self::Crashed => "crashed",
+            Self::Suspended => "suspended",
+        }
+    }
+
     /// True while it may use this host's resources.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Running | Self::Blocked | Self::Paused | Self::Suspended)

@@ -64,7 +64,7 @@ xdr_structs! {
     }
 
     /// `0:2210` who sent and who received, 16 bytes; `0:0` where unknown.
-    #[derive(Eq)]
+    #[derive(Copy, Eq)]
     pub struct Entities {
         pub src: DataSource,
         pub dst: DataSource,

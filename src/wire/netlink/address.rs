@@ -17,6 +17,7 @@ pub const NEW_ADDRESS: u16 = 20;
 pub const DEL_ADDRESS: u16 = 21;
 const RTM_GETADDR: u16 = 22;
 const HEADER_LEN: usize = 8;
+const IFA_TARGET_NETNSID: u16 = 10;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
@@ -54,6 +55,8 @@ pub struct Address {
     pub flags: u32,
     /// `IFA_PROTO` (kernel 5.18): who made the address.
     pub proto: Option<u8>,
+    /// `IFA_TARGET_NETNSID` (kernel 4.20): the namespace that was asked about, and that this address is in.
+    pub target_netnsid: Option<u32>,
 }
 
 impl Address {
@@ -65,12 +68,14 @@ impl Address {
             return Ok(None);
         }
         let (mut address, mut local, mut proto, mut flags) = (None, None, None, u32::from(flags));
+        let mut target_netnsid = None;
         for attribute in attributes {
             let attribute = attribute?;
             match attribute.kind {
                 1 => address = Some(ip(family, &attribute, "IFA_ADDRESS")?),
                 2 => local = Some(ip(family, &attribute, "IFA_LOCAL")?),
                 8 => flags = attribute.u32("IFA_FLAGS")?,
+                IFA_TARGET_NETNSID => target_netnsid = Some(attribute.u32("IFA_TARGET_NETNSID")?),
                 11 => proto = Some(attribute.u8("IFA_PROTO")?),
                 _ => {}
             }
@@ -88,6 +93,7 @@ impl Address {
             if_index,
             flags,
             proto,
+            target_netnsid,
         }))
     }
 }
@@ -102,5 +108,14 @@ fn ip(family: u8, attribute: &Attribute<'_>, field: &'static str) -> Result<IpAd
 
 /// Asks for all addresses of both families.
 pub fn dump(buffer: &mut Vec<u8>, sequence: u32) {
-    let _ = Request::dump(buffer, RTM_GETADDR, sequence, &[0; HEADER_LEN]);
+    dump_in(buffer, sequence, None);
+}
+
+/// The same in another namespace, by the number that this one gives it. A kernel that does not know the question answers
+/// with its own, which lack [`Address::target_netnsid`].
+pub fn dump_in(buffer: &mut Vec<u8>, sequence: u32, nsid: Option<u32>) {
+    let request = Request::dump(buffer, RTM_GETADDR, sequence, &[0; HEADER_LEN]);
+    if let Some(nsid) = nsid {
+        let _ = request.attribute(IFA_TARGET_NETNSID, &nsid.to_ne_bytes());
+    }
 }

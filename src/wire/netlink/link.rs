@@ -21,6 +21,7 @@ pub const DEL_LINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const HEADER_LEN: usize = 16;
 const IFLA_EXT_MASK: u16 = 29;
+const IFLA_TARGET_NETNSID: u16 = 46;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
 /// One interface. Text and addresses point into the message.
@@ -54,6 +55,8 @@ pub struct Link<'a> {
     pub link: Option<u32>,
     /// `IFLA_LINK_NETNSID`: there where `link` counts in another network namespace.
     pub link_netnsid: Option<i32>,
+    /// `IFLA_TARGET_NETNSID` (kernel 4.15): the namespace that was asked about, and that this interface is in.
+    pub target_netnsid: Option<u32>,
     /// `IFLA_PROMISCUITY`: how many asked for it.
     pub promiscuity: Option<u32>,
     /// `IFLA_PARENT_DEV_BUS_NAME` (kernel 5.14): `pci`, `virtio` … absent for software devices.
@@ -93,6 +96,7 @@ impl<'a> Link<'a> {
                 30 => link.promiscuity = Some(attribute.u32("IFLA_PROMISCUITY")?),
                 33 => link.carrier = Some(attribute.u8("IFLA_CARRIER")? != 0),
                 37 => link.link_netnsid = Some(attribute.u32("IFLA_LINK_NETNSID")?.cast_signed()),
+                IFLA_TARGET_NETNSID => link.target_netnsid = Some(attribute.u32("IFLA_TARGET_NETNSID")?),
                 54 => link.perm_address = Some(attribute.value),
                 57 => link.parent_bus = Some(attribute.text()),
                 _ => {}
@@ -106,6 +110,23 @@ impl<'a> Link<'a> {
 pub fn dump(buffer: &mut Vec<u8>, sequence: u32) {
     let _ = Request::dump(buffer, RTM_GETLINK, sequence, &[0; HEADER_LEN])
         .attribute(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+}
+
+/// Asks for all interfaces with their counters: those of another namespace, by the number that this one gives it, or
+/// one's own. A kernel that does not know the question answers with its own, which lack [`Link::target_netnsid`].
+pub fn dump_in(buffer: &mut Vec<u8>, sequence: u32, nsid: Option<u32>) {
+    let request = Request::dump(buffer, RTM_GETLINK, sequence, &[0; HEADER_LEN]);
+    if let Some(nsid) = nsid {
+        let _ = request.attribute(IFLA_TARGET_NETNSID, &nsid.to_ne_bytes());
+    }
+}
+
+/// Asks for one interface of another namespace, with its counters.
+pub fn get_in(buffer: &mut Vec<u8>, sequence: u32, nsid: u32, index: u32) {
+    let mut fixed = [0; HEADER_LEN];
+    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    let _ = Request::get(buffer, RTM_GETLINK, sequence, &fixed)
+        .attribute(IFLA_TARGET_NETNSID, &nsid.to_ne_bytes());
 }
 
 /// Asks for one interface, with its counters where `stats` is set.

@@ -28,9 +28,11 @@ fn a_line_is_read_past_any_number_of_optional_fields() {
         id: 36,
         parent: 35,
         device: b"98:0",
+        root: b"/mnt1",
         point: b"/mnt2",
         kind: b"ext3",
         source: b"/dev/root",
+        options: b"rw,errors=continue",
         read_only: false,
     };
     assert_eq!(mounts[0], first);

@@ -99,7 +99,7 @@ fn drivers_are_asked_for_new_interfaces_and_changed_state_only() {
 
 fn address(text: &str, prefix: u8, flags: u32) -> AddressMessage {
     let ip = text.parse().unwrap();
-    AddressMessage { ip, peer: None, prefix, scope: 0, if_index: 2, flags, proto: None }
+    AddressMessage { ip, peer: None, prefix, scope: 0, if_index: 2, flags, proto: None, target_netnsid: None }
 }
 
 #[test]

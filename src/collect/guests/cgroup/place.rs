@@ -1,0 +1,172 @@
+//! Where the kernel counts a guest: one directory in each hierarchy of cgroups.
+//!
+//! In: a path below the mount points. Out: directories, the cgroup's number, whether anything runs in it. Rule: the top of a
+//! hierarchy is the host, so a guest that is not below it has no place there.
+//! Spec: `cgroups(7)`; the number is what `INET_DIAG_CGROUP_ID` and `bpf_get_current_cgroup_id` report.
+
+use super::format::parse_populated;
+use super::kept::Shared;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Directories that are looked through for processes, at most, in one tree.
+const MOST: usize = 4096;
+
+/// A hierarchy by what it is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Version 2: everything that no other one has.
+    Unified,
+    /// Version 1 with `cpuacct`.
+    Cpu,
+    /// Version 1 with `memory`.
+    Memory,
+    /// Version 1 with `blkio`.
+    Disk,
+    /// systemd's own of version 1, which only holds processes.
+    Named,
+}
+
+impl Role {
+    pub(super) const ALL: [Self; 5] = [Self::Unified, Self::Named, Self::Memory, Self::Cpu, Self::Disk];
+
+    /// The word for it in mount options and in `/proc/PID/cgroup`; the unified one has none.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Unified => "",
+            Self::Cpu => "cpuacct",
+            Self::Memory => "memory",
+            Self::Disk => "blkio",
+            Self::Named => "name=systemd",
+        }
+    }
+}
+
+/// Something for each hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ByRole<T>([Option<T>; 5]);
+
+impl<T> Default for ByRole<T> {
+    fn default() -> Self {
+        Self([const { None }; 5])
+    }
+}
+
+impl<T> ByRole<T> {
+    pub(super) fn get(&self, role: Role) -> Option<&T> {
+        self.0.get(role as usize)?.as_ref()
+    }
+
+    pub(super) fn slot(&mut self, role: Role) -> &mut Option<T> {
+        &mut self.0[role as usize]
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
+
+/// A hierarchy as it is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mounted {
+    /// Which cgroup the mount point shows; `/` outside containers.
+    pub(super) root: PathBuf,
+    /// Where, below the host's root.
+    pub(super) point: PathBuf,
+}
+
+/// A directory of one hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+    /// Components of the mount point.
+    top: usize,
+}
+
+impl Directory {
+    /// The directory of a cgroup, unless that is the top, or not below what is mounted.
+    pub(super) fn of(mounted: &Mounted, cgroup: &str) -> Option<Self> {
+        let below = Path::new(cgroup).strip_prefix(&mounted.root).ok()?;
+        let plain = below.components().all(|c| matches!(c, Component::Normal(_)));
+        if below.as_os_str().is_empty() || !plain {
+            return None;
+        }
+        Some(Self { path: mounted.point.join(below), top: mounted.point.components().count() })
+    }
+
+    /// Those above it, without the top.
+    pub(super) fn above(&self) -> impl Iterator<Item = &Path> {
+        let depth = self.path.components().count();
+        self.path.ancestors().skip(1).take(depth.saturating_sub(self.top + 1))
+    }
+}
+
+/// A guest's directories.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub(super) path: Box<str>,
+    pub(super) directories: ByRole<Directory>,
+    pub(super) shared: Shared,
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path && self.directories == other.directories
+    }
+}
+
+impl Place {
+    /// Its path below the mount points; the unified hierarchy's where hierarchies differ, else one that counts it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Its number in the unified hierarchy, by which the kernel names the cgroup of a socket.
+    pub fn id(&self) -> Option<u64> {
+        let directory = self.directories.get(Role::Unified)?;
+        fs::metadata(&directory.path).ok().map(|found| found.ino())
+    }
+
+    /// True while one of its directories is there.
+    pub fn exists(&self) -> bool {
+        self.present().next().is_some()
+    }
+
+    /// True while it or a cgroup below it has a process.
+    pub fn has_processes(&self) -> bool {
+        let Some((role, directory)) = self.present().next() else { return false };
+        let told = (role == Role::Unified)
+            .then(|| fs::read_to_string(directory.path.join("cgroup.events")).ok())
+            .flatten();
+        told.and_then(|text| parse_populated(&text)).unwrap_or_else(|| any_process(&directory.path))
+    }
+
+    /// The names of the cgroups in it, as directories.
+    pub fn children(&self) -> Vec<String> {
+        let Some((_, directory)) = self.present().next() else { return Vec::new() };
+        let entries = fs::read_dir(&directory.path).into_iter().flatten().flatten();
+        let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        below.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
+    fn present(&self) -> impl Iterator<Item = (Role, &Directory)> {
+        let all = Role::ALL.into_iter().filter_map(|role| Some((role, self.directories.get(role)?)));
+        all.filter(|(_, directory)| directory.path.is_dir())
+    }
+}
+
+/// Version 1 does not tell of a whole tree, so each list of processes is looked at until one has any.
+fn any_process(top: &Path) -> bool {
+    let (mut waiting, mut looked) = (vec![top.to_owned()], 0);
+    while let Some(dir) = waiting.pop() {
+        if fs::read(dir.join("cgroup.procs")).is_ok_and(|list| !list.is_empty()) {
+            return true;
+        }
+        looked += 1;
+        let below = fs::read_dir(&dir).into_iter().flatten().flatten();
+        let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        waiting.extend(below.map(|entry| entry.path()).take(MOST.saturating_sub(looked + waiting.len())));
+    }
+    false
+}

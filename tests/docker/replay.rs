@@ -1,0 +1,65 @@
+//! Engines that are not installed, by their words as the published schema has them: see `tests/fixtures/docker/README.md`.
+
+use crate::liar::{Liar, chunked, description, whole};
+use crate::rig::{Watched, quick};
+use hsflow::sample::guest::GuestState;
+use serde_json::{Value, json};
+use std::path::Path;
+
+#[test]
+fn newer_engines_are_understood_in_the_newest_api_that_both_know() {
+    for engine in ["engine-24", "engine-27", "engine-28", "engine-29"] {
+        replay(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker").join(engine));
+    }
+}
+
+fn replay(folder: &Path) {
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let value = |name: &str| serde_json::from_str::<Value>(&text(name)).unwrap();
+    let (expected, mut inspect) = (value("expected.json"), value("inspect.json"));
+    let id = expected["id"].as_str().unwrap();
+    let liar = Liar::start(&[]);
+    liar.answer("/version", whole(&value("version.json")));
+    liar.answer("/containers/json", chunked(&text("list.json"), 61));
+    liar.answer(&description(id), chunked(&text("inspect.json"), 113));
+    liar.listen("/var/run/docker.sock");
+    let watched = Watched::start(liar.root.path(), quick());
+    watched.wait_running();
+    let guest = watched.told().guests[id].clone();
+    let told = json!({
+        "id": guest.id, "name": guest.name, "hostname": guest.hostname, "image": guest.image, "labels": guest.labels,
+        "pid": guest.pid, "cpus": guest.cpus, "memory_max": guest.memory_max, "api": expected["api"],
+    });
+    assert_eq!((told, guest.state), (expected.clone(), GuestState::Running), "{}", folder.display());
+    for line in text("events.jsonl").split_inclusive('\n') {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let (before, action) = (watched.told().news.len(), event["Action"].as_str().unwrap());
+        match action {
+            "pause" => {
+                (inspect["State"]["Status"], inspect["State"]["Paused"]) = ("paused".into(), true.into());
+                liar.answer(&description(id), whole(&inspect));
+                liar.say(line);
+                watched.wait_guest(id, "paused", |guest| guest.state == GuestState::Paused);
+            }
+            "disconnect" => {
+                liar.say(line);
+                watched.wait("told again", |told| (told.news.len() > before).then_some(()));
+            }
+            "die" => {
+                liar.book().answers.remove(&description(id));
+                liar.say(line);
+                watched.wait_gone(id);
+            }
+            _ => liar.say(line),
+        }
+    }
+    let prefix = format!("/v{}/", expected["api"].as_str().unwrap());
+    let asked = std::mem::take(&mut liar.book().asked);
+    assert!(
+        asked
+            .iter()
+            .all(|target| target.starts_with(&prefix) || ["/version", "/_ping"].contains(&target.as_str()))
+    );
+    let described = asked.iter().filter(|target| target.ends_with(&description(id))).count();
+    assert_eq!(described, 4, "health checks lead to no question: {asked:?}");
+}

@@ -20,6 +20,11 @@ impl DataSource {
     /// The host: physical entity 1. Sub-agents name it as their parent (`ds_index=1` in the settings file).
     pub const HOST: Self = Self { class: 2, index: 1 };
 
+    /// A guest of the host, or an application: class 3.
+    pub const fn logical(index: u32) -> Self {
+        Self { class: 3, index }
+    }
+
     /// The interface with this ifIndex.
     pub const fn interface(index: u32) -> Self {
         Self { class: 0, index }

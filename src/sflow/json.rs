@@ -43,3 +43,8 @@ pub(crate) fn hyphenated(uuid: &[u8; 16]) -> String {
     let [a, b, c, d] = [&uuid[..4], &uuid[4..6], &uuid[6..8], &uuid[8..10]].map(|part| Hex(part, ""));
     format!("{a}-{b}-{c}-{d}-{}", Hex(&uuid[10..], ""))
 }
+
+/// A hardware address as people write it.
+pub(crate) fn colons(mac: [u8; 6]) -> String {
+    Hex(&mac, ":").to_string()
+}

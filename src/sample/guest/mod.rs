@@ -8,6 +8,7 @@ pub mod domain;
 pub mod index;
 pub mod marks;
 pub mod pod;
+pub mod roster;
 pub mod uuid;
 
 use serde::{Deserialize, Serialize};

@@ -27,6 +27,7 @@ pub(super) fn settings(tree: &Tree, origins: Origins) -> Settings {
         refresh_vms_secs: top.int("refreshVMs"),
         forget_vms_secs: top.int("forgetVMs"),
         collectors: tree.list(ObjectId::Collector).filter_map(collector).collect(),
+        guest_pressure: top.switch("guestPressure"),
         interface_counters: interface_counters(top),
         modules: super::build_modules::modules(tree),
         suspended: None,

@@ -21,9 +21,7 @@ pub(super) fn modules(tree: &Tree) -> Modules {
         ulog: tree.named(ObjectId::Ulog).map(|ulog| packet_log(ulog, false)),
         dropmon: tree.named(ObjectId::Dropmon).map(dropmon),
         tcp: tree.named(ObjectId::Tcp).map(tcp),
-        kvm: tree
-            .named(ObjectId::Kvm)
-            .map(|kvm| Kvm { refresh_vms_secs: refresh(tree, kvm), forget_vms_secs: forget(tree, kvm) }),
+        kvm: tree.named(ObjectId::Kvm).map(|section| kvm(tree, section)),
         xen: tree.named(ObjectId::Xen).map(|section| xen(tree, section)),
         docker: tree.named(ObjectId::Docker).map(|section| docker(tree, section)),
         containerd: tree.named(ObjectId::Containerd).map(|section| containerd(tree, section)),
@@ -115,6 +113,14 @@ fn dropmon(section: &Section) -> Dropmon {
 
 fn tcp(section: &Section) -> Tcp {
     Tcp { tunnel: section.switch("tunnel"), udp: section.switch("udp"), dump: section.switch("dump") }
+}
+
+fn kvm(tree: &Tree, section: &Section) -> Kvm {
+    Kvm {
+        refresh_vms_secs: refresh(tree, section),
+        forget_vms_secs: forget(tree, section),
+        mark_traffic: section.switch("markTraffic"),
+    }
 }
 
 fn xen(tree: &Tree, section: &Section) -> Xen {

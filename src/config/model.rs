@@ -39,6 +39,8 @@ pub struct Settings {
     pub forget_vms_secs: u32,
     /// Where datagrams go, in file order.
     pub collectors: Vec<CollectorSettings>,
+    /// Pressure stall information of guests is sent too (a key of ours: `guestPressure`).
+    pub guest_pressure: bool,
     /// Which interfaces send counter samples (a key of ours: `interfaceCounters`).
     pub interface_counters: InterfaceCounters,
     /// The feature objects that the file names.

@@ -180,6 +180,8 @@ pub struct Kvm {
     pub refresh_vms_secs: u32,
     /// Seconds after which a vanished guest is forgotten.
     pub forget_vms_secs: u32,
+    /// Name the guest in samples of its packets.
+    pub mark_traffic: bool,
 }
 
 /// `xen { }`.

@@ -27,7 +27,7 @@ impl Rig {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (feed, receiver) = channel();
         let poll = Arc::new(Notify::new());
-        let settings = Kvm { refresh_vms_secs: 3600, forget_vms_secs: 3600 };
+        let settings = Kvm { refresh_vms_secs: 3600, forget_vms_secs: 3600, mark_traffic: false };
         runtime.spawn(libvirt::run(Host::at(root), settings, Arc::clone(&poll), feed.of(Engine::Kvm)));
         Self { runtime, receiver, poll, heard: Vec::new() }
     }

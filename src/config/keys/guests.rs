@@ -1,22 +1,41 @@
 //! Objects that name guests of the host: virtual machines, containers, services, and devices shared with them.
 
-use super::{Key, Object, ObjectId, Repeat, int, name, path, pattern, switch};
+use super::{Activity, Key, Object, ObjectId, Repeat, int, name, path, pattern, switch};
 
 const SECONDS: &str = "seconds";
 const REFRESH: Key = int("refreshVMs", 60, 3600, SECONDS, "", "Time between two re-reads of the list")
     .unset("the global refreshVMs");
-const FORGET: Key =
-    int("forgetVMs", 60, u32::MAX, SECONDS, "", "Time after which a vanished guest is forgotten")
-        .unset("the global forgetVMs");
+const FORGET: Key = int(
+    "forgetVMs",
+    60,
+    u32::MAX,
+    SECONDS,
+    "",
+    "Time after which guests are forgotten that their engine does not answer for",
+)
+.more("Containers only where their cgroup is gone too.")
+.unset("the global forgetVMs");
 const HOSTNAME: Key =
     switch("hostname", "off", "Report the host name inside a container, not the container's name");
 const MARK_TRAFFIC: Key = switch("markTraffic", "off", "Name the guest in samples of its packets");
 
-pub(super) static KVM: Object = Object::new(ObjectId::Kvm, "kvm", "Virtual machines of libvirt", KVM_KEYS);
+pub(super) static KVM: Object = Object {
+    activity: Activity::Active,
+    more: "Read by hsflowd-libvirt, a program of a package of its own, over libvirt's read-only socket.",
+    ..Object::new(ObjectId::Kvm, "kvm", "Virtual machines of libvirt", KVM_KEYS)
+};
 
-static KVM_KEYS: &[Key] = &[REFRESH, FORGET];
+static KVM_KEYS: &[Key] = &[
+    REFRESH,
+    FORGET,
+    switch("markTraffic", "off", "Name the guest in samples of its packets")
+        .more("The C agent does not know this key."),
+];
 
-pub(super) static XEN: Object = Object::new(ObjectId::Xen, "xen", "Virtual machines of Xen", XEN_KEYS);
+pub(super) static XEN: Object = Object {
+    activity: Activity::Ignored("Xen is not supported"),
+    ..Object::new(ObjectId::Xen, "xen", "Virtual machines of Xen", XEN_KEYS)
+};
 
 static XEN_KEYS: &[Key] = &[
     switch("update.dominfo", "off", "Ask for the state of a machine at each sample, not at each refresh"),
@@ -27,22 +46,30 @@ static XEN_KEYS: &[Key] = &[
     FORGET,
 ];
 
-pub(super) static DOCKER: Object =
-    Object::new(ObjectId::Docker, "docker", "Containers of Docker", DOCKER_KEYS);
+pub(super) static DOCKER: Object = Object {
+    activity: Activity::Active,
+    more: "Asks /var/run/docker.sock, or where there is none /run/podman/podman.sock; the agent's user must be permitted to.",
+    ..Object::new(ObjectId::Docker, "docker", "Containers of Docker and Podman", DOCKER_KEYS)
+};
 
 static DOCKER_KEYS: &[Key] = &[REFRESH, FORGET, HOSTNAME, MARK_TRAFFIC];
 
-pub(super) static CONTAINERD: Object =
-    Object::new(ObjectId::Containerd, "containerd", "Containers of containerd", CONTAINERD_KEYS);
+pub(super) static CONTAINERD: Object = Object {
+    activity: Activity::Active,
+    ..Object::new(ObjectId::Containerd, "containerd", "Containers of containerd", CONTAINERD_KEYS)
+};
 
 static CONTAINERD_KEYS: &[Key] = &[FORGET, HOSTNAME, MARK_TRAFFIC];
 
-pub(super) static K8S: Object =
-    Object { repeat: Repeat::Reset, ..Object::new(ObjectId::K8s, "k8s", "Pods of Kubernetes", K8S_KEYS) };
+pub(super) static K8S: Object = Object {
+    repeat: Repeat::Reset,
+    activity: Activity::Active,
+    ..Object::new(ObjectId::K8s, "k8s", "Pods of Kubernetes", K8S_KEYS)
+};
 
 static K8S_KEYS: &[Key] = &[
     MARK_TRAFFIC,
-    switch("eof", "off", "Keep running when the source of pod events ends"),
+    switch("eof", "off", "Keep running when the source of pod events ends").ignored("it always does"),
     switch("setIfAlias", "on", "Use the pod's name as the alias of its interface"),
     switch("setIfName", "on", "Use the pod's name as the name of its interface"),
     name("unixsock", "Socket of the container runtime")
@@ -50,8 +77,11 @@ static K8S_KEYS: &[Key] = &[
         .unset("that of the runtime found"),
 ];
 
-pub(super) static SYSTEMD: Object =
-    Object::new(ObjectId::Systemd, "systemd", "Services of systemd", SYSTEMD_KEYS);
+pub(super) static SYSTEMD: Object = Object {
+    activity: Activity::Active,
+    more: "Those that run below system.slice, with the counters of their cgroups.",
+    ..Object::new(ObjectId::Systemd, "systemd", "Services of systemd", SYSTEMD_KEYS)
+};
 
 static SYSTEMD_KEYS: &[Key] = &[
     int("refreshVMs", 10, 3600, SECONDS, "60", "Time between two re-reads of the list"),
@@ -68,4 +98,8 @@ static SYSTEMD_KEYS: &[Key] = &[
 pub(super) static OVS: Object =
     Object::new(ObjectId::Ovs, "ovs", "Set up sFlow in Open vSwitch to match this file", &[]);
 
-pub(super) static NVML: Object = Object::new(ObjectId::Nvml, "nvml", "Counters of NVIDIA GPUs", &[]);
+pub(super) static NVML: Object = Object {
+    activity: Activity::Active,
+    more: "Of the whole host, and of the containers that were given GPUs. Needs NVIDIA's libnvidia-ml.so.1.",
+    ..Object::new(ObjectId::Nvml, "nvml", "Counters of NVIDIA GPUs", &[])
+};

@@ -46,8 +46,10 @@ static TOP_KEYS: &[Key] = &[
         .more("Changes are seen at once anyway; this is a safety net."),
     int("checkAdaptors", 1, 3600, SECONDS, "10", "Time between two checks of the interface flags")
         .ignored("the kernel reports changes of interfaces at once"),
-    int("refreshVMs", 60, 3600, SECONDS, "60", "Time between two re-reads of the lists of guests").not_yet(),
-    int("forgetVMs", 60, u32::MAX, SECONDS, "180", "Time after which a vanished guest is forgotten").not_yet(),
+    int("refreshVMs", 60, 3600, SECONDS, "60", "Time between two re-reads of the lists of guests"),
+    int("forgetVMs", 60, u32::MAX, SECONDS, "180", "Time after which guests are forgotten that their engine does not answer for"),
+    switch("guestPressure", "off", "Also send how long tasks of guests waited for CPU, memory and disks")
+        .more("As metrics (rtmetric) under the guest's name, where the kernel counts that. The C agent does not know this key."),
     Key::new("interfaceCounters", Kind::Choice(&["sampled", "physical", "all"]), "sampled", "Which interfaces send counter samples")
         .more(
             "sampled: those with packet sampling, and switch ports, as the C agent does. physical: also every physical \

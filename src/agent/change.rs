@@ -50,6 +50,7 @@ impl Agent {
         self.elect();
         self.apply_sampling();
         self.apply_applications();
+        self.apply_guests();
         self.apply_collectors(now)
     }
 

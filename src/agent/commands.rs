@@ -2,9 +2,9 @@
 //! carried out. Rules: only root and the agent's own user may connect, and the path that answers `hsflowctl status`
 //! reads nothing; a client has a deadline and a longest line; an order is carried out by the loop, one at a time.
 
+use super::sockets::{listen, path_beside};
 use crate::status::command::{Answer, Command};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+/// The socket's word.
+pub const SOCKET: &str = "command";
 /// Clients at a time; others wait in the kernel's queue.
 const MOST: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,31 +35,14 @@ pub struct Commands {
     orders: mpsc::Receiver<Order>,
 }
 
-/// Where the socket is: beside `control.sock` as `command.sock`, beside another control socket under its name with
-/// `.command`, as several agents may have theirs in one directory.
-pub fn path_beside(control: &Path) -> PathBuf {
-    match control.file_name() {
-        Some(name) if name != "control.sock" => {
-            let mut own = name.to_owned();
-            own.push(".command");
-            control.with_file_name(own)
-        }
-        _ => control.with_file_name("command.sock"),
-    }
-}
-
 impl Commands {
     /// Listens beside the control socket of this agent, which has replaced that of any agent before it.
     ///
     /// # Errors
     /// The directory does not permit a socket, or has another file of that name.
     pub fn open(control: &Path) -> io::Result<Self> {
-        let path = path_beside(control);
-        if std::fs::symlink_metadata(&path).is_ok_and(|there| there.file_type().is_socket()) {
-            std::fs::remove_file(&path)?;
-        }
-        let listener = UnixListener::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let path = path_beside(control, SOCKET);
+        let listener = listen(&path, 0o600)?;
         let (sender, orders) = mpsc::channel(MOST);
         Ok(Self { listener, path, places: Arc::new(Semaphore::new(MOST)), sender, orders })
     }
@@ -131,17 +116,4 @@ async fn read_line(client: &mut UnixStream) -> io::Result<Vec<u8>> {
         line.extend_from_slice(&part[..length]);
     }
     Ok(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_control_socket_has_a_socket_for_orders_of_its_own() {
-        let beside = |path: &str| path_beside(Path::new(path)).display().to_string();
-        assert_eq!(beside("/run/hsflowd/control.sock"), "/run/hsflowd/command.sock");
-        assert_eq!(beside("/tmp/hsflowd.sock"), "/tmp/hsflowd.sock.command");
-        assert_eq!(beside("/tmp/other.sock"), "/tmp/other.sock.command");
-    }
 }

@@ -3,10 +3,10 @@
 //! nobody holds the agent's state or its time; a client that does not read is dropped after a deadline; so are all
 //! beyond the limit, and both are counted.
 
+use super::sockets::listen;
 use crate::status::snapshot::Snapshot;
 use std::cell::RefCell;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,13 +53,8 @@ impl Control {
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(error(io::Error::from(io::ErrorKind::AddrInUse)));
         }
-        // Any other file that stands there is somebody's, and makes `bind` fail.
-        if std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
-            std::fs::remove_file(path).map_err(error)?;
-        }
-        let listener = UnixListener::bind(path).map_err(error)?;
         // Counters of the host are world-readable in /proc; so is this.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(error)?;
+        let listener = listen(path, 0o666).map_err(error)?;
         Ok(Self {
             listener,
             path: path.to_owned(),

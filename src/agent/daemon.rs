@@ -7,6 +7,7 @@ use super::applications::{Applications, COMPONENT};
 use super::args::Options;
 use super::change::settings_of;
 use super::configuration::Loaded;
+use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
 use super::outlet::SharedOutlet;
@@ -23,6 +24,7 @@ use crate::export::auto::AutoFile;
 use crate::host::Host;
 use crate::sample::address::{Election, Wish, elect};
 use crate::sflow::datagram::{Datagrams, Unsent};
+use crate::sflow::ids::DataSource;
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
 use std::collections::BTreeMap;
@@ -60,6 +62,8 @@ pub struct Agent {
     pub election: Election,
     /// The host's UUID, and where it comes from.
     pub uuid: HostUuid,
+    /// Virtual machines, containers, pods and services.
+    pub guests: Guests,
     /// Component states.
     pub registry: Registry,
     /// The agent's own counters.
@@ -110,6 +114,7 @@ impl Agent {
         Ok(Self {
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
+            guests: Guests::new(&host),
             watches: Watches::default(),
             thread_refused: false,
             applications_refused: false,
@@ -210,8 +215,12 @@ impl Agent {
         let schedule = &self.measures.schedule;
         self.due.refill(missed.flat_map(|s| schedule.due(s)));
         self.polled_second = second;
+        let host_is_due = self.due.host;
         if !self.due.is_nothing() {
             self.poll(now);
+        }
+        if host_is_due {
+            self.attend_guests(now);
         }
         if now >= self.refresh_at {
             self.refresh_at = now + refresh_interval(&self.settings);
@@ -220,6 +229,7 @@ impl Agent {
         } else if self.measures.interfaces.wake_at().is_some_and(|at| at <= now) {
             self.on_interfaces();
         }
+        self.renew_marks(now);
         self.on_lookup();
         if self.discovery.next_tick().is_some_and(|at| at <= now) {
             self.on_discovery();
@@ -258,6 +268,7 @@ impl Agent {
         }
         self.measures.choose_changed(&self.settings, &changes);
         self.follow_sampling(&changes);
+        self.follow_guests(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
@@ -279,7 +290,16 @@ impl Agent {
         let lookup = self.outlet.lock().collectors.next_tick().map(|at| self.pace.start() + at);
         let resync = self.measures.interfaces.wake_at();
         let query = self.discovery.next_tick();
-        [poll, lookup, resync, query].into_iter().flatten().fold(self.refresh_at, Instant::min)
+        let marks = self.guests.marks_due();
+        [poll, lookup, resync, query, marks].into_iter().flatten().fold(self.refresh_at, Instant::min)
+    }
+
+    /// Polls these sources now, whoever's turn it is.
+    pub(super) fn poll_some(&mut self, sources: impl Iterator<Item = DataSource>) {
+        self.due.refill(sources);
+        if self.settings.polling_secs > 0 && !self.due.is_nothing() {
+            self.poll(self.host.clock.now());
+        }
     }
 
     fn poll(&mut self, now: Instant) {
@@ -293,9 +313,11 @@ impl Agent {
         self.due.stamp(now, self.pace.uptime_ms(now));
         let outlet = &self.outlet;
         let mut send = |unsent: Unsent<'_>| outlet.lock().send(unsent, now);
-        let polled = self.measures.poll(&self.due, &self.settings, &mut self.datagrams, &mut send);
+        let polled =
+            self.measures.poll(&self.due, &self.settings, &mut self.guests, &mut self.datagrams, &mut send);
         self.datagrams.flush(self.due.uptime_ms, &mut send);
         self.telemetry.counter_samples += polled.outcome.samples;
+        self.telemetry.rtmetric_samples += polled.outcome.metrics;
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
         self.set("interfaces", State::from_result(polled.interfaces));
         self.watch_samplers();

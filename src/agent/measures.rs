@@ -3,8 +3,10 @@
 //! source that cannot be read costs only itself.
 
 use super::guard::{Panicked, guarded};
+use super::guests::{Facts, Guests};
 use super::ports;
-use super::samples::{Outcome, SampleTo};
+use super::samples::{Beside, Outcome, SampleTo};
+use crate::collect::gpu::{Gpus, LIBRARY};
 use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
 use crate::collect::interfaces::host_net::{HostNet, counted};
@@ -12,6 +14,7 @@ use crate::collect::interfaces::{Change, Changes, Interface, InterfaceError, Int
 use crate::config::model::Settings;
 use crate::host::Host;
 use crate::sample::schedule::Schedule;
+use crate::sflow::counters::virt::VirtNode;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use std::collections::{HashMap, HashSet};
@@ -30,6 +33,8 @@ pub struct Measures {
     pub schedule: Schedule,
     /// Every source that is polled, and the number of its last sample.
     pub sources: HashMap<DataSource, u32>,
+    /// NVIDIA's GPUs, where they are asked for.
+    pub gpus: Option<Gpus>,
     host: Host,
     uuid: [u8; 16],
     counters: HostCounters,
@@ -51,6 +56,8 @@ pub struct Due {
     pub host: bool,
     /// Interfaces by rising ifIndex.
     pub interfaces: Vec<u32>,
+    /// Guests by rising index.
+    pub guests: Vec<u32>,
     /// When the poll began.
     pub now: Instant,
     /// The datagrams' uptime.
@@ -71,21 +78,25 @@ pub struct Polled {
 impl Due {
     /// Nothing is due.
     pub fn nothing(now: Instant) -> Self {
-        Self { host: false, interfaces: Vec::new(), now, uptime_ms: 0 }
+        Self { host: false, interfaces: Vec::new(), guests: Vec::new(), now, uptime_ms: 0 }
     }
 
     /// Refills from data sources in any order.
     pub fn refill(&mut self, sources: impl Iterator<Item = DataSource>) {
         self.host = false;
         self.interfaces.clear();
+        self.guests.clear();
         for source in sources {
             match source {
                 DataSource::HOST => self.host = true,
                 DataSource { class: 0, index } => self.interfaces.push(index),
+                DataSource { class: 3, index } => self.guests.push(index),
                 _ => {}
             }
         }
         self.interfaces.sort_unstable();
+        self.guests.sort_unstable();
+        self.guests.dedup();
     }
 
     /// Notes when the poll begins.
@@ -95,7 +106,7 @@ impl Due {
 
     /// True where a poll would do nothing.
     pub fn is_nothing(&self) -> bool {
-        !self.host && self.interfaces.is_empty()
+        !self.host && self.interfaces.is_empty() && self.guests.is_empty()
     }
 }
 
@@ -104,6 +115,7 @@ impl Measures {
     pub fn new(interfaces: Interfaces, host: &Host, polling_secs: u32) -> Self {
         Self {
             interfaces,
+            gpus: None,
             host: host.clone(),
             uuid: [0; 16],
             counters: HostCounters::new(host),
@@ -116,6 +128,13 @@ impl Measures {
             stats: Vec::new(),
             packets: Vec::new(),
             chip_sampled: HashSet::new(),
+        }
+    }
+
+    /// Looks at GPUs from now on, or does not.
+    pub fn set_gpus(&mut self, wanted: bool) {
+        if wanted != self.gpus.is_some() {
+            self.gpus = wanted.then(|| Gpus::open(&self.host, LIBRARY.as_ref()));
         }
     }
 
@@ -172,7 +191,13 @@ impl Measures {
         ports::decide(settings, table, &self.chip_sampled, interface).0
     }
 
-    fn choose(&mut self, source: DataSource, send: bool) {
+    /// Numbers the samples of a source that is not polled by the schedule.
+    pub fn number(&mut self, source: DataSource) {
+        self.sources.entry(source).or_default();
+    }
+
+    /// Polls a source from now on, or does not any more.
+    pub fn choose(&mut self, source: DataSource, send: bool) {
         if send {
             self.sources.entry(source).or_default();
             self.schedule.insert(source);
@@ -188,13 +213,27 @@ impl Measures {
         &mut self,
         due: &Due,
         settings: &Settings,
+        guests: &mut Guests,
         datagrams: &mut Datagrams,
         send: &mut impl FnMut(Unsent<'_>),
     ) -> Polled {
         self.want(due);
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
         let interfaces = self.poll_interfaces(due, &mut writer);
-        let host = if due.host { self.poll_host(settings, &mut writer) } else { Ok(()) };
+        let host = if due.host { self.poll_host(settings, guests, due.now, &mut writer) } else { Ok(()) };
+        if !due.guests.is_empty() {
+            let sample = &self.sample;
+            let memory = sample.memory.as_ref().map(|memory| memory.mem_total);
+            let facts = Facts {
+                id: sample.id.as_ref(),
+                memory,
+                table: self.interfaces.table(),
+                pressure: settings.guest_pressure,
+                gpus: self.gpus.as_ref(),
+                now: due.now,
+            };
+            guests.poll(&due.guests, facts, &mut self.sources, &mut writer);
+        }
         Polled { outcome: writer.outcome, interfaces, host }
     }
 
@@ -229,6 +268,8 @@ impl Measures {
     fn poll_host<S: FnMut(Unsent<'_>)>(
         &mut self,
         settings: &Settings,
+        guests: &Guests,
+        now: Instant,
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), Panicked> {
         let Some(sequence) = self.sources.get_mut(&DataSource::HOST) else { return Ok(()) };
@@ -241,7 +282,10 @@ impl Measures {
         let table = self.interfaces.table();
         let adaptors = adaptors(table.iter(), |i| ports::is_switch_port(settings, table, i));
         let net = (!self.net_members.is_empty()).then(|| self.net.record());
-        writer.host(&self.sample, &adaptors, net.as_ref(), sequence);
+        let node = guests.counted().and_then(|domains| node(&self.sample, domains));
+        let gpu = self.gpus.as_ref().and_then(|gpus| gpus.record(now));
+        let beside = Beside { node, gpu, net: net.as_ref() };
+        writer.host(&self.sample, &adaptors, &beside, sequence);
         sound
     }
 
@@ -255,4 +299,16 @@ impl Measures {
             self.wanted.dedup();
         }
     }
+}
+
+/// What the host has for its guests, by its own counters; `None` while these are unknown.
+fn node(host: &HostSample, num_domains: u32) -> Option<VirtNode> {
+    let (cpu, memory) = (host.cpu.as_ref()?, host.memory.as_ref()?);
+    Some(VirtNode {
+        mhz: cpu.cpu_speed,
+        cpus: cpu.cpu_num,
+        memory: memory.mem_total,
+        memory_free: memory.mem_free,
+        num_domains,
+    })
 }

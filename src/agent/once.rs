@@ -3,6 +3,7 @@
 use super::args::Options;
 use super::configuration::{self, LoadError};
 use super::guard::Panicked;
+use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
 use crate::collect::interfaces::{InterfaceError, Interfaces, RECEIVE_BUFFER};
@@ -52,7 +53,7 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     due.refill(measures.sources.keys().copied());
     let mut sent = Vec::new();
     let mut keep = |unsent: Unsent<'_>| sent.push(stream.complete(unsent).to_vec());
-    let polled = measures.poll(&due, &settings, &mut datagrams, &mut keep);
+    let polled = measures.poll(&due, &settings, &mut Guests::new(host), &mut datagrams, &mut keep);
     datagrams.flush(0, &mut keep);
     polled.interfaces?;
     polled.host?;

@@ -7,7 +7,8 @@
 use crate::config::model::Settings;
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl;
-use nix::unistd::{Gid, Uid, User, geteuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist, setgroups, setresgid, setresuid};
+use std::ffi::CString;
 
 /// A capability that a setting needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
     let group = m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some());
     let own_rule = group && m.nflog.as_ref().is_some_and(|nflog| nflog.own_rule);
     let (pcap, epcap) = (!m.pcap.is_empty(), !m.epcap.is_empty());
+    let containers = m.docker.is_some() || m.containerd.is_some() || m.k8s.is_some();
     let wishes = [
         (namespace, CAP_SYS_ADMIN, true, "collector namespace: entering a network namespace"),
         (pcap, CAP_NET_RAW, true, "pcap: tapping interfaces"),
@@ -46,6 +48,7 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
             "dropmon: joining the group of its events since Linux 6.7",
         ),
         (device, CAP_NET_RAW, false, "collector dev: binding to a device before Linux 5.7"),
+        (containers, CAP_NET_ADMIN, false, "docker, containerd, k8s: the interfaces of containers"),
         (m.tcp.is_some(), CAP_SYS_ADMIN, false, "tcp: sockets in the network namespaces of containers"),
         (m.tcp.is_some(), CAP_SYS_PTRACE, false, "tcp: finding network namespaces that have no name"),
     ];
@@ -112,13 +115,22 @@ pub fn apply_drop(user: &User, needs: &[Need]) -> Result<(), PrivilegeError> {
     let keep: CapsHashSet = needs.iter().map(|n| n.capability).collect();
     prctl::set_keepcaps(true).map_err(system("keeping capabilities"))?;
     let (uid, gid): (Uid, Gid) = (user.uid, user.gid);
-    setgroups(&[]).map_err(system("leaving supplementary groups"))?;
+    setgroups(&groups_of(user)?).map_err(system("taking the groups of the agent's user"))?;
     setresgid(gid, gid, gid).map_err(system("setting the group"))?;
     setresuid(uid, uid, uid).map_err(system("setting the user"))?;
     for set in [CapSet::Effective, CapSet::Permitted] {
         caps::set(None, set, &keep)?;
     }
     prctl::set_no_new_privs().map_err(system("refusing new privileges"))
+}
+
+/// The groups that the administrator gave it, such as that of Docker's socket.
+fn groups_of(user: &User) -> Result<Vec<Gid>, PrivilegeError> {
+    let fail = system("looking up the groups of the agent's user");
+    let name = CString::new(user.name.as_str()).map_err(|_| fail(nix::Error::EINVAL))?;
+    let mut groups = getgrouplist(&name, user.gid).map_err(fail)?;
+    groups.retain(|gid| *gid != user.gid);
+    Ok(groups)
 }
 
 /// Gives up what an ordinary user was given (by a service manager) and `needs` does not have. Nothing can be regained

@@ -98,6 +98,7 @@ impl Agent {
             components: self.registry.list(),
             discovery: self.discovery_in_force(),
             interfaces: self.interfaces_in_force(),
+            guests: self.guests.list(self.measures.interfaces.table(), &self.measures.sources),
             applications: self.applications.report(),
             telemetry: self.telemetry(),
             losses: Losses {
@@ -108,6 +109,8 @@ impl Agent {
                 drop_events: counts.events_lost,
                 datagrams_unsent,
                 control_clients,
+                event_clients: self.guests.listeners_dropped(),
+                guests_refused: self.guests.refused(),
             },
             cost: cost(),
         }
@@ -125,7 +128,7 @@ impl Agent {
             flow_samples_unknown: counts.flow_samples_unknown,
             counter_samples: own.counter_samples + told.counter_samples,
             counter_samples_suppressed: own.counter_samples_suppressed + told.counter_samples_suppressed,
-            rtmetric_samples: told.rtmetric_samples,
+            rtmetric_samples: own.rtmetric_samples + told.rtmetric_samples,
             rtflow_samples: told.rtflow_samples,
             dropped_samples: counts.dropped_samples,
             event_samples: counts.event_samples,

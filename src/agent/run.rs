@@ -5,15 +5,20 @@ use super::commands::{Commands, Order};
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
+use super::guests::events::Events;
 use super::service::Service;
 use super::timer::Timer;
+use crate::collect::guests::{News, Receiver};
+use crate::sample::guest::Engine;
 use crate::status::command::{Answer, Command};
 use crate::sys::readable::readable;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 /// After news of interfaces, further news gathers for so long and is taken in at once: a container engine that starts a
 /// hundred guests costs a few readings, not a thousand.
@@ -42,25 +47,76 @@ impl Signals {
             user2: signal(SignalKind::user_defined2())?,
         })
     }
+
+    /// Waits for the next one.
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.user1.recv() => Told::LogTelemetry,
+            _ = self.user2.recv() => Told::LogMore,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.terminate.recv() => Told::End,
+        }
+    }
+}
+
+/// What a signal tells the agent to do.
+enum Told {
+    Reload,
+    LogTelemetry,
+    LogMore,
+    End,
+}
+
+/// What the agent's other threads and tasks ring.
+struct Bells {
+    looked_up: Arc<Notify>,
+    packets: Arc<Notify>,
+    discovered: Arc<Notify>,
+    applications: Arc<Notify>,
+}
+
+impl Bells {
+    fn of(agent: &Agent) -> Self {
+        Self {
+            looked_up: agent.outlet.lock().collectors.answered(),
+            packets: agent.packets.news(),
+            discovered: agent.discovery.answered(),
+            applications: agent.applications.news(),
+        }
+    }
+
+    /// Waits for one; returns what is to be done.
+    async fn rung(&self) -> fn(&mut Agent) {
+        tokio::select! {
+            () = self.looked_up.notified() => Agent::on_lookup,
+            () = self.packets.notified() => Agent::on_packets,
+            () = self.discovered.notified() => Agent::on_discovery,
+            () = self.applications.notified() => Agent::on_applications,
+        }
+    }
+}
+
+/// The agent's sockets; none where one cannot be had.
+pub struct Sockets {
+    /// Answers `hsflowctl status`.
+    pub control: Option<Control>,
+    /// Takes orders.
+    pub commands: Option<Commands>,
+    /// Tells of guests.
+    pub events: Option<Events>,
 }
 
 /// Runs the agent until it is told to end.
 ///
 /// # Errors
 /// The runtime cannot wait for something it must wait for.
-pub async fn run(
-    agent: &mut Agent,
-    control: Option<&Control>,
-    mut commands: Option<&mut Commands>,
-    mut signals: Signals,
-) -> io::Result<Exit> {
+pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals) -> io::Result<Exit> {
     let mut timer = Timer::new()?;
     let mut service = Service::new(agent.host.clock.now());
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
-    let answered = agent.outlet.lock().collectors.answered();
-    let packets = agent.packets.news();
-    let discovered = agent.discovery.answered();
-    let applications = agent.applications.news();
+    let bells = Bells::of(agent);
+    let mut guests = agent.guests.receiver();
     agent.begin();
     service.ready(&agent.status_line());
     loop {
@@ -89,27 +145,27 @@ pub async fn run(
                 news = None;
                 gathered_at = agent.host.clock.now() + GATHERING;
             }
-            () = answered.notified() => agent.on_lookup(),
-            () = packets.notified() => agent.on_packets(),
-            () = discovered.notified() => agent.on_discovery(),
-            () = applications.notified() => agent.on_applications(),
-            client = client(control) => {
+            on_bell = bells.rung() => on_bell(agent),
+            Some((engine, news)) = guest_news(guests.as_mut()), if agent.election.choice.is_some() => {
+                agent.on_guests(engine, news);
+            }
+            client = listener(sockets.events.as_ref()) => agent.welcome(client),
+            client = client(sockets.control.as_ref()) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();
                 let transitions = agent.registry.transitions();
                 control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
             }
-            _ = signals.hangup.recv() => {
-                reload(agent, &mut service);
-            }
-            Some(Order { command: Command::Reload, reply }) = order(commands.as_deref_mut()) => {
+            Some(Order { command: Command::Reload, reply }) = order(sockets.commands.as_mut()) => {
                 // Who gave the order may have gone.
                 let _ = reply.send(reload(agent, &mut service));
             }
-            _ = signals.user1.recv() => agent.log_telemetry(),
-            _ = signals.user2.recv() => crate::log::raise_verbosity(),
-            _ = signals.interrupt.recv() => break,
-            _ = signals.terminate.recv() => break,
+            told = signals.next() => match told {
+                Told::Reload => _ = reload(agent, &mut service),
+                Told::LogTelemetry => agent.log_telemetry(),
+                Told::LogMore => crate::log::raise_verbosity(),
+                Told::End => break,
+            },
         }
     }
     service.stopping();
@@ -135,6 +191,22 @@ async fn order(commands: Option<&mut Commands>) -> Option<Order> {
 async fn has_news(news: Option<&AsyncFd<OwnedFd>>) -> io::Result<()> {
     match news {
         Some(news) => news.readable().await.map(drop),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for news of guests; for ever where nobody tells any.
+async fn guest_news(guests: Option<&mut Receiver>) -> Option<(Engine, News)> {
+    match guests {
+        Some(guests) => guests.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for somebody who wants to be told of guests; for ever where there is no socket.
+async fn listener(events: Option<&Events>) -> tokio::net::UnixStream {
+    match events {
+        Some(events) => events.client().await,
         None => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! Counter samples of the host and of interfaces: which records go into each, in which order. In: records. Out:
+//! Counter samples of the host, of interfaces and of guests: which records go into each, in which order. In: records. Out:
 //! samples in a datagram stream. Rule: a record that is not known is left out; the sample goes with what there is.
 //! The order is the C agent's, which puts the record added last first.
 
@@ -6,20 +6,49 @@ use crate::collect::host::HostSample;
 use crate::collect::interfaces::ethtool_counts::EthtoolCounts;
 use crate::collect::interfaces::records::{ethernet, generic_interface, port_name};
 use crate::collect::interfaces::{Interface, LinkStats};
-use crate::sflow::counters::host::{Adaptors, HostNetIo};
+use crate::sflow::counters::hardware::Gpu;
+use crate::sflow::counters::host::{Adaptors, HostId, HostNetIo, HostParent};
+use crate::sflow::counters::virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtNode};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
+use crate::sflow::realtime::RtMetric;
 use crate::sflow::record::Record;
 use crate::sflow::sample::SampleWriter;
-use crate::sflow::xdr::Full;
+use crate::sflow::xdr::{Full, Writer, Xdr};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome {
     /// Counter samples written.
     pub samples: u64,
+    /// Samples of metrics written.
+    pub metrics: u64,
     /// Counter samples that did not fit into any datagram.
     pub suppressed: u64,
+}
+
+/// The records of one guest; absent where the guest cannot have them.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)] // each is the record of that name
+pub struct GuestRecords {
+    pub id: HostId,
+    pub cpu: Option<VirtCpu>,
+    pub memory: Option<VirtMemory>,
+    pub disk: Option<VirtDiskIo>,
+    pub net: Option<VirtNetIo>,
+    pub adaptors: Option<Adaptors>,
+    pub gpu: Option<Gpu>,
+}
+
+/// What goes into the host's sample beside its own counters.
+#[derive(Debug, Default)]
+pub struct Beside<'a> {
+    /// Its guests' share.
+    pub node: Option<VirtNode>,
+    /// All its GPUs.
+    pub gpu: Option<Gpu>,
+    /// Its adaptors' counters.
+    pub net: Option<&'a HostNetIo>,
 }
 
 /// Writes samples into a datagram stream.
@@ -59,14 +88,10 @@ impl<'a, S: FnMut(Unsent<'_>)> SampleTo<'a, S> {
 
 impl<S: FnMut(Unsent<'_>)> SampleTo<'_, S> {
     /// The counters of the host.
-    pub fn host(
-        &mut self,
-        host: &HostSample,
-        adaptors: &Adaptors,
-        net: Option<&HostNetIo>,
-        sequence: &mut u32,
-    ) {
+    pub fn host(&mut self, host: &HostSample, adaptors: &Adaptors, beside: &Beside<'_>, sequence: &mut u32) {
         self.counters(DataSource::HOST, sequence, |sample| {
+            optional(sample, beside.node.as_ref())?;
+            optional(sample, beside.gpu.as_ref())?;
             sample.record(adaptors)?;
             optional(sample, host.udp.as_ref())?;
             optional(sample, host.tcp.as_ref())?;
@@ -75,9 +100,32 @@ impl<S: FnMut(Unsent<'_>)> SampleTo<'_, S> {
             optional(sample, host.disk.as_ref())?;
             optional(sample, host.memory.as_ref())?;
             optional(sample, host.cpu.as_ref())?;
-            optional(sample, net)?;
+            optional(sample, beside.net)?;
             optional(sample, host.id.as_ref())
         });
+    }
+
+    /// The counters of one guest.
+    pub fn guest(&mut self, source: DataSource, guest: &GuestRecords, sequence: &mut u32) {
+        self.counters(source, sequence, |sample| {
+            optional(sample, guest.gpu.as_ref())?;
+            optional(sample, guest.adaptors.as_ref())?;
+            optional(sample, guest.disk.as_ref())?;
+            optional(sample, guest.memory.as_ref())?;
+            optional(sample, guest.cpu.as_ref())?;
+            optional(sample, guest.net.as_ref())?;
+            sample.record(&HostParent { parent: DataSource::HOST })?;
+            sample.record(&guest.id)
+        });
+    }
+
+    /// Metrics of a guest, which stand beside its sample.
+    pub fn metrics(&mut self, metrics: &RtMetric<'_>) {
+        let write = |out: &mut Writer<'_>| metrics.encode(out);
+        match self.datagrams.add(self.uptime_ms, RtMetric::TAG, write, self.send) {
+            Ok(()) => self.outcome.metrics += 1,
+            Err(Full) => self.outcome.suppressed += 1,
+        }
     }
 
     fn counters(

@@ -7,12 +7,14 @@ use super::configuration::{self, LoadError, Loaded};
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
+use super::guests::events::Events;
 use super::pid_file::PidFile;
 use super::privileges::{self, PrivilegeError};
-use super::run::{self, Signals};
+use super::run::{self, Signals, Sockets};
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
 use caps::Capability;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::os::linux::fs::MetadataExt;
 use std::path::Path;
@@ -108,6 +110,10 @@ fn become_daemon(options: &Options) -> Result<Option<PidFile>, Exit> {
 }
 
 fn serve(options: Options, loaded: Loaded) -> Exit {
+    // A tap is a descriptor, and a guest is several. Where there may be no more of them, those that want one say so.
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -132,17 +138,21 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
         };
         let made_directory = make_run_directory(&agent.options);
         let control = open_control(&mut agent);
-        let mut commands = open_commands(&mut agent, control.is_some());
+        let alone = control.is_some();
+        let commands = open_commands(&mut agent, alone);
+        let events = open_events(&mut agent, alone);
         let made = [
             agent.options.socket.parent().filter(|_| made_directory),
             control.as_ref().map(|_| agent.options.socket.as_path()),
             commands.as_ref().map(Commands::path),
+            events.as_ref().map(Events::path),
         ];
         if let Err(e) = give_up_privileges(&agent, &made) {
             log::error!(target: "privileges", "{e}");
             return Exit::NoPermission;
         }
-        match run::run(&mut agent, control.as_ref(), commands.as_mut(), signals).await {
+        let mut sockets = Sockets { control, commands, events };
+        match run::run(&mut agent, &mut sockets, signals).await {
             Ok(exit) => exit,
             Err(e) => {
                 log::error!(target: "agent", "the event loop failed: {e}");
@@ -191,6 +201,20 @@ fn open_commands(agent: &mut Agent, alone: bool) -> Option<Commands> {
     }
 }
 
+/// The same for the socket of guests.
+fn open_events(agent: &mut Agent, alone: bool) -> Option<Events> {
+    match alone.then(|| Events::open(&agent.options.socket))? {
+        Ok(events) => {
+            agent.set("guest-events", State::Running);
+            Some(events)
+        }
+        Err(e) => {
+            agent.set("guest-events", State::degraded(&format!("nobody is told of guests: {e}")));
+            None
+        }
+    }
+}
+
 /// Root is left behind once all that needs it is open. What the agent has made goes to the new user first, and
 /// nothing else: the socket may be in a directory of everybody's.
 fn give_up_privileges(agent: &Agent, made: &[Option<&Path>]) -> Result<(), PrivilegeError> {
@@ -204,8 +228,9 @@ fn give_up_privileges(agent: &Agent, made: &[Option<&Path>]) -> Result<(), Privi
             log::debug!(target: "privileges", "{}: {e}", path.display());
         }
     }
-    // What only helps with containers is a way back to root; who wants it gives it by a unit, to an ordinary user.
-    needs.retain(|need| need.vital || need.capability == Capability::CAP_NET_RAW);
+    // These only help with containers; who wants them gives them by a unit, to an ordinary user.
+    let way_back = [Capability::CAP_SYS_ADMIN, Capability::CAP_SYS_PTRACE];
+    needs.retain(|need| need.vital || !way_back.contains(&need.capability));
     privileges::apply_drop(&user, &needs)?;
     log::info!(target: "privileges", "running as {} with {} capabilities", user.name, needs.len());
     for need in needs {

@@ -6,6 +6,7 @@ mod client;
 mod decode;
 mod demo;
 mod explain;
+mod guests;
 mod once;
 mod reload;
 mod settings;
@@ -136,6 +137,11 @@ enum ConfigText {
 enum Explanation {
     /// Why collectors know this host by the address they do.
     AgentAddress,
+    /// What a guest is to collectors, where its counters come from, and what is wrong.
+    Guest {
+        /// Its name, data source, UUID or id.
+        name: String,
+    },
     /// How an interface is sampled, at which rate and why, and what was lost.
     Interface {
         /// Its name.
@@ -170,6 +176,12 @@ fn run(command: Command) -> Exit {
         Command::Demo { count } => demo::demo(count),
         Command::Explain { what: Explanation::AgentAddress, agent } => {
             ask(&agent, |snapshot| (explain::agent_address(snapshot), Exit::Yes))
+        }
+        Command::Explain { what: Explanation::Guest { name }, agent } => {
+            ask(&agent, |snapshot| match guests::explain(snapshot, &name) {
+                Some(text) => (text, Exit::Yes),
+                None => (guests::none(snapshot, &name), Exit::No),
+            })
         }
         Command::Explain { what: Explanation::Interface { name }, agent } => {
             ask(&agent, |snapshot| match explain::interface(snapshot, &name) {

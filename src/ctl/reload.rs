@@ -2,13 +2,14 @@
 //! Out: text. No where the file was refused: the agent then goes on with the settings that it has.
 
 use super::{Exit, client, fail, print};
-use crate::agent::commands::path_beside;
+use crate::agent::commands::SOCKET;
+use crate::agent::sockets::path_beside;
 use crate::status::command::{Answer, Command};
 use std::path::Path;
 
 /// Has the agent on this control socket reload.
 pub(super) fn reload(control: &Path) -> Exit {
-    match client::give_order(&path_beside(control), Command::Reload) {
+    match client::give_order(&path_beside(control, SOCKET), Command::Reload) {
         Err(e) => fail(&e, Exit::Unreachable),
         Ok(answer) => {
             let (page, exit) = render(&answer);

@@ -3,7 +3,7 @@
 
 use crate::status::applications::Applications;
 use crate::status::registry::State;
-use crate::status::snapshot::{Collector, Discovery, Interface, Sampling, Snapshot};
+use crate::status::snapshot::{Collector, Discovery, Interface, Sampling, SettingsInForce, Snapshot};
 use std::fmt::Write;
 
 /// The whole page. `now_unix` dates the transitions.
@@ -25,15 +25,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         None => writeln!(page, "agent      NO ADDRESS, nothing is sent: {}", a.address_reason)?,
     }
     writeln!(page, "host       {}, uuid {} ({})", a.hostname, a.uuid, a.uuid_reason)?;
-    let c = &s.settings;
-    writeln!(
-        page,
-        "settings   {} revision {}: polling {} s, datagramBytes {}, headerBytes {}, interfaceCounters {}",
-        c.file, c.revision, c.polling_secs, c.datagram_bytes, c.header_bytes, c.interface_counters
-    )?;
-    for feature in &c.inactive {
-        writeln!(page, "           {feature}")?;
-    }
+    write_settings(page, &s.settings)?;
     s.discovery.iter().try_for_each(|d| write_discovery(page, d))?;
     s.collectors.iter().try_for_each(|c| write_collector(page, c))?;
     for component in &s.components {
@@ -47,6 +39,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         writeln!(page, "component  {} {word} for {since} {reason}", component.name)?;
     }
     s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
+    s.guests.iter().try_for_each(|g| super::guests::write_guest(page, g))?;
     write_applications(page, &s.applications)?;
     let t = s.telemetry;
     writeln!(
@@ -75,6 +68,18 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         "cost       {} ms CPU, {} KiB peak resident, {} sleeps",
         s.cost.cpu_ms, s.cost.peak_rss_kib, s.cost.sleeps
     )
+}
+
+fn write_settings(page: &mut String, c: &SettingsInForce) -> std::fmt::Result {
+    writeln!(
+        page,
+        "settings   {} revision {}: polling {} s, datagramBytes {}, headerBytes {}, interfaceCounters {}",
+        c.file, c.revision, c.polling_secs, c.datagram_bytes, c.header_bytes, c.interface_counters
+    )?;
+    for feature in &c.inactive {
+        writeln!(page, "           {feature}")?;
+    }
+    Ok(())
 }
 
 fn write_discovery(page: &mut String, d: &Discovery) -> std::fmt::Result {
@@ -224,6 +229,7 @@ mod tests {
                 speed_bps: Some(2_500_000_000),
                 ..Interface::default()
             }],
+            guests: Vec::new(),
             applications: Applications {
                 inputs: vec![Input {
                     name: "fifo /f".into(),

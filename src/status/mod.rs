@@ -3,6 +3,7 @@
 
 pub mod applications;
 pub mod command;
+pub mod guests;
 pub mod registry;
 pub mod snapshot;
 pub mod telemetry;

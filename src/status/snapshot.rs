@@ -2,6 +2,7 @@
 //! within a version; a field that changes its meaning raises it.
 
 use super::applications::Applications;
+use super::guests::Guest;
 use super::registry::Component;
 use super::telemetry::Telemetry;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct Snapshot {
     pub discovery: Option<Discovery>,
     /// Every interface the kernel has.
     pub interfaces: Vec<Interface>,
+    /// Virtual machines, containers, pods and services.
+    #[serde(default)]
+    pub guests: Vec<Guest>,
     /// Applications that tell of themselves.
     #[serde(default)]
     pub applications: Applications,
@@ -220,4 +224,10 @@ pub struct Losses {
     pub interface_resyncs: u64,
     /// Clients of the control socket that were turned away or did not read.
     pub control_clients: u64,
+    /// Readers of the events of guests that were turned away or did not read.
+    #[serde(default)]
+    pub event_clients: u64,
+    /// Guests that could not be taken in.
+    #[serde(default)]
+    pub guests_refused: u64,
 }

@@ -14,6 +14,7 @@ mod control;
 mod daemon;
 mod discovery;
 mod ends;
+mod guests;
 mod interfaces;
 mod packets;
 mod privileges;
@@ -28,6 +29,8 @@ mod which;
 
 #[path = "../support/dnsmasq.rs"]
 mod dnsmasq;
+#[path = "../support/dockerd.rs"]
+mod dockerd;
 #[path = "../support/mounts.rs"]
 mod mounts;
 #[path = "../support/netns.rs"]

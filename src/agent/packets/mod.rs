@@ -24,7 +24,6 @@ use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use super::worker::Worker;
 use crate::host::Host;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -144,10 +143,6 @@ impl Packets {
 }
 
 fn start(host: &Host, desk: &SharedDesk) -> io::Result<Worker<Order>> {
-    // A tap is a descriptor. Where there may be no more of them, the taps that want one say so.
-    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
-    }
     Worker::start("packets", |orders, wake| {
         let thread = thread::PacketThread::new(host, desk.clone(), orders, wake);
         let thread = thread.map_err(|error| io::Error::from_raw_os_error(error.errno))?;

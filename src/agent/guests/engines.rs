@@ -1,0 +1,152 @@
+//! The tasks of the engines that the settings name. In: settings. Out: one task an engine, which tells its news on the
+//! feed. Rules: a task runs while its engine's settings stand; one that panics is started again, later and later, and its
+//! state says so.
+
+use crate::collect::guests::{Feed, News, containerd, docker, k8s, libvirt, systemd};
+use crate::config::model::{Docker, K8s, Kvm, Modules, Systemd};
+use crate::host::Host;
+use crate::sample::guest::Engine;
+use crate::status::registry::State;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// The longest wait after a panic.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// In the order in which they are started: who tells of a guest first keeps it.
+const ENGINES: [Engine; 5] = [Engine::Kvm, Engine::Docker, Engine::K8s, Engine::Containerd, Engine::Systemd];
+
+/// What one engine is started with.
+#[derive(Clone, Debug, PartialEq)]
+enum Wish {
+    Systemd(Systemd),
+    Docker(Docker),
+    /// Whether Docker's containers are Docker's.
+    Containerd(bool),
+    K8s(K8s, bool),
+    Kvm(Kvm),
+}
+
+impl Wish {
+    fn of(engine: Engine, modules: &Modules) -> Option<Self> {
+        let docker = modules.docker.is_some();
+        match engine {
+            Engine::Systemd => modules.systemd.clone().map(Self::Systemd),
+            Engine::Docker => modules.docker.clone().map(Self::Docker),
+            Engine::Containerd => modules.containerd.as_ref().map(|_| Self::Containerd(docker)),
+            Engine::K8s => modules.k8s.clone().map(|k8s| Self::K8s(k8s, docker)),
+            Engine::Kvm => modules.kvm.clone().map(Self::Kvm),
+        }
+    }
+
+    fn run(self, host: Host, ask: Arc<Notify>, feed: Feed) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self {
+            Self::Kvm(kvm) => Box::pin(libvirt::run(host, kvm, ask, feed)),
+            Self::Docker(docker) => Box::pin(docker::run(host, docker, feed)),
+            Self::Systemd(systemd) => Box::pin(systemd::run(host, systemd, feed)),
+            Self::Containerd(docker) => Box::pin(containerd::run(host, docker, feed)),
+            Self::K8s(k8s, docker) => Box::pin(k8s::run(host, k8s, docker, feed)),
+        }
+    }
+}
+
+/// The tasks.
+pub(super) struct Engines {
+    host: Host,
+    feed: Feed,
+    /// Rung when counters are wanted.
+    ask: Arc<Notify>,
+    running: BTreeMap<Engine, Running>,
+}
+
+struct Running {
+    wish: Wish,
+    task: AbortHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Engines {
+    pub(super) fn new(host: &Host, feed: Feed) -> Self {
+        Self { host: host.clone(), feed, ask: Arc::default(), running: BTreeMap::new() }
+    }
+
+    /// Starts what is new, starts anew what has other settings, and stops what is not wanted; returns the latter.
+    pub(super) fn apply(&mut self, modules: &Modules) -> Vec<Engine> {
+        let mut stopped = Vec::new();
+        for engine in ENGINES {
+            match (Wish::of(engine, modules), self.running.get(&engine)) {
+                (Some(new), Some(running)) if running.wish == new => {}
+                (Some(wish), _) => {
+                    let work = supervise(
+                        wish.clone(),
+                        self.host.clone(),
+                        Arc::clone(&self.ask),
+                        self.feed.of(engine),
+                    );
+                    let task = tokio::spawn(work).abort_handle();
+                    self.running.insert(engine, Running { wish, task });
+                }
+                (None, Some(_)) => {
+                    self.running.remove(&engine);
+                    stopped.push(engine);
+                }
+                (None, None) => {}
+            }
+        }
+        stopped
+    }
+
+    /// The engine whose guests `virt_node` counts: the last of those that the settings name.
+    pub(super) fn counted(&self) -> Option<Engine> {
+        self.running.keys().next_back().copied()
+    }
+
+    /// Has those count that count themselves.
+    pub(super) fn ask_counters(&self) {
+        self.ask.notify_one();
+    }
+
+    /// Whether the settings name it.
+    pub(super) fn has(&self, engine: Engine) -> bool {
+        self.running.contains_key(&engine)
+    }
+}
+
+/// Aborts the task when dropped: the engine is stopped with its supervisor.
+struct Stopped(AbortHandle);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn supervise(wish: Wish, host: Host, ask: Arc<Notify>, feed: Feed) {
+    let mut wait = Duration::from_secs(1);
+    loop {
+        let task = tokio::spawn(wish.clone().run(host.clone(), Arc::clone(&ask), feed.clone()));
+        let stopped = Stopped(task.abort_handle());
+        let ended = task.await;
+        drop(stopped);
+        if ended.is_ok() {
+            // Nobody listens any more.
+            return;
+        }
+        let reason = format!("its task ended in a panic, and is started again in {} s", wait.as_secs());
+        if !feed.tell(News::State(State::degraded(&reason))).await {
+            return;
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(PATIENCE);
+    }
+}

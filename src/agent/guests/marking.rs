@@ -1,0 +1,72 @@
+//! What packets are known by as their guests'. In: the guests whose engines have `markTraffic`. Out: [`Marks`] for the packet
+//! thread. Rule: made anew when a guest came, went or moved, once for all that happens in [`GATHERING`].
+
+use super::Guests;
+use super::meter::Meter;
+use crate::collect::guests::network::Network;
+use crate::collect::interfaces::Table;
+use crate::config::model::Modules;
+use crate::sample::guest::Engine;
+use crate::sample::guest::marks::{Marked, MarkedLink, Marks};
+use std::time::{Duration, Instant};
+
+/// A hundred guests that start together cost one new table.
+const GATHERING: Duration = Duration::from_millis(50);
+
+impl Guests {
+    /// Something that marks are made of has changed.
+    pub fn age_marks(&mut self, now: Instant) {
+        self.marks_due.get_or_insert(now + GATHERING);
+    }
+
+    /// When to ask for [`Self::take_marks`].
+    pub fn marks_due(&self) -> Option<Instant> {
+        self.marks_due
+    }
+
+    /// New marks, if they are due; none in them where no engine is to mark.
+    pub fn take_marks(&mut self, modules: &Modules, table: &Table, now: Instant) -> Option<Option<Marks>> {
+        self.marks_due.take_if(|due| *due <= now)?;
+        let marking: Vec<Engine> =
+            Engine::ALL.into_iter().filter(|engine| marks_traffic(*engine, modules)).collect();
+        if marking.is_empty() {
+            return Some(None);
+        }
+        let members = self.roster.iter().filter(|member| marking.contains(&member.guest.engine));
+        let marked: Vec<Marked> = members
+            .filter_map(|member| {
+                let meter = self.meters.get(&member.index)?;
+                let cgroup = meter.cgroup.as_ref().and_then(|cgroup| cgroup.place().id());
+                let links = links(meter, table);
+                Some(Marked {
+                    index: member.index,
+                    engine: member.guest.engine,
+                    links,
+                    cgroups: cgroup.into_iter().collect(),
+                })
+            })
+            .collect();
+        Some(Some(Marks::new(&marked)))
+    }
+}
+
+fn marks_traffic(engine: Engine, modules: &Modules) -> bool {
+    match engine {
+        Engine::Systemd => modules.systemd.as_ref().is_some_and(|systemd| systemd.mark_traffic),
+        Engine::Docker => modules.docker.as_ref().is_some_and(|docker| docker.mark_traffic),
+        Engine::Containerd => modules.containerd.as_ref().is_some_and(|containerd| containerd.mark_traffic),
+        Engine::K8s => modules.k8s.as_ref().is_some_and(|k8s| k8s.mark_traffic),
+        Engine::Kvm => modules.kvm.as_ref().is_some_and(|kvm| kvm.mark_traffic),
+    }
+}
+
+fn links(meter: &Meter, table: &Table) -> Vec<MarkedLink> {
+    let containers = meter.network.iter().flat_map(Network::links);
+    let taps = meter.values.domain.iter().flat_map(|domain| &domain.vnics);
+    let machines = taps.map(|vnic| MarkedLink {
+        mac: Some(vnic.mac),
+        port: table.iter().find(|i| Some(&i.name) == vnic.tap.as_ref()).map(|i| i.index),
+        ..MarkedLink::default()
+    });
+    containers.chain(machines).collect()
+}

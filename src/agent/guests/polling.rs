@@ -1,0 +1,128 @@
+//! One poll of guests. In: which are due. Out: their samples. Rules: the networks of all that are due are read in one go; a guest
+//! that cannot be read sends what is known of it; one that has ended sends its last good counters once.
+
+use super::super::samples::SampleTo;
+use super::meter::Meter;
+use super::records::{pressure, records};
+use super::{Guests, Happening, Scene};
+use crate::collect::gpu::Gpus;
+use crate::collect::guests::network::NetworkError;
+use crate::collect::interfaces::{Change, Changes, Table};
+use crate::sflow::counters::host::HostId;
+use crate::sflow::datagram::Unsent;
+use crate::sflow::ids::DataSource;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+/// Polls of a guest after which its interfaces and addresses are looked at again: the kernel tells of interfaces that have an
+/// end on this host, and of no others.
+const LOOK_EVERY: u32 = 15;
+
+/// What samples of guests say of the host.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// Its identity, of which guests that share its kernel have machine, system and release.
+    pub id: Option<&'a HostId>,
+    /// Bytes of its memory: what a guest may use that is not limited.
+    pub memory: Option<u64>,
+    /// Its interfaces.
+    pub table: &'a Table,
+    /// Its GPUs.
+    pub gpus: Option<&'a Gpus>,
+    /// Pressure is sent too.
+    pub pressure: bool,
+    /// When the poll began.
+    pub now: Instant,
+}
+
+impl Guests {
+    /// Whether a data source is one of a guest that lives.
+    pub fn is_polled(&self, index: u32) -> bool {
+        self.meters.contains_key(&index)
+    }
+
+    /// Reads the guests that are due and writes their samples.
+    pub fn poll<S: FnMut(Unsent<'_>)>(
+        &mut self,
+        due: &[u32],
+        facts: Facts<'_>,
+        sources: &mut HashMap<DataSource, u32>,
+        writer: &mut SampleTo<'_, S>,
+    ) {
+        let scene = Scene { table: facts.table, now: facts.now };
+        for (index, error) in self.kernel.read_networks(due, &mut self.meters) {
+            match error {
+                NetworkError::Changed(_) => self.look_again(index, scene),
+                _ => self.learn_network(index),
+            }
+            self.kernel.read_networks(&[index], &mut self.meters);
+        }
+        let mut looks = Vec::new();
+        for index in due {
+            let Some(sequence) = sources.get_mut(&DataSource::logical(*index)) else { continue };
+            let source = DataSource::logical(*index);
+            if let Some((member, meter)) = self.leaving.remove(index) {
+                writer.guest(source, &records(&member, &meter, facts), sequence);
+            }
+            if let (Some(member), Some(meter)) = (self.roster.get(*index), self.meters.get_mut(index)) {
+                meter.read();
+                writer.guest(source, &records(member, meter, facts), sequence);
+                let pressure = facts.pressure.then(|| pressure(member, meter)).flatten();
+                pressure.iter().for_each(|metrics| writer.metrics(metrics));
+                if meter.polls % LOOK_EVERY == 0 {
+                    looks.push(*index);
+                }
+            }
+        }
+        for index in looks {
+            self.look_again(index, scene);
+        }
+    }
+
+    /// Looks again at the networks that these interfaces of the host lead to, or led to.
+    pub fn follow_interfaces(&mut self, changes: &Changes, scene: Scene<'_>) {
+        let led = |change: &Change| match change {
+            Change::Removed(old) | Change::Replaced(old) => old.link_namespace,
+            Change::Added | Change::Updated(_) => None,
+        };
+        let leads = |index| scene.table.get(index).and_then(|interface| interface.link_namespace);
+        let namespaces: BTreeSet<u32> =
+            changes.iter().flat_map(|(index, change)| [led(change), leads(index)]).flatten().collect();
+        if namespaces.is_empty() {
+            return;
+        }
+        let is_concerned =
+            |meter: &Meter| meter.network.as_ref()?.nsid.filter(|nsid| namespaces.contains(nsid));
+        let concerned: Vec<u32> = self
+            .meters
+            .iter()
+            .filter(|(_, meter)| is_concerned(meter).is_some())
+            .map(|(index, _)| *index)
+            .collect();
+        for index in concerned {
+            self.look_again(index, scene);
+        }
+    }
+
+    /// Looks again at the interfaces and addresses of a guest; tells where they are not as they were.
+    pub(super) fn look_again(&mut self, index: u32, scene: Scene<'_>) {
+        let Some(meter) = self.meters.get_mut(&index) else { return };
+        if self.kernel.refresh(meter)
+            && let Some(member) = self.roster.get(index).cloned()
+        {
+            self.tell(&member, Happening::Change, scene);
+        }
+    }
+
+    /// Looks for the network of a guest by its first process, as at the start.
+    fn learn_network(&mut self, index: u32) {
+        if let (Some(member), Some(meter)) = (self.roster.get(index), self.meters.get_mut(&index)) {
+            meter.learn_network(&member.guest, &mut self.kernel);
+        }
+    }
+
+    /// Forgets guests that have ended and whose last sample could not be sent.
+    pub fn forget_ended(&mut self) {
+        self.leaving.clear();
+    }
+}

@@ -1,0 +1,44 @@
+//! The agent's UNIX sockets: where they are, and who may connect. Rule: a socket that is left of an agent that has gone is
+//! replaced; any other file of that name is somebody's and stays.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tokio::net::UnixListener;
+
+/// Where another socket of the agent is: beside `control.sock` as `WORD.sock`, beside another control socket under its name
+/// with `.WORD`, as several agents may have theirs in one directory.
+pub fn path_beside(control: &Path, word: &str) -> PathBuf {
+    match control.file_name() {
+        Some(name) if name != "control.sock" => {
+            let mut own = name.to_owned();
+            own.push(".");
+            own.push(word);
+            control.with_file_name(own)
+        }
+        _ => control.with_file_name(format!("{word}.sock")),
+    }
+}
+
+/// Listens on `path`, with these permissions.
+pub(super) fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    if std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_agent_has_its_own_sockets() {
+        let beside = |path: &str| path_beside(Path::new(path), "command").display().to_string();
+        assert_eq!(beside("/run/hsflowd/control.sock"), "/run/hsflowd/command.sock");
+        assert_eq!(beside("/run/hsflowd/two.sock"), "/run/hsflowd/two.sock.command");
+    }
+}

@@ -221,7 +221,7 @@ fn features_without_effect_are_listed_with_their_places() {
     let origins = read("guests").0.origins;
     let listed: Vec<_> =
         origins.inactive.iter().map(|item| (item.key.as_str(), item.line, item.column)).collect();
-    assert_eq!(listed[..4], [("refreshVMs", 2, 3), ("forgetVMs", 2, 20), ("kvm", 4, 3), ("xen", 4, 11)]);
+    assert_eq!(listed[..4], [("xen", 4, 11), ("ovs", 5, 3), ("dbus", 5, 20), ("ulog", 5, 81)]);
     assert_eq!(read("one-line").0.origins.inactive, []);
 }
 

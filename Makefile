@@ -49,7 +49,7 @@ bench-check: ## benchmarks, each run once
 test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
 	tests/install.sh build vm
 	cargo build --locked --bins
-	cargo test --locked --no-run --test packets --test ebpf
+	cargo test --locked --no-run --test packets --test ebpf --test guests_systemd --test guests_cgroup
 	tests/vm/run
 
 test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed

@@ -1,5 +1,5 @@
 #!/bin/bash
-# fuzz.sh SECONDS [TARGET ...]: builds the fuzzer once, on the stable toolchain, and runs each target of
+# fuzz.sh SECONDS|build [TARGET ...]: builds the fuzzer once, on the stable toolchain, and runs each target of
 # fuzz/targets.rs for so long, from its corpus, as many at a time as there are processors. The flags are what cargo-fuzz
 # sets, less the address sanitizer, which stable lacks: the code is safe Rust, and what is looked for are panics and
 # broken laws. New inputs are kept in fuzz/target/corpus, findings in fuzz/artifacts; what is worth keeping goes to
@@ -13,6 +13,7 @@ RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
   -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions -Coverflow-checks -Ccodegen-units=1" \
   cargo build --release --locked --target "$host"
+[ "$seconds" != build ] || exit 0
 fuzz() { # target
   local log=target/log.$1
   mkdir -p artifacts "target/corpus/$1"

@@ -34,6 +34,7 @@ listed() { local seen; seen=$(mark); ask list; answered "$seen" "list .*"; tail 
 same_services() { wanted > /tmp/wanted; listed > /tmp/listed; diff /tmp/wanted /tmp/listed; }
 
 # ---- cgroup v2 alone: the tests of cgroups
+phase cgroups
 check "the tests of cgroups hold on version 2" $cgroups --test-threads=2
 sed -n 's/^SKIP/# SKIP/p' /tmp/check.out
 

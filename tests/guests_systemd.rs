@@ -137,11 +137,9 @@ fn watch() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (feed, mut receiver) = channel();
-        tokio::spawn(systemd::run(
-            host.clone(),
-            settings("sflow { collector { ip = ::1 } systemd { refreshVMs = 10 } }"),
-            feed,
-        ));
+        let mut settings = settings("sflow { collector { ip = ::1 } systemd { } }");
+        settings.refresh_vms_secs = std::env::var("HSFLOW_REFRESH_VMS").unwrap().parse().unwrap();
+        tokio::spawn(systemd::run(host.clone(), settings, feed));
         let mut guests: BTreeMap<String, Cgroup> = BTreeMap::new();
         let open = |guest: &Guest| Cgroup::open(&hierarchies.at(guest.cgroup.as_deref().unwrap()));
         loop {

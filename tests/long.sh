@@ -19,7 +19,9 @@ cat > tests/RESULTS.md <<HEAD
 $(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes'), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(rustc --version | cut -d' ' -f1,2).
 HEAD
 step "lints" make --no-print-directory lint
-step "tests" cargo test --locked --no-fail-fast -- --include-ignored --skip long_samples
+libvirt=$(pkg-config --exists libvirt && echo --features libvirt || true)
+# shellcheck disable=SC2086  # two words, or none
+step "tests" cargo test --locked --no-fail-fast $libvirt -- --include-ignored --skip long_samples
 step "packet samples" cargo test --locked --test packets long_samples -- --include-ignored --nocapture --test-threads=1
 step "fuzzing, 20 s for a target" tests/fuzz.sh 20
 step "footprint, beside its floor" make --no-print-directory footprint

@@ -66,3 +66,11 @@ catch() { # port
 seen() { jq -s -e "$1" $caught; }       # a condition on the list of all datagrams caught so far
 last() { jq -s -r "[$1] | last" $caught; } # the last of a stream of values, made from that list
 host='[.[].samples[] | select(.source == "2:1")][]'   # all host samples
+
+# Services as systemctl and the cgroup files tell of them: loaded, active, below system.slice, with processes.
+wanted() {
+  systemctl list-units --type=service --state=active --no-legend --plain | awk '$2 == "loaded" {print $1}' |
+    xargs -d '\n' systemctl show -p Id -p ControlGroup | awk -F= '$1 == "ControlGroup" {g = $2} $1 == "Id" {u = $2} u && NF == 0 {print u, g; u = g = ""} END {print u, g}' |
+    awk '$2 ~ "/system.slice/" {print "/sys/fs/cgroup" $2 "/cgroup.events"}' |
+    xargs -d '\n' grep -lx 'populated 1' | sed 's,/cgroup.events$,,;s,.*/,,' | sort
+}

@@ -14,6 +14,10 @@ FIELDS = {      # record -> names and struct format
     1039: (('delay',), '>I'),
     1040: (('depth',), '>I'),
     1043: (('nanoseconds',), '>Q'),
+    2002: (('class', 'index'), '>II'),
+    2101: (('state', 'cpuTime', 'cpus'), '>III'),
+    2102: (('memory', 'maxMemory'), '>QQ'),
+    2103: (('capacity', 'allocation', 'available', 'reads', 'bytesRead', 'writes', 'bytesWritten', 'errors'), '>QQQIQIQI'),
     2005: (('total', 'free', 'maxUsed', 'reads', 'bytesRead', 'readTime', 'writes', 'bytesWritten', 'writeTime'), '>QQIIQIIQI'),
     2006: (('bytesIn', 'packetsIn', 'errorsIn', 'dropsIn', 'bytesOut', 'packetsOut', 'errorsOut', 'dropsOut'), '>QIIIQIII'),
 }
@@ -53,6 +57,8 @@ def record(number, body, flow=False):
     r = Reader(body)
     if flow and number == 1:
         return dict(protocol=r.u32(), frameLength=r.u32(), stripped=r.u32(), bytes=r.opaque().hex())
+    if number == 2210:
+        return '%d:%d %d:%d' % (r.u32(), r.u32(), r.u32(), r.u32())
     if number in (1038, 1042):
         return r.opaque().decode()
     if number == 1041:

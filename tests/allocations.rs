@@ -6,12 +6,14 @@
 
 #[path = "support/netns.rs"]
 mod netns;
+mod support;
 #[path = "support/traffic.rs"]
 mod traffic;
 
 use hsflow::agent::outlet::SharedOutlet;
 use hsflow::agent::pace::Pace;
 use hsflow::agent::packets::{Making, SharedDesk};
+use hsflow::collect::guests::cgroup::{Cgroup, Hierarchies};
 use hsflow::collect::guests::network::Networks;
 use hsflow::collect::host::{HostCounters, HostSample};
 use hsflow::collect::interfaces::{Interfaces, LinkStats, RECEIVE_BUFFER};
@@ -226,6 +228,31 @@ fn reading_the_counters_of_guests_allocates_nothing_once_its_buffers_have_grown(
         assert_eq!(allocations(poll), 0);
         assert_eq!(read, 900);
     });
+}
+
+#[test]
+fn reading_a_cgroup_allocates_nothing_but_when_it_is_looked_for() {
+    let dir = support::TempDir::new();
+    let put = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n");
+    for (name, text) in [
+        ("cpu.stat", "usage_usec 5\n"),
+        ("memory.current", "4096\n"),
+        ("memory.max", "max\n"),
+        ("io.stat", "8:0 rbytes=1 wbytes=2 rios=3 wios=4\n253:0 rbytes=1 wbytes=2 rios=3 wios=4\n"),
+        ("cpu.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=11\n"),
+    ] {
+        put(&format!("sys/fs/cgroup/guests/one/{name}"), text);
+    }
+    let hierarchies = Hierarchies::read(&Host::at(dir.path())).unwrap();
+    let mut cgroup = Cgroup::open(&hierarchies.at("/guests/one"));
+    let first = cgroup.read();
+    assert!(first.cpu_ns.is_some() && first.disk.is_some() && first.pressure.is_some(), "{first:?}");
+    assert_eq!(allocations(|| drop(cgroup.read())), 0);
 }
 
 #[test]

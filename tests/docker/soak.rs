@@ -11,34 +11,26 @@ use std::time::Duration;
 
 #[test]
 fn containers_that_change_at_random_are_those_that_docker_has() {
-    let watch = Duration::from_secs(15);
-    soak("containers_that_change_at_random_are_those_that_docker_has", 30, watch);
-}
-
-#[test]
-#[ignore = "ten minutes"]
-fn five_hundred_containers_at_random_for_ten_minutes() {
-    soak("five_hundred_containers_at_random_for_ten_minutes", 500, Duration::from_secs(600));
-}
-
-fn soak(name: &str, most: u64, time: Duration) {
-    if skips(name, &["dockerd", "docker", "unshare"]) {
+    const NAME: &str = "containers_that_change_at_random_are_those_that_docker_has";
+    const MOST: u64 = 30;
+    let time = Duration::from_secs(15);
+    if skips(NAME, &["dockerd", "docker", "unshare"]) {
         return;
     }
     let dockerd = Dockerd::start(&["--bridge=none"]);
     let clock = Clock::system();
     let mut random = Random::new(5);
-    (0..most).for_each(|number| _ = dockerd.sleeper(&format!("first{number}"), ""));
+    (0..MOST).for_each(|number| _ = dockerd.sleeper(&format!("first{number}"), ""));
     let started = clock.now();
     // No reading of the list again: events alone have to do.
     let watched =
         Watched::start(&dockerd.root(), docker::Pace { deadline: Duration::from_secs(30), ..quick() });
     watched.wait_running();
-    println!("{most} containers known after {:?}", clock.now() - started);
+    println!("{MOST} containers known after {:?}", clock.now() - started);
     compare(&dockerd, &watched.told().guests);
     let mut done = 0_u64;
     while clock.now() - started < time || done < 60 {
-        let slot = random.number() % most;
+        let slot = random.number() % MOST;
         act(&dockerd, &mut random, slot, done);
         done += 1;
     }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -113,10 +113,14 @@ impl Rig {
 
     /// Starts the agent in the foreground with further arguments.
     pub(crate) fn start_with(&mut self, more: &[&str]) {
-        let mut arguments = vec!["-d".to_owned()];
-        arguments.extend(self.arguments());
-        arguments.extend(more.iter().map(|&word| word.to_owned()));
-        self.agent = Some(Process::hsflowd(&arguments));
+        self.start_in(more, &[]);
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_in(&mut self, more: &[&str], variables: &[(&str, &Path)]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hsflowd"));
+        command.arg("-d").args(self.arguments()).args(more).envs(variables.iter().copied());
+        self.agent = Some(Process::start(&mut command));
     }
 
     /// Starts the agent without a configuration of its own.

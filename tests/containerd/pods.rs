@@ -22,8 +22,13 @@ fn cri(method: &'static str, request: &[u8]) -> String {
     fields(&answer).flatten().find(|(n, _)| *n == 1).map(|(_, value)| value.text()).unwrap_or_default()
 }
 
+pub(crate) fn wait_for_cri() {
+    let asked = "/runtime.v1.RuntimeService/Status";
+    wait_until("the CRI plugin", LIMIT, || with_channel(async |c| c.ask(asked, "", &[]).await).ok());
+}
+
 /// An image of our root directory.
-fn import(daemon: &Containerd, name: &str) {
+pub(crate) fn import(daemon: &Containerd, name: &str) {
     let folder = daemon.rootfs();
     shell(&format!(
         "cd {0}/.. && rm -rf image && mkdir image && tar -C {0} -cf image/layer.tar . && cd image && \
@@ -35,14 +40,14 @@ fn import(daemon: &Containerd, name: &str) {
     ));
 }
 
-struct Pod {
+pub(crate) struct Pod {
     id: String,
     config: Vec<u8>,
-    cgroup: String,
+    pub(crate) cgroup: String,
 }
 
 impl Pod {
-    fn run(name: &str, uid: &str) -> Self {
+    pub(crate) fn run(name: &str, uid: &str) -> Self {
         let cgroup = format!("{}/kubepods/besteffort/pod{uid}", cgroup());
         let metadata = message(&[(1, name.as_bytes()), (2, uid.as_bytes()), (3, b"shop")]);
         // On the host's network: no CNI plugin is needed.
@@ -54,7 +59,7 @@ impl Pod {
         Self { id, config, cgroup }
     }
 
-    fn add(&self, name: &str) -> String {
+    pub(crate) fn add(&self, name: &str) -> String {
         let resources =
             Message::default().with_integer(1, 100_000).with_integer(2, 200_000).with_integer(4, 64 << 20);
         let container = message(&[
@@ -68,7 +73,7 @@ impl Pod {
         id
     }
 
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         cri("/runtime.v1.RuntimeService/StopPodSandbox", &message(&[(1, self.id.as_bytes())]));
     }
 }
@@ -78,8 +83,7 @@ fn pods_are_put_together_from_the_containers_that_the_cri_plugin_makes() {
     isolated(|| {
         let daemon = Containerd::start();
         import(&daemon, "localhost/pause:1");
-        let asked = "/runtime.v1.RuntimeService/Status";
-        wait_until("the CRI plugin", LIMIT, || with_channel(async |c| c.ask(asked, "", &[]).await).ok());
+        wait_for_cri();
         let first = Pod::run("web-0", "4b0e2f1c-0b57-4a3e-9f0e-5d1c2b3a4f5e");
         let nginx = first.add("nginx");
         daemon.run("", "plain");

@@ -24,7 +24,7 @@ int nvmlInit_v2(void) { return is("driver") ? DRIVER_NOT_LOADED : SUCCESS; }
 int nvmlShutdown(void) { return SUCCESS; }
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = is("none") ? 0 : 2; return SUCCESS; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, device_t **d) { *d = &devices[index]; return SUCCESS; }
-DEVICE(nvmlDeviceGetUUID, char *uuid, unsigned size) snprintf(uuid, size, "GPU-%08d-0000", d->number); return SUCCESS; }
+DEVICE(nvmlDeviceGetUUID, char *uuid, unsigned size) snprintf(uuid, size, "GPU-%08d-0000-4000-8000-000000000000", d->number); return SUCCESS; }
 struct busy { unsigned gpu, memory; };
 DEVICE(nvmlDeviceGetUtilizationRates, struct busy *b) b->gpu = 40; b->memory = 20; return SUCCESS; }
 struct memory { unsigned version; unsigned long long total, reserved, free, used; };

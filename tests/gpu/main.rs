@@ -85,7 +85,9 @@ fn what_the_library_tells_arrives_in_the_record_and_times_grow_with_time() {
     let later = fake.wait(&gpus, "another look", |gpu| gpu.gpu_time == 4000);
     assert_eq!((later.mem_time, later.energy), (2000, 1_000_000 + 1_250_000));
 
-    let one = gpus.record_of(&["00000001-0000".into(), "GPU-of-another-host".into()], fake.now()).unwrap();
+    let one = gpus
+        .record_of(&["00000001-0000-4000-8000-000000000000".into(), "GPU-of-another-host".into()], fake.now())
+        .unwrap();
     assert_eq!((one.device_count, one.gpu_time, one.energy, one.temperature), (1, 2000, 1_000_000, 51));
     assert_eq!(gpus.record_of(&["GPU-of-another-host".into()], fake.now()), None);
     assert_eq!(gpus.state(fake.now()), State::Running);

@@ -18,19 +18,19 @@ use std::collections::HashMap;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-const WORKER: &str = "0a1b2c3d-0000-4000-8000-000000000001";
-const CALLER: &str = "0a1b2c3d-0000-4000-8000-000000000002";
+pub(crate) const WORKER: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+pub(crate) const CALLER: &str = "0a1b2c3d-0000-4000-8000-000000000002";
 
 /// Where libvirt keeps what it has, covered for the thread of this test.
 const FOLDERS: [&str; 5] = ["/etc/libvirt", "/run", "/var/lib", "/var/cache", "/var/log"];
 
-struct Libvirtd {
+pub(crate) struct Libvirtd {
     daemon: Option<Process>,
     root: TempDir,
 }
 
 impl Libvirtd {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let nothing: Option<&str> = None;
         for folder in FOLDERS {
             mount(Some("none"), folder, Some("tmpfs"), MsFlags::empty(), nothing)
@@ -58,11 +58,11 @@ impl Libvirtd {
         wait_until("libvirtd answers", LIMIT, || try_virsh("list").map(drop));
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         self.daemon.as_ref().unwrap().signal(signal);
     }
 
-    fn define_worker(&self) {
+    pub(crate) fn define_worker(&self) {
         let mut image = vec![0; 8 << 20];
         // xor ax,ax; mov ds,ax; mov es,ax; mov bx,8000h; then for ever: int 13h to read the second sector, int 13h to
         // write the third.
@@ -81,7 +81,7 @@ impl Libvirtd {
         virsh(&format!("define {}", self.domain("worker", WORKER, "hd", &devices)));
     }
 
-    fn create_caller(&self) {
+    pub(crate) fn create_caller(&self) {
         let devices = "<interface type='ethernet'><mac address='52:54:00:aa:bb:cc'/><target dev='tapx0'/><model type='e1000'/></interface>";
         virsh(&format!("create {}", self.domain("caller", CALLER, "network", devices)));
     }
@@ -117,12 +117,12 @@ fn try_virsh(line: &str) -> Option<String> {
 }
 
 #[track_caller]
-fn virsh(line: &str) -> String {
+pub(crate) fn virsh(line: &str) -> String {
     try_virsh(line).unwrap_or_else(|| panic!("virsh {line}"))
 }
 
 /// Numbers that `virsh` prints, by the words before them.
-fn numbers(line: &str) -> HashMap<String, u64> {
+pub(crate) fn numbers(line: &str) -> HashMap<String, u64> {
     let text = virsh(line);
     let split = |line: &str| {
         let (name, value) = line.rsplit_once([' ', '=', '\t'])?;
@@ -156,7 +156,7 @@ fn wait_guest(rig: &mut Rig, what: &str, probe: impl Fn(&Guest) -> bool) {
     rig.wait(what, |news| matches!(news, News::One(guest) if probe(guest)).then_some(()));
 }
 
-fn isolated(name: &str, body: impl FnOnce()) {
+pub(crate) fn isolated(name: &str, body: impl FnOnce()) {
     assert!(nix::unistd::geteuid().is_root(), "{name} makes taps and mounts: run it as root");
     netns::isolated(name, || {
         assert!(mounts::isolated(), "a mount namespace");

@@ -19,3 +19,10 @@ mod liars;
 #[cfg(feature = "libvirt")]
 mod live;
 mod rig;
+#[cfg(feature = "libvirt")]
+mod sent;
+
+#[cfg(feature = "libvirt")]
+#[path = "../agent/rig.rs"]
+#[allow(dead_code, unused_imports, unused_macros)] // its other users are the agent's own tests
+mod agent;

@@ -3,6 +3,7 @@
 
 use super::Guests;
 use super::meter::Meter;
+use crate::collect::guests::cgroup::Cgroup;
 use crate::collect::guests::network::Network;
 use crate::collect::interfaces::Table;
 use crate::config::model::Modules;
@@ -36,13 +37,12 @@ impl Guests {
         let marked: Vec<Marked> = members
             .filter_map(|member| {
                 let meter = self.meters.get(&member.index)?;
-                let cgroup = meter.cgroup.as_ref().and_then(|cgroup| cgroup.place().id());
                 let links = links(meter, table);
                 Some(Marked {
                     index: member.index,
                     engine: member.guest.engine,
                     links,
-                    cgroups: cgroup.into_iter().collect(),
+                    cgroups: cgroups(meter, member.guest.engine),
                 })
             })
             .collect();
@@ -58,6 +58,13 @@ fn marks_traffic(engine: Engine, modules: &Modules) -> bool {
         Engine::K8s => modules.k8s.as_ref().is_some_and(|k8s| k8s.mark_traffic),
         Engine::Kvm => modules.kvm.as_ref().is_some_and(|kvm| kvm.mark_traffic),
     }
+}
+
+/// The sockets of a pod lie in the cgroups of its containers.
+fn cgroups(meter: &Meter, engine: Engine) -> Vec<u64> {
+    let Some(place) = meter.cgroup.as_ref().map(Cgroup::place) else { return Vec::new() };
+    let below = if engine == Engine::K8s { place.ids_below() } else { Vec::new() };
+    place.id().into_iter().chain(below).collect()
 }
 
 fn links(meter: &Meter, table: &Table) -> Vec<MarkedLink> {

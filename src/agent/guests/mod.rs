@@ -233,6 +233,10 @@ impl Guests {
 
     fn put(&mut self, guest: Guest, maker: Maker, scene: Scene<'_>, outcome: &mut Outcome) {
         let (engine, id) = (guest.engine.name(), guest.id.clone());
+        if self.was_restarted(&guest) {
+            let change = self.roster.remove(guest.engine, &id);
+            change.into_iter().for_each(|change| self.follow(change, scene, outcome));
+        }
         match self.roster.put(guest, maker) {
             Ok(change) => change.into_iter().for_each(|change| self.follow(change, scene, outcome)),
             Err(refusal) => {
@@ -244,6 +248,14 @@ impl Guests {
                 }
             }
         }
+    }
+
+    /// A container that has another first process than before has ended and counts from the beginning, though nobody
+    /// was there to tell of its end.
+    fn was_restarted(&self, guest: &Guest) -> bool {
+        let before = self.roster.find(guest.engine, &guest.id).and_then(|member| member.guest.pid);
+        matches!(guest.engine, Engine::Docker | Engine::Containerd)
+            && before.zip(guest.pid).is_some_and(|(before, now)| before != now)
     }
 
     fn follow(&mut self, change: Change, scene: Scene<'_>, outcome: &mut Outcome) {

@@ -63,6 +63,8 @@ impl Guests {
             let source = DataSource::logical(*index);
             if let Some((member, meter)) = self.leaving.remove(index) {
                 writer.guest(source, &records(&member, &meter, facts), sequence);
+                // If it is there again, its counters began anew.
+                *sequence = 0;
             }
             if let (Some(member), Some(meter)) = (self.roster.get(*index), self.meters.get_mut(index)) {
                 meter.read();

@@ -3,6 +3,9 @@
 
 mod containers;
 mod events;
+mod gpus;
+mod outages;
+mod pressure;
 mod soak;
 
 use crate::dockerd::Dockerd;
@@ -10,6 +13,7 @@ use crate::rig::{LIMIT, Rig};
 use hsflow::sflow::ids::DataSource;
 use serde_json::Value;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 /// An agent that watches the containers of a dockerd. The dockerd ends after the agent.
 pub(super) struct Hosted {
@@ -20,20 +24,30 @@ pub(super) struct Hosted {
 impl Hosted {
     /// Both running; `body` is the rest of the configuration.
     pub(super) fn running(body: &str) -> Self {
-        let dockerd = Dockerd::beside(&["--bip=172.31.255.1/24"]);
+        let mut hosted = Self::waiting(&[], body);
+        hosted.start();
+        hosted
+    }
+
+    /// The agent is not started yet; `options` are further ones of dockerd.
+    pub(super) fn waiting(options: &[&str], body: &str) -> Self {
+        let dockerd = Dockerd::beside(&[&["--bip=172.31.255.1/24"], options].concat());
         for name in ["proc", "sys", "etc", "run"] {
             symlink(format!("/{name}"), dockerd.root().join(name)).unwrap();
         }
         let rig = Rig::new();
         rig.configure(&format!("agentIP = 172.31.255.1 polling = 1 {body}"));
-        let mut hosted = Self { rig, dockerd };
-        hosted.start();
-        hosted
+        Self { rig, dockerd }
     }
 
     /// The agent, with the rights of root: the socket is root's.
     pub(super) fn start(&mut self) {
-        self.rig.start_with(&["-P", "--root", self.dockerd.root().to_str().unwrap()]);
+        self.start_in(&[]);
+    }
+
+    /// The same, with these variables in its environment.
+    pub(super) fn start_in(&mut self, variables: &[(&str, &Path)]) {
+        self.rig.start_in(&["-P", "--root", self.dockerd.root().to_str().unwrap()], variables);
         self.rig.wait_component("docker", "running");
     }
 

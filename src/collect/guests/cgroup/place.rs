@@ -7,7 +7,7 @@
 use super::format::parse_populated;
 use super::kept::Shared;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 /// Directories that are looked through for processes, at most, in one tree.
@@ -126,6 +126,14 @@ impl Place {
     pub fn id(&self) -> Option<u64> {
         let directory = self.directories.get(Role::Unified)?;
         fs::metadata(&directory.path).ok().map(|found| found.ino())
+    }
+
+    /// The numbers of the cgroups right below it: those of its containers, where it is a pod's.
+    pub fn ids_below(&self) -> Vec<u64> {
+        let Some(directory) = self.directories.get(Role::Unified) else { return Vec::new() };
+        let entries = fs::read_dir(&directory.path).into_iter().flatten().flatten().take(MOST);
+        let is_cgroup = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        entries.filter(is_cgroup).map(|entry| entry.ino()).collect()
     }
 
     /// True while one of its directories is there.

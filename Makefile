@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint packets applications clean
+.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint packets applications guests clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 10
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
@@ -54,6 +54,7 @@ bench-check: ## benchmarks, each run once
 	benches/footprint/footprint --quick --agent target/debug/hsflowd
 	benches/packets/packets --quick --agent target/debug/hsflowd
 	benches/applications/applications --quick --agent target/debug/hsflowd
+	benches/guests/guests --quick --agent target/debug/hsflowd
 
 test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
 	tests/install.sh build vm
@@ -76,6 +77,10 @@ packets: build ## what packet sampling costs in a running agent, beside a floor
 applications: build ## what the JSON messages of applications cost in a running agent, beside a floor
 	tests/install.sh test
 	benches/applications/applications
+
+guests: build ## what containers and services cost in a running agent and in the engine, beside a floor
+	tests/install.sh test
+	benches/guests/guests
 
 clean: ## remove what was built here (not the machines in ~/.cache/hsflowd-vmrig)
 	cargo clean

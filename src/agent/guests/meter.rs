@@ -2,7 +2,7 @@
 //! each poll. Rules: files and namespaces are found once and kept; what cannot be read keeps its last good value, so that
 //! counters never go back and the last sample of all is a good one; each cause is told once.
 
-use crate::collect::guests::cgroup::{Cgroup, Hierarchies, Reading};
+use crate::collect::guests::cgroup::{Cgroup, Hierarchies, Place, Reading};
 use crate::collect::guests::network::{Network, NetworkError, Networks, VnicCounters};
 use crate::host::Host;
 use crate::sample::guest::domain::Counters;
@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(super) struct Kernel {
     host: Host,
     hierarchies: Option<Hierarchies>,
+    /// Where hierarchies are mounted has not been looked at for a while.
+    mounts_are_old: bool,
     networks: Option<Networks>,
     /// Pressure is read too: three files more of each guest.
     pub(super) pressure: bool,
@@ -45,7 +47,7 @@ pub(super) struct Meter {
 
 impl Kernel {
     pub(super) fn new(host: &Host) -> Self {
-        Self { host: host.clone(), hierarchies: None, networks: None, pressure: false }
+        Self { host: host.clone(), hierarchies: None, mounts_are_old: false, networks: None, pressure: false }
     }
 
     /// Finds the cgroup of a guest: where its engine says, else where its first process is.
@@ -54,14 +56,21 @@ impl Kernel {
             Some(hierarchies) => hierarchies,
             none => none.insert(Hierarchies::read(&self.host).map_err(|e| e.to_string())?),
         };
-        // Where it has not changed, this costs one system call.
-        hierarchies.refresh().map_err(|e| e.to_string())?;
-        let place = match (&guest.cgroup, guest.pid) {
-            (Some(path), _) => hierarchies.at(path),
-            (None, Some(pid)) => hierarchies.of_guest(pid, &guest.id).map_err(|e| e.to_string())?,
-            (None, None) => return Ok(None),
-        };
+        let mut place = place_of(hierarchies, guest)?;
+        let is_found = place.as_ref().is_none_or(Place::exists);
+        // Not for each guest: engines mount something for each that they start, and the table has all of these.
+        if (std::mem::take(&mut self.mounts_are_old) || !is_found)
+            && hierarchies.refresh().map_err(|e| e.to_string())?
+        {
+            place = place_of(hierarchies, guest)?;
+        }
+        let Some(place) = place else { return Ok(None) };
         Ok(Some(if self.pressure { Cgroup::open(&place) } else { Cgroup::without_pressure(&place) }))
+    }
+
+    /// The next guest that comes is to be looked for where hierarchies are mounted then.
+    pub(super) fn doubt_mounts(&mut self) {
+        self.mounts_are_old = true;
     }
 
     /// Learns the network of a guest by its first process.
@@ -110,6 +119,14 @@ impl Kernel {
             }
         }
         changed
+    }
+}
+
+fn place_of(hierarchies: &Hierarchies, guest: &Guest) -> Result<Option<Place>, String> {
+    match (&guest.cgroup, guest.pid) {
+        (Some(path), _) => Ok(Some(hierarchies.at(path))),
+        (None, Some(pid)) => hierarchies.of_guest(pid, &guest.id).map(Some).map_err(|e| e.to_string()),
+        (None, None) => Ok(None),
     }
 }
 

@@ -164,9 +164,10 @@ impl Guests {
         outcome
     }
 
-    /// Forgets guests that their engine has not answered for in so long: virtual machines, of which there is nothing else to
-    /// know by, and containers whose cgroup is gone.
+    /// Once a cycle: forgets guests that their engine has not answered for in so long, which are virtual machines, of which
+    /// there is nothing else to know by, and containers whose cgroup is gone.
     pub fn forget_silent(&mut self, modules: &Modules, scene: Scene<'_>) -> Outcome {
+        self.kernel.doubt_mounts();
         let mut outcome = Outcome::default();
         for (engine, since) in self.silent.clone() {
             let patience = match engine {

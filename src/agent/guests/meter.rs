@@ -3,11 +3,14 @@
 //! counters never go back and the last sample of all is a good one; each cause is told once.
 
 use crate::collect::guests::cgroup::{Cgroup, Hierarchies, Place, Reading};
-use crate::collect::guests::network::{Network, NetworkError, Networks, VnicCounters};
+use crate::collect::guests::network::{Network, NetworkError, Networks, Steady, VnicCounters};
 use crate::host::Host;
 use crate::sample::guest::domain::Counters;
 use crate::sample::guest::{Engine, Guest};
 use std::collections::BTreeMap;
+
+/// Readings for which a problem of the cgroup's files is told: some of them are looked at every sixteenth time only.
+const LASTING: u32 = 16;
 
 /// What the kernel is asked through, for all guests; opened when first needed.
 pub(super) struct Kernel {
@@ -41,8 +44,11 @@ pub(super) struct Meter {
     pub(super) values: Values,
     /// How often it was read.
     pub(super) polls: u32,
-    /// What could not be found or read, in words.
-    pub(super) problem: Option<String>,
+    /// What of the cgroup could not be found or read, in words, and at which reading.
+    cgroup_problem: Option<(String, u32)>,
+    /// What of the network could not be learned or read.
+    network_problem: Option<String>,
+    net: Steady,
 }
 
 impl Kernel {
@@ -113,7 +119,10 @@ impl Kernel {
                 continue;
             };
             match counters {
-                Ok(counters) => meter.values.net = Some(counters),
+                Ok(counters) => {
+                    meter.values.net = Some(meter.net.advance(counters));
+                    meter.network_problem = None;
+                }
                 Err(error @ (NetworkError::Gone | NetworkError::Changed(_))) => changed.push((index, error)),
                 Err(error) => meter.lose_network(&error),
             }
@@ -138,35 +147,43 @@ impl Meter {
             return;
         }
         self.found_by = Some(by);
-        self.problem = None;
         match kernel.find_cgroup(guest) {
-            Ok(cgroup) => self.cgroup = cgroup,
-            Err(problem) => self.problem = Some(problem),
+            Ok(cgroup) => self.take_cgroup(cgroup),
+            Err(problem) => self.cgroup_problem = Some((problem, self.polls)),
         }
         if guest.engine != Engine::Systemd {
             self.learn_network(guest, kernel);
         }
     }
 
+    /// A guest that started again while nobody looked is where it was, and what was counted of it goes on.
+    fn take_cgroup(&mut self, cgroup: Option<Cgroup>) {
+        let place = |cgroup: &Option<Cgroup>| cgroup.as_ref().map(|cgroup| cgroup.place().clone());
+        if self.cgroup.is_none() || place(&self.cgroup) != place(&cgroup) {
+            self.cgroup = cgroup;
+        }
+        self.cgroup_problem = None;
+    }
+
     /// Looks for everything again.
     pub(super) fn find_again(&mut self, guest: &Guest, kernel: &mut Kernel) {
-        self.found_by = None;
+        (self.found_by, self.cgroup) = (None, None);
         self.follow(guest, kernel);
     }
 
     /// Looks at its network again: it has other interfaces, or addresses.
     pub(super) fn learn_network(&mut self, guest: &Guest, kernel: &mut Kernel) {
         match kernel.learn_network(guest) {
-            Ok(network) => self.network = network,
+            Ok(network) => (self.network, self.network_problem) = (network, None),
             Err(error) => self.lose_network(&error),
         }
     }
 
     fn lose_network(&mut self, error: &NetworkError) {
         let words = format!("network: {error}");
-        if self.problem.as_ref() != Some(&words) {
+        if self.network_problem.as_ref() != Some(&words) {
             log::debug!(target: "guests", "{words}");
-            self.problem = Some(words);
+            self.network_problem = Some(words);
         }
     }
 
@@ -175,9 +192,77 @@ impl Meter {
         self.polls = self.polls.wrapping_add(1);
         if let Some(cgroup) = &mut self.cgroup {
             self.values.cgroup = cgroup.read();
-            if let Some(problem) = self.values.cgroup.problems.first() {
-                self.problem = Some(problem.to_string());
+            let polls = self.polls;
+            match self.values.cgroup.problems.first() {
+                Some(problem) => self.cgroup_problem = Some((problem.to_string(), polls)),
+                None => _ = self.cgroup_problem.take_if(|(_, at)| polls.wrapping_sub(*at) > LASTING),
             }
         }
+    }
+
+    /// What cannot be found or read now, in words.
+    pub(super) fn problem(&self) -> Option<&str> {
+        let of_cgroup = self.cgroup_problem.as_ref().map(|(words, _)| words);
+        of_cgroup.or(self.network_problem.as_ref()).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::PathBuf;
+
+    const CPU: &str = "sys/fs/cgroup/a.service/cpu.stat";
+
+    struct Root(PathBuf);
+
+    impl Drop for Root {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// A machine with one service, and what is known of it after its first reading.
+    fn service(name: &str) -> (Root, Kernel, Guest, Meter) {
+        let root = Root(std::env::temp_dir().join(format!("hsflow-meter-{name}-{}", std::process::id())));
+        let write = |path: &str, text: &str| {
+            let path = root.0.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        write("proc/10/cgroup", "0::/a.service\n");
+        write("proc/11/cgroup", "0::/a.service\n");
+        write(CPU, "usage_usec 5000000\n");
+        let mut kernel = Kernel::new(&Host::at(&root.0));
+        let guest = Guest { pid: Some(10), ..Guest::new(Engine::Systemd, "a.service", "a.service") };
+        let mut meter = Meter::default();
+        meter.follow(&guest, &mut kernel);
+        meter.read();
+        (root, kernel, guest, meter)
+    }
+
+    #[test]
+    fn counters_of_a_guest_that_started_again_in_its_old_place_do_not_fall() {
+        let (root, mut kernel, guest, mut meter) = service("again");
+        assert_eq!(meter.values.cgroup.cpu_ns, Some(5_000_000_000));
+        fs::write(root.0.join(CPU), "usage_usec 1000\n").unwrap();
+        meter.follow(&Guest { pid: Some(11), ..guest }, &mut kernel);
+        meter.read();
+        assert!(meter.values.cgroup.cpu_ns >= Some(5_000_000_000), "{:?}", meter.values.cgroup);
+    }
+
+    #[test]
+    fn a_problem_that_is_over_is_not_told_for_ever() {
+        let (root, _kernel, _guest, mut meter) = service("problem");
+        fs::write(root.0.join(CPU), "usage_usec x\n").unwrap();
+        meter.read();
+        assert!(meter.problem().is_some_and(|words| words.contains("cpu.stat")));
+        fs::write(root.0.join(CPU), "usage_usec 6000000\n").unwrap();
+        (0..=LASTING).for_each(|_| meter.read());
+        assert_eq!(meter.problem(), None);
+        meter.lose_network(&NetworkError::Gone);
+        assert_eq!(meter.problem(), Some("network: the network namespace is no more"));
     }
 }

@@ -20,7 +20,7 @@ use crate::collect::interfaces::Table;
 use crate::config::model::{Modules, Settings};
 use crate::host::Host;
 use crate::sample::guest::domain::Counters;
-use crate::sample::guest::roster::{Change, Maker, Member, Roster};
+use crate::sample::guest::roster::{Change, Maker, Member, Refusal, Roster};
 use crate::sample::guest::{Engine, Guest, GuestState};
 use crate::status::registry::State;
 use engines::Engines;
@@ -73,7 +73,8 @@ pub struct Guests {
 #[derive(Debug, Default)]
 struct Refused {
     count: u64,
-    last: Option<String>,
+    /// Why the last one was, which is said once.
+    last: Option<(Engine, Refusal)>,
 }
 
 /// Which event a change is.
@@ -209,12 +210,13 @@ impl Guests {
         for (id, counters) in counters {
             let Some(index) = self.roster.find(engine, &id).map(|member| member.index) else { continue };
             if let Some(meter) = self.meters.get_mut(&index) {
-                let old = meter.values.domain.replace(counters);
-                let vnics = |domain: &Option<Counters>| domain.as_ref().map(|domain| domain.vnics.clone());
-                if vnics(&old) != vnics(&meter.values.domain) {
-                    self.age_marks(scene.now);
-                }
+                let same = meter.values.domain.as_ref().is_some_and(|old| old.vnics == counters.vnics);
+                meter.values.domain = Some(counters);
                 outcome.counted.push(index);
+                // Its interfaces come with its counters, after listeners were told that it is there.
+                if let Some(member) = self.roster.get(index).filter(|_| !same).cloned() {
+                    self.tell(&member, Happening::Change, scene);
+                }
             }
         }
     }
@@ -233,19 +235,19 @@ impl Guests {
     }
 
     fn put(&mut self, guest: Guest, maker: Maker, scene: Scene<'_>, outcome: &mut Outcome) {
-        let (engine, id) = (guest.engine.name(), guest.id.clone());
+        let (engine, id) = (guest.engine, guest.id.clone());
         if self.was_restarted(&guest) {
-            let change = self.roster.remove(guest.engine, &id);
+            let change = self.roster.remove(engine, &id);
             change.into_iter().for_each(|change| self.follow(change, scene, outcome));
         }
         match self.roster.put(guest, maker) {
             Ok(change) => change.into_iter().for_each(|change| self.follow(change, scene, outcome)),
             Err(refusal) => {
-                let words = format!("{engine} {id:.64}: {refusal}");
                 self.refused.count += 1;
-                if self.refused.last.as_ref() != Some(&words) {
-                    log::warn!(target: "guests", "left out {words}");
-                    self.refused.last = Some(words);
+                let why = Some((engine, refusal.clone()));
+                if self.refused.last != why {
+                    log::warn!(target: "guests", "left out {} {id:.64}, and others perhaps: {refusal}", engine.name());
+                    self.refused.last = why;
                 }
             }
         }
@@ -305,3 +307,6 @@ impl Guests {
 fn is_polled(guest: &Guest) -> bool {
     guest.engine == Engine::Kvm || guest.state.is_alive()
 }
+
+#[cfg(test)]
+mod tests;

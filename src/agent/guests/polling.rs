@@ -53,7 +53,7 @@ impl Guests {
         for (index, error) in self.kernel.read_networks(due, &mut self.meters) {
             match error {
                 NetworkError::Changed(_) => self.look_again(index, scene),
-                _ => self.learn_network(index),
+                _ => _ = self.learn_network(index),
             }
             self.kernel.read_networks(&[index], &mut self.meters);
         }
@@ -109,18 +109,22 @@ impl Guests {
     /// Looks again at the interfaces and addresses of a guest; tells where they are not as they were.
     pub(super) fn look_again(&mut self, index: u32, scene: Scene<'_>) {
         let Some(meter) = self.meters.get_mut(&index) else { return };
-        if self.kernel.refresh(meter)
-            && let Some(member) = self.roster.get(index).cloned()
-        {
+        let changed = match meter.network {
+            Some(_) => self.kernel.refresh(meter),
+            None => self.learn_network(index),
+        };
+        if changed && let Some(member) = self.roster.get(index).cloned() {
             self.tell(&member, Happening::Change, scene);
         }
     }
 
-    /// Looks for the network of a guest by its first process, as at the start.
-    fn learn_network(&mut self, index: u32) {
-        if let (Some(member), Some(meter)) = (self.roster.get(index), self.meters.get_mut(&index)) {
-            meter.learn_network(&member.guest, &mut self.kernel);
-        }
+    /// Looks for the network of a guest by its first process, as at the start. True where it is known then.
+    fn learn_network(&mut self, index: u32) -> bool {
+        let (Some(member), Some(meter)) = (self.roster.get(index), self.meters.get_mut(&index)) else {
+            return false;
+        };
+        meter.learn_network(&member.guest, &mut self.kernel);
+        meter.network.is_some()
     }
 
     /// Forgets guests that have ended and whose last sample could not be sent.

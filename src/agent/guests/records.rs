@@ -16,6 +16,9 @@ use crate::sflow::unknown::{counter32, counter64, gauge64};
 
 const NS_PER_MS: u64 = 1_000_000;
 
+/// As many as the host's own sample has: a sample that does not fit into a datagram is never sent.
+const MOST_ADAPTORS: usize = 32;
+
 pub(super) fn records(member: &Member, meter: &Meter, facts: Facts<'_>) -> GuestRecords {
     let values = &meter.values;
     match (member.guest.engine, &values.domain) {
@@ -92,7 +95,7 @@ fn adaptors(network: &Network) -> Adaptors {
         let macs = vec![vnic.mac?];
         Some(Adaptor { if_index: vnic.host_if_index.unwrap_or(0), macs })
     };
-    Adaptors { adaptors: network.vnics.iter().filter_map(adaptor).collect() }
+    Adaptors { adaptors: network.vnics.iter().filter_map(adaptor).take(MOST_ADAPTORS).collect() }
 }
 
 fn of_domain(member: &Member, d: &Counters, facts: Facts<'_>) -> GuestRecords {
@@ -130,7 +133,7 @@ fn of_domain(member: &Member, d: &Counters, facts: Facts<'_>) -> GuestRecords {
             errs_out: counter32(d.out_errors),
             drops_out: counter32(d.out_drops),
         }),
-        adaptors: Some(Adaptors { adaptors: d.vnics.iter().map(adaptor).collect() }),
+        adaptors: Some(Adaptors { adaptors: d.vnics.iter().take(MOST_ADAPTORS).map(adaptor).collect() }),
         gpu: None,
     }
 }
@@ -161,6 +164,33 @@ fn metric_source(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::samples::SampleTo;
+    use crate::collect::interfaces::Table;
+    use crate::sample::guest::domain::Vnic;
+    use crate::sample::guest::roster::{Maker, Roster};
+    use crate::sflow::datagram::{Datagrams, Unsent};
+    use crate::sflow::ids::DataSource;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    #[test]
+    fn the_sample_of_a_guest_with_hundreds_of_interfaces_and_a_long_name_fits() {
+        let agent = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let maker = Maker { host: [1; 16], agent, by_hostname: false };
+        let uuid = "6695eb01-f6a4-8304-79aa-97f2502e193f";
+        let mut roster = Roster::default();
+        roster.put(Guest::new(Engine::Kvm, uuid, "n".repeat(300)), maker).unwrap();
+        let member = roster.find(Engine::Kvm, uuid).unwrap();
+        let vnics = vec![Vnic { tap: None, mac: [2; 6] }; 300];
+        let mut meter = Meter::default();
+        meter.values.domain.replace(Counters { vnics, ..Counters::default() });
+        let now = crate::host::Host::at("/").clock.now();
+        let facts =
+            Facts { id: None, memory: None, table: &Table::default(), gpus: None, pressure: false, now };
+        let (mut datagrams, mut send) = (Datagrams::new(1400, agent), |_: Unsent<'_>| {});
+        let mut writer = SampleTo::new(0, &mut datagrams, &mut send);
+        writer.guest(DataSource::logical(member.index), &records(member, &meter, facts), &mut 0);
+        assert_eq!((writer.outcome.samples, writer.outcome.suppressed), (1, 0));
+    }
 
     #[test]
     fn any_name_becomes_one_that_metrics_may_have() {

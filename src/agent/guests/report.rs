@@ -75,7 +75,7 @@ fn told(member: &Member, meter: Option<&Meter>, table: &Table) -> Guest {
         cgroup: meter.and_then(|meter| Some(meter.cgroup.as_ref()?.place().path().to_owned())),
         interfaces: meter.map(|meter| interfaces(meter, table)).unwrap_or_default(),
         counter_samples: 0,
-        problem: meter.and_then(|meter| meter.problem.clone()),
+        problem: meter.and_then(Meter::problem).map(str::to_owned),
         pressure: meter.and_then(|meter| meter.values.cgroup.pressure.as_ref()).map(pressure),
     }
 }

@@ -136,9 +136,10 @@ impl Roster {
         self.members.values()
     }
 
-    /// How many guests an engine has.
+    /// How many of an engine's guests are active, as `virt_node` counts them: one that is off is not.
     pub fn count(&self, engine: Engine) -> usize {
-        self.members.values().filter(|member| member.guest.engine == engine).count()
+        let active = |guest: &Guest| guest.engine == engine && guest.state.is_alive();
+        self.members.values().filter(|member| active(&member.guest)).count()
     }
 
     fn rename(&mut self, index: u32, shown: String) {

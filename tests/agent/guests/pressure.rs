@@ -18,7 +18,7 @@ fn last_metrics(datagrams: &[Datagram], source: &str) -> Option<BTreeMap<String,
         MetricValue::Counter64(number) => *number,
         other => panic!("{other:?}"),
     };
-    Some(metrics.last()?.iter().map(|metric| (metric.name.to_string(), number(&metric.value))).collect())
+    Some(metrics.next_back()?.iter().map(|metric| (metric.name.to_string(), number(&metric.value))).collect())
 }
 
 /// The folder in cgroup v2 of a process, where the kernel counts its pressure.

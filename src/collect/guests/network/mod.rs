@@ -15,7 +15,7 @@ mod model;
 mod read;
 mod survey;
 
-pub use counters::VnicCounters;
+pub use counters::{Steady, VnicCounters};
 pub use error::NetworkError;
 pub use model::{Network, Vnic};
 

@@ -34,6 +34,16 @@ fn a_guest_is_new_once_changes_when_it_does_and_ends_once() {
 }
 
 #[test]
+fn a_machine_that_is_off_is_a_guest_and_does_not_count_as_active() {
+    let mut roster = Roster::default();
+    let machine = |uuid: &str, state| Guest { state, ..Guest::new(Engine::Kvm, uuid, uuid) };
+    started(&mut roster, machine("6695eb01-f6a4-8304-79aa-97f2502e193f", GuestState::Running));
+    started(&mut roster, machine("7695eb01-f6a4-8304-79aa-97f2502e193f", GuestState::Paused));
+    started(&mut roster, machine("8695eb01-f6a4-8304-79aa-97f2502e193f", GuestState::Shutoff));
+    assert_eq!((roster.iter().count(), roster.count(Engine::Kvm)), (3, 2));
+}
+
+#[test]
 fn of_two_guests_with_one_name_the_later_has_its_id_with_it_for_life() {
     let mut roster = Roster::default();
     let [first, second] = [container(1, "web"), container(2, "web")];

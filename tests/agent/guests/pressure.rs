@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Microseconds by name, of the last metrics that a source sent.
 fn last_metrics(datagrams: &[Datagram], source: &str) -> Option<BTreeMap<String, u64>> {
     let samples = datagrams.iter().flat_map(|d| &d.samples);
-    let metrics = samples.filter_map(|sample| match sample {
+    let mut metrics = samples.filter_map(|sample| match sample {
         Sample::RtMetric(metric) if metric.datasource == source => Some(&metric.metrics),
         _ => None,
     });

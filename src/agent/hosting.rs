@@ -71,6 +71,10 @@ impl Agent {
     /// Interfaces of the host changed, and with them those of guests.
     pub(super) fn follow_guests(&mut self, changes: &Changes) {
         let now = self.host.clock.now();
+        // A tap may have come or gone, by which marks know the port of a virtual machine.
+        if self.settings.modules.kvm.is_some() {
+            self.guests.age_marks(now);
+        }
         self.guests.follow_interfaces(changes, Scene { table: self.measures.interfaces.table(), now });
     }
 

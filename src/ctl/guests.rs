@@ -3,7 +3,7 @@
 
 use crate::status::guests::{Guest, GuestInterface};
 use crate::status::registry::State;
-use crate::status::snapshot::Snapshot;
+use crate::status::snapshot::{Snapshot, Value};
 use std::fmt::Write;
 
 /// Its line, and one for each interface.
@@ -36,6 +36,10 @@ pub(super) fn explain(snapshot: &Snapshot, name: &str) -> Option<String> {
 /// There is no such guest; what would bring one.
 pub(super) fn none(snapshot: &Snapshot, name: &str) -> String {
     let mut text = format!("The agent knows no guest {}. ", name.escape_debug());
+    if snapshot.agent.address.is_none() {
+        let _ =
+            writeln!(text, "There is no agent address yet, and before there is one no guest is taken in.");
+    }
     let engines = ["kvm", "docker", "containerd", "k8s", "systemd"];
     let asked: Vec<_> = snapshot.components.iter().filter(|c| engines.contains(&c.name.as_str())).collect();
     if asked.is_empty() {
@@ -98,6 +102,15 @@ fn write_explanation(text: &mut String, snapshot: &Snapshot, g: &Guest) -> std::
         "It has sent {} counter samples, one every {} s.",
         g.counter_samples, snapshot.settings.polling_secs
     )?;
+    let key = format!("{}.markTraffic", g.engine);
+    let is_on = |v: &Value| v.key == key && v.value.as_deref() == Some("on");
+    if snapshot.settings.values.iter().any(is_on) {
+        return writeln!(
+            text,
+            "Samples of its packets name it; {key} in {} says so.",
+            snapshot.settings.file
+        );
+    }
     writeln!(
         text,
         "To have samples of its packets name it, write this in {} and reload:\n  {} {{ markTraffic = on }}",

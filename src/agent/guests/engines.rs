@@ -3,7 +3,7 @@
 //! state says so.
 
 use crate::collect::guests::{Feed, News, containerd, docker, k8s, libvirt, systemd};
-use crate::config::model::{Docker, K8s, Kvm, Modules, Systemd};
+use crate::config::model::{Containerd, Docker, K8s, Kvm, Modules, Systemd};
 use crate::host::Host;
 use crate::sample::guest::Engine;
 use crate::status::registry::State;
@@ -26,19 +26,34 @@ const ENGINES: [Engine; 5] = [Engine::Kvm, Engine::Docker, Engine::K8s, Engine::
 enum Wish {
     Systemd(Systemd),
     Docker(Docker),
-    /// Whether Docker's containers are Docker's.
-    Containerd(bool),
+    /// Whether Docker's containers are Docker's; and the rest.
+    Containerd(bool, Containerd),
     K8s(K8s, bool),
     Kvm(Kvm),
 }
 
 impl Wish {
+    /// Without what the agent itself does with guests: that needs no other task.
     fn of(engine: Engine, modules: &Modules) -> Option<Self> {
+        let mut wish = Self::named(engine, modules)?;
+        match &mut wish {
+            Self::Systemd(systemd) => systemd.mark_traffic = false,
+            Self::Docker(docker) => (docker.mark_traffic, docker.forget_vms_secs) = (false, 0),
+            Self::Containerd(_, c) => (c.mark_traffic, c.forget_vms_secs) = (false, 0),
+            Self::K8s(k8s, _) => k8s.mark_traffic = false,
+            Self::Kvm(kvm) => (kvm.mark_traffic, kvm.forget_vms_secs) = (false, 0),
+        }
+        Some(wish)
+    }
+
+    fn named(engine: Engine, modules: &Modules) -> Option<Self> {
         let docker = modules.docker.is_some();
         match engine {
             Engine::Systemd => modules.systemd.clone().map(Self::Systemd),
             Engine::Docker => modules.docker.clone().map(Self::Docker),
-            Engine::Containerd => modules.containerd.as_ref().map(|_| Self::Containerd(docker)),
+            Engine::Containerd => {
+                modules.containerd.clone().map(|containerd| Self::Containerd(docker, containerd))
+            }
             Engine::K8s => modules.k8s.clone().map(|k8s| Self::K8s(k8s, docker)),
             Engine::Kvm => modules.kvm.clone().map(Self::Kvm),
         }
@@ -49,7 +64,7 @@ impl Wish {
             Self::Kvm(kvm) => Box::pin(libvirt::run(host, kvm, ask, feed)),
             Self::Docker(docker) => Box::pin(docker::run(host, docker, feed)),
             Self::Systemd(systemd) => Box::pin(systemd::run(host, systemd, feed)),
-            Self::Containerd(docker) => Box::pin(containerd::run(host, docker, feed)),
+            Self::Containerd(docker, _) => Box::pin(containerd::run(host, docker, feed)),
             Self::K8s(k8s, docker) => Box::pin(k8s::run(host, k8s, docker, feed)),
         }
     }

@@ -70,6 +70,11 @@ impl Kernel {
         {
             place = place_of(hierarchies, guest)?;
         }
+        // Its engine may be in a container itself, and name cgroups as they are seen from there.
+        let lost = |place: &Place| guest.engine == Engine::Containerd && !place.exists();
+        if let (true, Some(pid)) = (place.as_ref().is_some_and(lost), guest.pid) {
+            place = hierarchies.of_guest(pid, &guest.id).ok().or(place);
+        }
         let Some(place) = place else { return Ok(None) };
         Ok(Some(if self.pressure { Cgroup::open(&place) } else { Cgroup::without_pressure(&place) }))
     }

@@ -61,6 +61,8 @@ pub struct Guests {
     meters: BTreeMap<u32, Meter>,
     /// Guests that have ended, until their last sample.
     leaving: BTreeMap<u32, (Member, Meter)>,
+    /// Of guests that do not run and that their engine still has: what listeners are told of their end.
+    resting: BTreeMap<u32, Meter>,
     listeners: Listeners,
     refused: Refused,
     /// Engines that do not answer, and since when.
@@ -96,6 +98,7 @@ impl Guests {
             kernel: Kernel::new(host),
             meters: BTreeMap::new(),
             leaving: BTreeMap::new(),
+            resting: BTreeMap::new(),
             listeners: Listeners::default(),
             refused: Refused::default(),
             silent: BTreeMap::new(),
@@ -108,7 +111,8 @@ impl Guests {
         self.receiver.take()
     }
 
-    /// Asks the engines that the settings name, and no others: their guests end. Returns the latter, and what ends.
+    /// Asks the engines that the settings name, and no others: their guests are forgotten, without a last sample, as they may
+    /// well live on. Returns the latter, and what is not polled any more.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -118,6 +122,7 @@ impl Guests {
         let mut outcome = Outcome::default();
         stopped.iter().for_each(|engine| _ = self.silent.remove(engine));
         stopped.iter().for_each(|engine| self.keep(*engine, &BTreeSet::new(), scene, &mut outcome));
+        self.forget_ended();
         (stopped, outcome)
     }
 
@@ -267,6 +272,7 @@ impl Guests {
             Change::Changed(index) => self.follow_one(index, Happening::Change, scene, outcome),
             Change::Ended(mut member) => {
                 self.tell(&member, Happening::Stop, scene);
+                self.resting.remove(&member.index);
                 member.guest.state = match member.guest.engine {
                     Engine::Kvm | Engine::Systemd => GuestState::Shutoff,
                     Engine::Docker | Engine::Containerd | Engine::K8s => GuestState::Shutdown,
@@ -279,8 +285,11 @@ impl Guests {
     fn follow_one(&mut self, index: u32, happening: Happening, scene: Scene<'_>, outcome: &mut Outcome) {
         let Some(member) = self.roster.get(index).cloned() else { return };
         if !is_polled(&member.guest) {
-            self.end(member.clone(), outcome);
-        } else if let Some(meter) = self.meters.get_mut(&index) {
+            self.tell(&member, happening, scene);
+            return self.end(member, outcome);
+        }
+        self.resting.remove(&index);
+        if let Some(meter) = self.meters.get_mut(&index) {
             meter.follow(&member.guest, &mut self.kernel);
         } else {
             let mut meter = Meter::default();

@@ -129,6 +129,11 @@ impl Guests {
 
     /// Forgets guests that have ended and whose last sample could not be sent.
     pub fn forget_ended(&mut self) {
-        self.leaving.clear();
+        for (index, (member, mut meter)) in std::mem::take(&mut self.leaving) {
+            if self.roster.find(member.guest.engine, &member.guest.id).is_some() && !self.is_polled(index) {
+                meter.cgroup = None;
+                self.resting.insert(index, meter);
+            }
+        }
     }
 }

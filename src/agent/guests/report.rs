@@ -51,7 +51,8 @@ impl Guests {
             Happening::Change => log::debug!(target: "guests", "{engine} {name}, 3:{index}, changed"),
         }
         if self.listeners.any() {
-            let guest = told(member, self.meters.get(&index), scene.table);
+            let meter = self.meters.get(&index).or_else(|| self.resting.get(&index));
+            let guest = told(member, meter, scene.table);
             self.listeners.tell(&match happening {
                 Happening::Start => Event::Start(guest),
                 Happening::Change => Event::Change(guest),

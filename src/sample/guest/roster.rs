@@ -1,7 +1,7 @@
 //! The guests that live, whoever runs them, and what each of them is in the sFlow stream.
 //!
 //! In: what engines tell. Out: what changed. Rules: a guest keeps data source, UUID and name suffix for as long as it lives; of
-//! two guests with one name the later is `name.id`; of two engines that tell of the same guest the first keeps it. Names
+//! two guests of one engine with one name the later is `name.id`; a guest of which two engines tell is that of the first. Names
 //! and UUIDs are the C agent's.
 
 use super::index::Indices;
@@ -70,8 +70,8 @@ pub struct Roster {
     by_id: HashMap<(Engine, String), u32>,
     members: BTreeMap<u32, Member>,
     indices: Indices,
-    /// How many go by a name.
-    names: HashMap<String, u32>,
+    /// How many of an engine's guests go by a name.
+    names: HashMap<(Engine, String), u32>,
 }
 
 impl Roster {
@@ -98,9 +98,9 @@ impl Roster {
         if let Some(other) = self.members.get(&index) {
             return Err(Refusal::Owned(other.guest.engine.name()));
         }
-        let is_double = self.names.contains_key(&wish);
+        let is_double = self.names.contains_key(&(guest.engine, wish.clone()));
         let shown = if is_double { double(&wish, &guest.id) } else { wish };
-        *self.names.entry(shown.clone()).or_default() += 1;
+        *self.names.entry((guest.engine, shown.clone())).or_default() += 1;
         self.by_id.insert((guest.engine, guest.id.clone()), index);
         self.members.insert(index, Member { guest, uuid, index, shown, is_double });
         Ok(Some(Change::Started(index)))
@@ -111,7 +111,7 @@ impl Roster {
         let index = self.by_id.remove(&(engine, id.to_owned()))?;
         let member = self.members.remove(&index)?;
         self.indices.free(member.uuid);
-        self.forget_name(&member.shown);
+        self.forget_name(engine, &member.shown);
         Some(Change::Ended(Box::new(member)))
     }
 
@@ -146,16 +146,18 @@ impl Roster {
         let Some(member) = self.members.get_mut(&index).filter(|member| member.shown != shown) else {
             return;
         };
-        *self.names.entry(shown.clone()).or_default() += 1;
+        let engine = member.guest.engine;
+        *self.names.entry((engine, shown.clone())).or_default() += 1;
         let old = std::mem::replace(&mut member.shown, shown);
-        self.forget_name(&old);
+        self.forget_name(engine, &old);
     }
 
-    fn forget_name(&mut self, name: &str) {
-        if let Some(count) = self.names.get_mut(name) {
+    fn forget_name(&mut self, engine: Engine, name: &str) {
+        let key = (engine, name.to_owned());
+        if let Some(count) = self.names.get_mut(&key) {
             *count -= 1;
             if *count == 0 {
-                self.names.remove(name);
+                self.names.remove(&key);
             }
         }
     }

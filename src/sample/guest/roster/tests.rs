@@ -67,6 +67,15 @@ fn of_two_guests_with_one_name_the_later_has_its_id_with_it_for_life() {
 }
 
 #[test]
+fn guests_of_two_engines_may_have_one_name() {
+    let mut roster = Roster::default();
+    let name = "k8s__web_default_u_a";
+    let sandbox = Guest { engine: Engine::Containerd, ..container(1, name) };
+    let both = [sandbox, Guest::new(Engine::K8s, name, name)].map(|guest| started(&mut roster, guest));
+    assert_eq!(both.map(|index| roster.get(index).unwrap().shown.clone()), [name, name]);
+}
+
+#[test]
 fn a_host_name_counts_where_it_is_wanted_and_there_is_one() {
     let by_hostname = Maker { by_hostname: true, ..MAKER };
     let shown = |guest: Guest| {

@@ -141,7 +141,7 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(bounded)
 }
 
-/// At most [`LONGEST`] bytes, on one line.
+/// At most `LONGEST` bytes, on one line.
 pub fn bounded(text: &str) -> String {
     let end = text.floor_char_boundary(LONGEST);
     text.get(..end).unwrap_or_default().chars().map(|c| if c.is_control() { '?' } else { c }).collect()

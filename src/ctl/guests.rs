@@ -23,14 +23,21 @@ pub(super) fn write_guest(page: &mut String, g: &Guest) -> std::fmt::Result {
         .map_or(Ok(()), |problem| writeln!(page, "           WARNING {}", problem.escape_debug()))
 }
 
-/// The paragraph; `None` where there is no such guest.
+/// A paragraph for each that is meant: guests of two engines may have one name. `None` where there is none.
 pub(super) fn explain(snapshot: &Snapshot, name: &str) -> Option<String> {
     let is_meant = |g: &&Guest| g.name == name || g.source == name || g.uuid == name || g.id == name;
-    let guest = snapshot.guests.iter().find(is_meant)?;
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_explanation(&mut text, snapshot, guest);
-    Some(text)
+    let paragraphs: Vec<String> = snapshot
+        .guests
+        .iter()
+        .filter(is_meant)
+        .map(|guest| {
+            let mut text = String::new();
+            // Writing to a String cannot fail.
+            let _ = write_explanation(&mut text, snapshot, guest);
+            text
+        })
+        .collect();
+    (!paragraphs.is_empty()).then(|| paragraphs.join("\n"))
 }
 
 /// There is no such guest; what would bring one.

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export HSFLOW_LONG=1
+features=$(pkg-config --exists libvirt && echo --features libvirt || true) # as in the Makefile
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 failed=0
 step() { # name, command: runs it, notes its result and the lines that count
@@ -11,7 +12,7 @@ step() { # name, command: runs it, notes its result and the lines that count
   echo "== $name"
   "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
   { printf '\n%s: %s, %d s\n\n' "$name" $result $((SECONDS - start))
-    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ ports|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell ' "$log" | sed 's/^test .* \.\.\. cell/cell/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
+    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell ' "$log" | sed 's/^test .* \.\.\. cell/cell/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
 }
 cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`
@@ -22,9 +23,11 @@ step "lints" make --no-print-directory lint
 libvirt=$(pkg-config --exists libvirt && echo --features libvirt || true)
 # shellcheck disable=SC2086  # two words, or none
 step "tests" cargo test --locked --no-fail-fast $libvirt -- --include-ignored --skip long_samples
-step "packet samples" cargo test --locked --test packets long_samples -- --include-ignored --nocapture --test-threads=1
+# shellcheck disable=SC2086
+step "packet samples" cargo test --locked $features --test packets long_samples -- --include-ignored --nocapture --test-threads=1
 step "fuzzing, 20 s for a target" tests/fuzz.sh 20
 step "footprint, beside its floor" make --no-print-directory footprint
+step "guests, beside their floor" make --no-print-directory guests
 step "benchmarks" make --no-print-directory bench-check
 step "machines" make --no-print-directory test-vm
 exit $failed

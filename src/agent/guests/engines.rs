@@ -2,7 +2,7 @@
 //! feed. Rules: a task runs while its engine's settings stand; one that panics is started again, later and later, and its
 //! state says so.
 
-use crate::collect::guests::{Feed, News, containerd, docker, k8s, libvirt, systemd};
+use crate::collect::guests::{Backoff, Feed, News, containerd, docker, k8s, libvirt, systemd};
 use crate::config::model::{Containerd, Docker, K8s, Kvm, Modules, Systemd};
 use crate::host::Host;
 use crate::sample::guest::Engine;
@@ -11,12 +11,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-
-/// The longest wait after a panic.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// In the order in which they are started: who tells of a guest first keeps it.
 const ENGINES: [Engine; 5] = [Engine::Kvm, Engine::Docker, Engine::K8s, Engine::Containerd, Engine::Systemd];
@@ -147,7 +143,7 @@ impl Drop for Stopped {
 }
 
 async fn supervise(wish: Wish, host: Host, ask: Arc<Notify>, feed: Feed) {
-    let mut wait = Duration::from_secs(1);
+    let mut backoff = Backoff::default();
     loop {
         let task = tokio::spawn(wish.clone().run(host.clone(), Arc::clone(&ask), feed.clone()));
         let stopped = Stopped(task.abort_handle());
@@ -157,11 +153,11 @@ async fn supervise(wish: Wish, host: Host, ask: Arc<Notify>, feed: Feed) {
             // Nobody listens any more.
             return;
         }
+        let wait = backoff.advance();
         let reason = format!("its task ended in a panic, and is started again in {} s", wait.as_secs());
         if !feed.tell(News::State(State::degraded(&reason))).await {
             return;
         }
         tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(PATIENCE);
     }
 }

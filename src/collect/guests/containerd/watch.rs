@@ -13,7 +13,7 @@ use super::complaints::Complaints;
 use super::container::Container;
 use super::error::CallError;
 use super::grpc::Channel;
-use crate::collect::guests::{Feed, News};
+use crate::collect::guests::{Backoff, Feed, News};
 use crate::host::Host;
 use crate::sample::guest::Engine;
 use crate::status::registry::State;
@@ -39,9 +39,6 @@ const PROBE: Duration = Duration::from_secs(10);
 
 /// Of as many of these questions one is for the whole list, should an event have been lost.
 const LIST_EVERY: u32 = 30;
-
-/// The longest wait between two attempts; while there is nobody to ask, files are read as often.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How containers become news of guests.
 pub trait View: Send {
@@ -82,7 +79,7 @@ pub struct Watch<V> {
     view: V,
     known: BTreeMap<Key, Container>,
     complaints: Complaints,
-    attempts: u32,
+    backoff: Backoff,
 }
 
 impl<V: View> Watch<V> {
@@ -92,8 +89,8 @@ impl<V: View> Watch<V> {
             Some(socket) => vec![host.path(socket)],
             None => SOCKETS.map(|socket| host.path(socket)).into(),
         };
-        let (known, complaints) = Default::default();
-        Self { host, sockets, docker, feed, view, known, complaints, attempts: 0 }
+        let (known, complaints, backoff) = Default::default();
+        Self { host, sockets, docker, feed, view, known, complaints, backoff }
     }
 
     /// Tells until nobody listens.
@@ -103,9 +100,8 @@ impl<V: View> Watch<V> {
             if self.suffer(&error).await.is_err() {
                 return;
             }
-            let wait = Duration::from_secs(1 << self.attempts.min(5)).min(LONGEST_WAIT);
-            self.attempts += 1;
-            sleep(wait).await;
+            // While there is nobody to ask, files are read as often.
+            sleep(self.backoff.advance()).await;
         }
     }
 
@@ -113,7 +109,7 @@ impl<V: View> Watch<V> {
         let channel = self.connect().await?;
         let mut events = api::follow_events(&channel).await?;
         self.list(&channel).await?;
-        self.attempts = 0;
+        self.backoff.reset();
         let mut probes = interval(PROBE);
         probes.tick().await;
         for probe in 1_u32.. {

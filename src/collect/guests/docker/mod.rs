@@ -29,6 +29,7 @@ pub use lines::Lines;
 pub use list::{Listed, parse_list};
 pub use version::{Api, Version, parse_version};
 
+use super::Backoff;
 use super::Feed;
 use crate::config::model::Docker;
 use crate::host::Host;
@@ -72,7 +73,7 @@ pub async fn run(host: Host, settings: Docker, feed: Feed) {
 /// As [`run`], at another pace.
 pub async fn run_at(host: Host, feed: Feed, pace: Pace) {
     let mut watch = Watch::new(feed, host.clock.clone());
-    let mut wait = pace.shortest;
+    let mut backoff = Backoff::new(pace.shortest, pace.longest);
     loop {
         let settled = watch.settled();
         let Err(fault) = session::hold(&host, &mut watch, pace).await;
@@ -85,8 +86,9 @@ pub async fn run_at(host: Host, feed: Feed, pace: Pace) {
         if watch.tell_state(state).await.is_err() {
             return;
         }
-        wait = if watch.settled() > settled { pace.shortest } else { wait };
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(pace.longest);
+        if watch.settled() > settled {
+            backoff.reset();
+        }
+        tokio::time::sleep(backoff.advance()).await;
     }
 }

@@ -11,7 +11,7 @@ mod domains;
 pub mod helper;
 mod process;
 
-use super::{Feed, News};
+use super::{Backoff, Feed, News};
 use crate::config::model::Kvm;
 use crate::host::Host;
 use crate::sample::guest::domain::line::Line;
@@ -26,8 +26,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// How long the helper may take for an answer, or to connect. A thousand domains take 4 s.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The first pause before a new start, doubled each time up to the last.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// After a helper that worked for so long the pause is short again.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What ends the work with one helper.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ enum End {
 /// all wishes that came in the meantime. Without a wish the list is compared every `refreshVMs`.
 pub async fn run(host: Host, settings: Kvm, poll: Arc<Notify>, feed: Feed) {
     let mut domains = Domains::default();
-    let mut pause = PAUSES.0;
+    let mut backoff = Backoff::default();
     loop {
         let began = Instant::now();
         let refresh = Duration::from_secs(settings.refresh_vms_secs.into());
@@ -63,11 +63,10 @@ pub async fn run(host: Host, settings: Kvm, poll: Arc<Notify>, feed: Feed) {
         if !feed.tell(News::State(state)).await {
             return;
         }
-        if began.elapsed() > PAUSES.1 {
-            pause = PAUSES.0;
+        if began.elapsed() > STEADY {
+            backoff.reset();
         }
-        sleep(pause).await;
-        pause = PAUSES.1.min(pause * 2);
+        sleep(backoff.advance()).await;
     }
 }
 

@@ -13,7 +13,7 @@ mod trouble;
 mod units;
 
 use super::cgroup::Hierarchies;
-use super::{Feed, News};
+use super::{Backoff, Feed, News};
 use crate::config::model::Systemd;
 use crate::host::Host;
 use crate::status::registry::State;
@@ -34,7 +34,7 @@ pub async fn run(host: Host, settings: Systemd, feed: Feed) {
         if !without_bus(&host, &trouble, &feed, &mut units).await {
             return;
         }
-        tokio::time::sleep(backoff.next()).await;
+        tokio::time::sleep(backoff.advance()).await;
     }
 }
 
@@ -56,7 +56,7 @@ async fn attempt(
     let refresh = Duration::from_secs(settings.refresh_vms_secs.max(1).into());
     let end = Session::new(bus, hierarchies, units, feed).run(refresh).await;
     if units.is_complete() {
-        *backoff = Backoff::default();
+        backoff.reset();
     }
     end
 }
@@ -75,30 +75,4 @@ async fn without_bus(host: &Host, trouble: &Trouble, feed: &Feed, units: &mut Un
     let state = State::degraded(&format!("{trouble}; services are those in the cgroup tree"));
     let changed = units.replace(services);
     feed.tell(News::State(state)).await && (!changed || feed.tell(units.all()).await)
-}
-
-/// Seconds until the bus is tried again: 1, 2, 4 … 30.
-#[derive(Debug, Default)]
-struct Backoff(u32);
-
-impl Backoff {
-    fn next(&mut self) -> Duration {
-        let secs = 1_u64.checked_shl(self.0).unwrap_or(u64::MAX).min(30);
-        self.0 = self.0.saturating_add(1);
-        Duration::from_secs(secs)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_half_a_minute() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<u64> = (0..7).map(|_| backoff.next().as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
-        backoff = Backoff(u32::MAX);
-        assert_eq!(backoff.next().as_secs(), 30);
-    }
 }

@@ -22,7 +22,7 @@ impl<V: View> Watch<V> {
         if found.source == Source::Nothing && self.known.values().all(|container| container.told) {
             return self.tell(vec![News::State(state)]).await;
         }
-        for problem in found.problems.iter().filter(|_| self.attempts == 0) {
+        for problem in found.problems.iter().filter(|_| self.backoff.is_first()) {
             self.complaints.say(self.view.engine().name(), problem);
         }
         self.adopt(found);

@@ -3,7 +3,7 @@
 //! guest is taken in before there is an agent address, because UUIDs of services are made with it.
 
 use super::daemon::Agent;
-use super::guests::{Outcome, Scene};
+use super::guests::{Outcome, Treatment};
 use crate::collect::guests::News;
 use crate::collect::interfaces::Changes;
 use crate::sample::guest::Engine;
@@ -19,8 +19,7 @@ impl Agent {
     pub(super) fn apply_guests(&mut self) {
         let now = self.host.clock.now();
         self.guests.age_marks(now);
-        let (stopped, outcome) =
-            self.guests.apply(&self.settings, Scene { table: self.measures.interfaces.table(), now });
+        let (stopped, outcome) = self.guests.apply(&self.settings, self.measures.scene(now));
         stopped.iter().for_each(|engine| self.registry.remove(engine.name()));
         self.poll_guests(&outcome);
         self.measures.set_gpus(self.settings.modules.nvml);
@@ -37,9 +36,7 @@ impl Agent {
     pub(super) fn attend_guests(&mut self, now: Instant) {
         self.guests.ask_counters();
         self.report_gpus(now);
-        let outcome = self
-            .guests
-            .forget_silent(&self.settings.modules, Scene { table: self.measures.interfaces.table(), now });
+        let outcome = self.guests.forget_silent(&self.settings.modules, self.measures.scene(now));
         self.poll_guests(&outcome);
     }
 
@@ -52,16 +49,10 @@ impl Agent {
 
     /// An engine has news.
     pub fn on_guests(&mut self, engine: Engine, news: News) {
-        let modules = &self.settings.modules;
-        let by_hostname = match engine {
-            Engine::Docker => modules.docker.as_ref().is_some_and(|docker| docker.hostname),
-            Engine::Containerd => modules.containerd.as_ref().is_some_and(|containerd| containerd.hostname),
-            Engine::Systemd | Engine::K8s | Engine::Kvm => false,
-        };
+        let by_hostname = Treatment::of(engine, &self.settings.modules).by_hostname;
         let maker = Maker { host: self.uuid.uuid, agent: self.outlet.lock().agent(), by_hostname };
         let now = self.host.clock.now();
-        let outcome =
-            self.guests.take(engine, news, maker, Scene { table: self.measures.interfaces.table(), now });
+        let outcome = self.guests.take(engine, news, maker, self.measures.scene(now));
         if let Some(state) = &outcome.state {
             self.set(engine.name(), state.clone());
         }
@@ -75,7 +66,7 @@ impl Agent {
         if self.settings.modules.kvm.is_some() {
             self.guests.age_marks(now);
         }
-        self.guests.follow_interfaces(changes, Scene { table: self.measures.interfaces.table(), now });
+        self.guests.follow_interfaces(changes, self.measures.scene(now));
     }
 
     /// Hands new marks to the packet thread, if they are due.

@@ -3,7 +3,7 @@
 //! source that cannot be read costs only itself.
 
 use super::guard::{Panicked, guarded};
-use super::guests::{Facts, Guests};
+use super::guests::{Facts, Guests, Scene};
 use super::ports;
 use super::samples::{Beside, Outcome, SampleTo};
 use crate::collect::gpu::{Gpus, LIBRARY};
@@ -138,6 +138,11 @@ impl Measures {
         }
     }
 
+    /// What is so now, for guests.
+    pub fn scene(&self, now: Instant) -> Scene<'_> {
+        Scene { table: self.interfaces.table(), now }
+    }
+
     /// The UUID that the host sample carries from now on.
     pub fn set_uuid(&mut self, uuid: [u8; 16]) {
         self.uuid = uuid;
@@ -225,12 +230,11 @@ impl Measures {
             let sample = &self.sample;
             let memory = sample.memory.as_ref().map(|memory| memory.mem_total);
             let facts = Facts {
+                scene: Scene { table: self.interfaces.table(), now: due.now },
                 id: sample.id.as_ref(),
                 memory,
-                table: self.interfaces.table(),
-                pressure: settings.guest_pressure,
                 gpus: self.gpus.as_ref(),
-                now: due.now,
+                pressure: settings.guest_pressure,
             };
             guests.poll(&due.guests, facts, &mut self.sources, &mut writer);
         }

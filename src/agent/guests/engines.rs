@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -63,6 +64,47 @@ impl Wish {
             Self::Containerd(docker, _) => Box::pin(containerd::run(host, docker, feed)),
             Self::K8s(k8s, docker) => Box::pin(k8s::run(host, k8s, docker, feed)),
         }
+    }
+}
+
+/// What the settings say of an engine's guests that is the agent's to do, not its task's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::agent) struct Treatment {
+    /// Samples of their packets name them.
+    pub(in crate::agent) mark_traffic: bool,
+    /// They go by the name that they have inside.
+    pub(in crate::agent) by_hostname: bool,
+    /// They are forgotten when the engine has not answered for so long.
+    pub(in crate::agent) forget_after: Option<Duration>,
+}
+
+impl Treatment {
+    pub(in crate::agent) fn of(engine: Engine, modules: &Modules) -> Self {
+        let secs = |secs: u32| Some(Duration::from_secs(secs.into()));
+        let treatment = match engine {
+            Engine::Systemd => {
+                modules.systemd.as_ref().map(|s| Self { mark_traffic: s.mark_traffic, ..Self::default() })
+            }
+            Engine::K8s => {
+                modules.k8s.as_ref().map(|k| Self { mark_traffic: k.mark_traffic, ..Self::default() })
+            }
+            Engine::Docker => modules.docker.as_ref().map(|d| Self {
+                mark_traffic: d.mark_traffic,
+                by_hostname: d.hostname,
+                forget_after: secs(d.forget_vms_secs),
+            }),
+            Engine::Containerd => modules.containerd.as_ref().map(|c| Self {
+                mark_traffic: c.mark_traffic,
+                by_hostname: c.hostname,
+                forget_after: secs(c.forget_vms_secs),
+            }),
+            Engine::Kvm => modules.kvm.as_ref().map(|k| Self {
+                mark_traffic: k.mark_traffic,
+                by_hostname: false,
+                forget_after: secs(k.forget_vms_secs),
+            }),
+        };
+        treatment.unwrap_or_default()
     }
 }
 

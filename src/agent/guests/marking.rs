@@ -1,8 +1,8 @@
 //! What packets are known by as their guests'. In: the guests whose engines have `markTraffic`. Out: [`Marks`] for the packet
 //! thread. Rule: made anew when a guest came, went or moved, once for all that happens in [`GATHERING`].
 
-use super::Guests;
 use super::meter::Meter;
+use super::{Guests, Treatment};
 use crate::collect::guests::cgroup::Cgroup;
 use crate::collect::guests::network::Network;
 use crate::collect::interfaces::Table;
@@ -29,7 +29,7 @@ impl Guests {
     pub fn take_marks(&mut self, modules: &Modules, table: &Table, now: Instant) -> Option<Option<Marks>> {
         self.marks_due.take_if(|due| *due <= now)?;
         let marking: Vec<Engine> =
-            Engine::ALL.into_iter().filter(|engine| marks_traffic(*engine, modules)).collect();
+            Engine::ALL.into_iter().filter(|engine| Treatment::of(*engine, modules).mark_traffic).collect();
         if marking.is_empty() {
             return Some(None);
         }
@@ -47,16 +47,6 @@ impl Guests {
             })
             .collect();
         Some(Some(Marks::new(&marked)))
-    }
-}
-
-fn marks_traffic(engine: Engine, modules: &Modules) -> bool {
-    match engine {
-        Engine::Systemd => modules.systemd.as_ref().is_some_and(|systemd| systemd.mark_traffic),
-        Engine::Docker => modules.docker.as_ref().is_some_and(|docker| docker.mark_traffic),
-        Engine::Containerd => modules.containerd.as_ref().is_some_and(|containerd| containerd.mark_traffic),
-        Engine::K8s => modules.k8s.as_ref().is_some_and(|k8s| k8s.mark_traffic),
-        Engine::Kvm => modules.kvm.as_ref().is_some_and(|kvm| kvm.mark_traffic),
     }
 }
 

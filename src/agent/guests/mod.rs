@@ -13,6 +13,7 @@ mod polling;
 mod records;
 mod report;
 
+pub(super) use engines::Treatment;
 pub use polling::Facts;
 
 use crate::collect::guests::{News, Receiver, channel};
@@ -27,7 +28,7 @@ use engines::Engines;
 use events::Listeners;
 use meter::{Kernel, Meter};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What news mean for the rest of the agent.
 #[derive(Debug, Default)]
@@ -154,10 +155,10 @@ impl Guests {
             }
             News::Counters(counters) => self.take_counters(engine, counters, scene, &mut outcome),
             News::One(guest) => {
-                let id = guest.id.clone();
-                self.put(*guest, maker, scene, &mut outcome);
                 // What the engine itself does not tell of may have changed: its interfaces, or the cgroup under the same name.
-                if let Some(index) = self.roster.find(engine, &id).map(|member| member.index) {
+                let known = self.roster.find(engine, &guest.id).map(|member| member.index);
+                self.put(*guest, maker, scene, &mut outcome);
+                if let Some(index) = known {
                     self.look_again(index, scene);
                     self.age_marks(scene.now);
                 }
@@ -176,15 +177,7 @@ impl Guests {
         self.kernel.doubt_mounts();
         let mut outcome = Outcome::default();
         for (engine, since) in self.silent.clone() {
-            let patience = match engine {
-                Engine::Kvm => modules.kvm.as_ref().map(|kvm| kvm.forget_vms_secs),
-                Engine::Docker => modules.docker.as_ref().map(|docker| docker.forget_vms_secs),
-                Engine::Containerd => {
-                    modules.containerd.as_ref().map(|containerd| containerd.forget_vms_secs)
-                }
-                Engine::K8s | Engine::Systemd => None,
-            };
-            let Some(patience) = patience.map(|secs| Duration::from_secs(secs.into())) else { continue };
+            let Some(patience) = Treatment::of(engine, modules).forget_after else { continue };
             if scene.now.saturating_duration_since(since) >= patience {
                 let lives = |member: &&Member| engine != Engine::Kvm && self.has_cgroup(member.index);
                 let kept = self.roster.iter().filter(|member| member.guest.engine == engine).filter(lives);

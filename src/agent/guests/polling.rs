@@ -7,12 +7,11 @@ use super::records::{pressure, records};
 use super::{Guests, Happening, Scene};
 use crate::collect::gpu::Gpus;
 use crate::collect::guests::network::NetworkError;
-use crate::collect::interfaces::{Change, Changes, Table};
+use crate::collect::interfaces::{Change, Changes};
 use crate::sflow::counters::host::HostId;
 use crate::sflow::datagram::Unsent;
 use crate::sflow::ids::DataSource;
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
 
 /// Polls of a guest after which its interfaces and addresses are looked at again: the kernel tells of interfaces that have an
 /// end on this host, and of no others.
@@ -21,18 +20,16 @@ const LOOK_EVERY: u32 = 15;
 /// What samples of guests say of the host.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
+    /// Its interfaces, and when the poll began.
+    pub scene: Scene<'a>,
     /// Its identity, of which guests that share its kernel have machine, system and release.
     pub id: Option<&'a HostId>,
     /// Bytes of its memory: what a guest may use that is not limited.
     pub memory: Option<u64>,
-    /// Its interfaces.
-    pub table: &'a Table,
     /// Its GPUs.
     pub gpus: Option<&'a Gpus>,
     /// Pressure is sent too.
     pub pressure: bool,
-    /// When the poll began.
-    pub now: Instant,
 }
 
 impl Guests {
@@ -49,7 +46,7 @@ impl Guests {
         sources: &mut HashMap<DataSource, u32>,
         writer: &mut SampleTo<'_, S>,
     ) {
-        let scene = Scene { table: facts.table, now: facts.now };
+        let scene = facts.scene;
         for (index, error) in self.kernel.read_networks(due, &mut self.meters) {
             match error {
                 NetworkError::Changed(_) => self.look_again(index, scene),

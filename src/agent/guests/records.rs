@@ -30,7 +30,7 @@ pub(super) fn records(member: &Member, meter: &Meter, facts: Facts<'_>) -> Guest
             gpu: facts
                 .gpus
                 .filter(|_| !member.guest.gpus.is_empty())
-                .and_then(|gpus| gpus.record_of(&member.guest.gpus, facts.now)),
+                .and_then(|gpus| gpus.record_of(&member.guest.gpus, facts.scene.now)),
             adaptors: Some(meter.network.as_ref().map(adaptors).unwrap_or_default()),
             ..of_service(member, values, facts)
         },
@@ -100,7 +100,7 @@ fn adaptors(network: &Network) -> Adaptors {
 
 fn of_domain(member: &Member, d: &Counters, facts: Facts<'_>) -> GuestRecords {
     let tap_index =
-        |tap: &Option<String>| Some(facts.table.iter().find(|i| Some(&i.name) == tap.as_ref())?.index);
+        |tap: &Option<String>| Some(facts.scene.table.iter().find(|i| Some(&i.name) == tap.as_ref())?.index);
     let adaptor = |vnic: &crate::sample::guest::domain::Vnic| Adaptor {
         if_index: tap_index(&vnic.tap).unwrap_or(0),
         macs: vec![vnic.mac],
@@ -163,6 +163,7 @@ fn metric_source(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Scene;
     use super::*;
     use crate::agent::samples::SampleTo;
     use crate::collect::interfaces::Table;
@@ -184,8 +185,13 @@ mod tests {
         let mut meter = Meter::default();
         meter.values.domain.replace(Counters { vnics, ..Counters::default() });
         let now = crate::host::Host::at("/").clock.now();
-        let facts =
-            Facts { id: None, memory: None, table: &Table::default(), gpus: None, pressure: false, now };
+        let facts = Facts {
+            scene: Scene { table: &Table::default(), now },
+            id: None,
+            memory: None,
+            gpus: None,
+            pressure: false,
+        };
         let (mut datagrams, mut send) = (Datagrams::new(1400, agent), |_: Unsent<'_>| {});
         let mut writer = SampleTo::new(0, &mut datagrams, &mut send);
         writer.guest(DataSource::logical(member.index), &records(member, &meter, facts), &mut 0);

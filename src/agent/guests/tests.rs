@@ -1,6 +1,7 @@
 use super::*;
 use crate::sample::guest::domain::Vnic;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::UnixStream;
 

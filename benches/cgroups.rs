@@ -4,15 +4,17 @@
 //! machine count less. Beside it, what one `pread` for each of the same files costs. In cgroups of its own where this user
 //! may make them, else in plain files, whose texts the kernel need not make. Run by hand: `cargo bench --bench cgroups`.
 
-use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
+#[path = "support/on_cpu.rs"]
+mod on_cpu;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hsflow::collect::guests::cgroup::{Cgroup, Hierarchies};
 use hsflow::host::Host;
-use nix::time::{ClockId, clock_gettime};
+use on_cpu::on_cpu;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const GUESTS: usize = 500;
 const FILES: [&str; 12] = [
@@ -114,16 +116,6 @@ impl Drop for Made {
     fn drop(&mut self) {
         self.remove();
     }
-}
-
-/// Measures CPU time.
-fn on_cpu(b: &mut Bencher<'_>, mut work: impl FnMut()) {
-    let used = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default();
-    b.iter_custom(|times| {
-        let before = used();
-        (0..times).for_each(|_| work());
-        used() - before
-    });
 }
 
 fn resident() -> u64 {

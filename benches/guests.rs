@@ -10,23 +10,16 @@ mod guests;
 #[path = "../tests/support/netns.rs"]
 mod netns;
 
-use criterion::{Bencher, Criterion, criterion_group, criterion_main};
+#[path = "support/on_cpu.rs"]
+mod on_cpu;
+
+use criterion::{Criterion, criterion_group, criterion_main};
 use hsflow::collect::guests::network::{Network, Networks};
 use hsflow::host::Host;
 use netns::{Elsewhere, ip_batch, isolated};
-use nix::time::{ClockId, clock_gettime};
-use std::time::Duration;
+use on_cpu::on_cpu;
 
 const GUESTS: usize = 500;
-
-fn on_cpu(b: &mut Bencher<'_>, mut work: impl FnMut()) {
-    let used = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap();
-    b.iter_custom(|times| {
-        let before = used();
-        (0..times).for_each(|_| work());
-        used() - before
-    });
-}
 
 fn guest(number: usize) -> Elsewhere {
     let guest = Elsewhere::new();

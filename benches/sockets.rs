@@ -4,12 +4,16 @@
 //! the machine count less. Beside it, what the system calls alone cost. Run by hand: `cargo bench --bench sockets` (needs
 //! 10,100 descriptors).
 
-use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
+#[path = "support/on_cpu.rs"]
+mod on_cpu;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hsflow::collect::sockets::{Place, Sockets, Wanted};
 use hsflow::host::Clock;
 use hsflow::sample::connection::Connection;
 use hsflow::sys::netlink::{Netlink, Protocol};
 use hsflow::wire::netlink::inet_diag::{self, TCP};
+use on_cpu::on_cpu;
 use std::hint::black_box;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -47,17 +51,6 @@ fn batches(ends: &[Ends], size: usize) -> Vec<Vec<Ends>> {
 fn wanted(ends: &Ends) -> Wanted {
     let connection = Connection { protocol: TCP, local: ends.0, remote: ends.1, sent: true };
     Wanted { connection, place: Place { if_index: 1, ..Place::default() } }
-}
-
-/// Measures CPU time.
-fn on_cpu(b: &mut Bencher<'_>, mut work: impl FnMut()) {
-    use nix::time::{ClockId, clock_gettime};
-    let used = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default();
-    b.iter_custom(|times| {
-        let before = used();
-        (0..times).for_each(|_| work());
-        used() - before
-    });
 }
 
 /// Sockets that can be asked: they are opened on a thread.

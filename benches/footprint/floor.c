@@ -5,15 +5,13 @@
  *   floor POLLING-SECONDS PORT INTERFACES    (INTERFACES only says how many samples are sent)
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include "../floor.h"
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define SAMPLES_A_DATAGRAM 10
@@ -46,13 +44,8 @@ int main(int argc, char **argv) {
     int fds[NFILES];
     for (size_t i = 0; i < NFILES; i++) fds[i] = open(FILES[i], O_RDONLY | O_CLOEXEC);
     int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[2]))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(udp, (struct sockaddr *)&to, sizeof to) < 0) return 1;
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    struct itimerspec every = {{atoi(argv[1]), 0}, {0, 1}};
-    timerfd_settime(timer, 0, &every, NULL);
+    int udp = connect_collector(atoi(argv[2])), timer = start_timer(atoi(argv[1]));
+    if (udp < 0) return 1;
     for (;;) {
         unsigned long long n;
         if (read(timer, &n, sizeof n) != sizeof n) return 1;

@@ -5,18 +5,16 @@
  *   floor POLLING-SECONDS PORT SAMPLES < FILES    (a path a line; SAMPLES only says how many are sent)
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include "../floor.h"
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define MOST 65536
@@ -65,13 +63,8 @@ int main(int argc, char **argv) {
     if (argc != 4) return 2;
     int nfiles = open_files(), nlinks = find_links(), samples = atoi(argv[3]);
     int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[2]))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(udp, (struct sockaddr *)&to, sizeof to) < 0) return 1;
-    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    struct itimerspec every = {{atoi(argv[1]), 0}, {0, 1}};
-    timerfd_settime(timer, 0, &every, NULL);
+    int udp = connect_collector(atoi(argv[2])), timer = start_timer(atoi(argv[1]));
+    if (udp < 0) return 1;
     for (;;) {
         unsigned long long n;
         if (read(timer, &n, sizeof n) != sizeof n) return 1;

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 const OUTSIDE: [u8; 4] = [198, 51, 100, 7];
 const ROUTER: [u8; 6] = [2, 0, 0, 0, 9, 9];
+/// Addresses of the host itself, one of them in the network of the guests and no guest's.
+const HOST: [[u8; 4]; 2] = [[192, 0, 2, 1], [10, 9, 255, 200]];
 const UNKNOWN: Path = Path { input: Port::UNKNOWN, output: Port::UNKNOWN };
 
 fn mac(number: u32) -> [u8; 6] {
@@ -52,7 +54,7 @@ fn arp(from: [u8; 6], to: [u8; 6]) -> Vec<u8> {
 }
 
 fn ends_of(marks: &Marks, frame: &Frame<'_>, socket: Option<Socket>) -> Ends {
-    let locals = Locals::new([[192, 0, 2, 1].into(), [10, 9, 0, 200].into()], [[6; 6]]);
+    let locals = Locals::new(HOST.map(Into::into), [[6; 6]]);
     marks.ends(&Packet::of(frame).unwrap(), &locals, socket)
 }
 
@@ -177,7 +179,7 @@ fn a_guest_of_a_tunnel_network_is_found_in_its_own_network_only() {
 fn what_is_the_hosts_own_is_no_guests() {
     let mut thief = guest(1);
     thief.links[0].mac = Some([6; 6]);
-    thief.links[0].ips = vec![[192, 0, 2, 1].into(), [10, 9, 0, 200].into()];
+    thief.links[0].ips = HOST.map(Into::into).to_vec();
     let bytes = udp([[6; 6], ROUTER], [[192, 0, 2, 1], OUTSIDE], 53, b"query");
     assert_eq!(ends(&[thief], &bytes), (None, None));
 }

@@ -12,7 +12,7 @@ step() { # name, command: runs it, notes its result and the lines that count
   echo "== $name"
   "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
   { printf '\n%s: %s, %d s\n\n' "$name" $result $((SECONDS - start))
-    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell ' "$log" | sed 's/^test .* \.\.\. cell/cell/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
+    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\)/\1/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
 }
 cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`
@@ -20,9 +20,10 @@ cat > tests/RESULTS.md <<HEAD
 $(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes'), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(rustc --version | cut -d' ' -f1,2).
 HEAD
 step "lints" make --no-print-directory lint
-libvirt=$(pkg-config --exists libvirt && echo --features libvirt || true)
 # shellcheck disable=SC2086  # two words, or none
-step "tests" cargo test --locked --no-fail-fast $libvirt -- --include-ignored --skip long_samples
+step "tests" cargo test --locked --no-fail-fast $features -- --include-ignored --skip long_samples --skip long_five_hundred
+# shellcheck disable=SC2086
+step "500 containers" cargo test --locked $features --test agent long_five_hundred -- --include-ignored --nocapture
 # shellcheck disable=SC2086
 step "packet samples" cargo test --locked $features --test packets long_samples -- --include-ignored --nocapture --test-threads=1
 step "fuzzing, 20 s for a target" tests/fuzz.sh 20

@@ -8,8 +8,8 @@
 pub mod catcher;
 pub mod process;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A folder of the test's own, removed with what is in it when the value is dropped.
@@ -18,10 +18,9 @@ pub struct TempDir(PathBuf);
 impl TempDir {
     /// An empty folder, readable by everybody (agents under test may run as another user).
     pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("hsflow-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap_or_else(|e| panic!("create {}: {e}", path.display()));
+        // Numbers of processes are not names: tests in namespaces of their own have the same and may share the place.
+        let path = nix::unistd::mkdtemp(&std::env::temp_dir().join("hsflow-XXXXXX")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         Self(path)
     }
 

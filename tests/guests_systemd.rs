@@ -12,6 +12,7 @@ use hsflow::status::registry::State;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 use std::time::Duration;
 use support::TempDir;
 
@@ -62,8 +63,8 @@ async fn next(receiver: &mut Receiver) -> News {
     news
 }
 
-fn service(unit: &str, cgroup: &str) -> Guest {
-    Guest { cgroup: Some(cgroup.into()), ..Guest::new(Engine::Systemd, unit, unit) }
+fn service(unit: &str, cgroup: &str) -> Arc<Guest> {
+    Guest { cgroup: Some(cgroup.into()), ..Guest::new(Engine::Systemd, unit, unit) }.into()
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn without_a_bus_the_cgroup_tree_tells_of_services_and_the_state_says_so() {
             }
         };
         let now = [service("idle.service", "/system.slice/idle.service")];
-        let mut wanted: Vec<Guest> = wanted.into_iter().skip(1).chain(now).collect();
+        let mut wanted: Vec<Arc<Guest>> = wanted.into_iter().skip(1).chain(now).collect();
         wanted.sort_by(|a, b| a.id.cmp(&b.id));
         assert_eq!(all, wanted);
     });
@@ -172,10 +173,10 @@ fn say(line: &str) {
 fn print(news: News) {
     match news {
         News::All(all) => {
-            let names: Vec<String> = all.into_iter().map(|guest| guest.id).collect();
+            let names: Vec<String> = all.iter().map(|guest| guest.id.clone()).collect();
             say(&format!("all {} {}", names.len(), names.join(" ")));
         }
-        News::One(one) => say(&format!("one {} {:?} {}", one.id, one.state, one.cgroup.unwrap())),
+        News::One(one) => say(&format!("one {} {:?} {}", one.id, one.state, one.cgroup.as_ref().unwrap())),
         News::Gone(id) => say(&format!("gone {id}")),
         News::Counters(counters) => panic!("systemd counts itself: {counters:?}"),
         News::State(State::Running) => say("state running"),

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::pin::Pin;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::Duration;
 use support::{TempDir, wait_until};
 use zbus::message::Type;
@@ -216,7 +217,7 @@ async fn list(receiver: &mut Receiver) -> Vec<Guest> {
     let mut last = Vec::new();
     loop {
         match next(receiver).await {
-            News::All(all) => last = all,
+            News::All(all) => last = all.into_iter().map(Arc::unwrap_or_clone).collect(),
             News::State(State::Running) => return last,
             _ => {}
         }
@@ -279,15 +280,15 @@ fn signals_tell_of_starts_and_ends_once_and_only_from_systemd() {
         stub.changed(&stub.connection, "b.service", "active", 2).await;
         stub.changed(&stub.connection, "b.service", "active", 2).await;
         daemon.put("/system.slice/b.service", true);
-        assert_eq!(next(&mut receiver).await, News::One(Box::new(guest("b.service"))));
+        assert_eq!(next(&mut receiver).await, News::One(guest("b.service").into()));
         stub.changed(&stub.connection, "b.service", "active", 2).await;
         stub.changed(&stub.connection, "b.service", "active", 3).await;
         let started_again = next(&mut receiver).await;
-        assert_eq!(started_again, News::One(Box::new(guest("b.service"))));
+        assert_eq!(started_again, News::One(guest("b.service").into()));
         stub.changed(&stub.connection, "b.service", "deactivating", 3).await;
         stub.changed(&stub.connection, "b.service", "failed", 3).await;
         let off = Guest { state: GuestState::Shutoff, ..guest("b.service") };
-        assert_eq!(next(&mut receiver).await, News::One(Box::new(off)));
+        assert_eq!(next(&mut receiver).await, News::One(off.into()));
         assert_eq!(next(&mut receiver).await, News::Gone("b.service".into()));
         stub.changed(&stub.connection, "c.service", "inactive", 4).await;
         daemon.put("/system.slice/a.service", false);

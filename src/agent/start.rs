@@ -13,6 +13,7 @@ use super::privileges::{self, PrivilegeError};
 use super::run::{self, Signals, Sockets};
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
+use crate::sys::heap;
 use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
@@ -62,6 +63,7 @@ fn start(mut options: Options) -> Exit {
         Ok(pid_file) => pid_file,
         Err(exit) => return exit,
     };
+    heap::keep_little();
     let exit = serve(options, loaded);
     drop(pid_file);
     exit

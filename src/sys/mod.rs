@@ -8,6 +8,7 @@
 pub mod bpf;
 mod error;
 pub mod ethtool;
+pub mod heap;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 pub mod mailbox;

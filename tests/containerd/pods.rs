@@ -38,6 +38,13 @@ pub(crate) fn import(daemon: &Containerd, name: &str) {
          tar -cf image.tar manifest.json config.json layer.tar && ctr -n k8s.io images import image.tar",
         folder.display()
     ));
+    // The CRI plugin hears of it a moment later.
+    let asked = message(&[(1, &message(&[(1, name.as_bytes())]))]);
+    wait_until("the CRI plugin to know the image", LIMIT, || {
+        let answer =
+            with_channel(async |c| c.ask("/runtime.v1.ImageService/ImageStatus", "", &asked).await).ok()?;
+        fields(&answer).flatten().any(|(n, _)| n == 1).then_some(())
+    });
 }
 
 pub(crate) struct Pod {

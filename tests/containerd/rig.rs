@@ -196,12 +196,13 @@ impl Told {
             News::All(guests) => {
                 self.lists += 1;
                 let count = guests.len();
-                self.guests = guests.into_iter().map(|guest| (guest.id.clone(), guest)).collect();
+                self.guests =
+                    guests.into_iter().map(|guest| (guest.id.clone(), Guest::clone(&guest))).collect();
                 assert_eq!(self.guests.len(), count, "two guests with one id");
             }
             News::Counters(counters) => panic!("{counters:?}"),
             News::One(guest) => {
-                self.guests.insert(guest.id.clone(), *guest);
+                self.guests.insert(guest.id.clone(), Guest::clone(&guest));
             }
             News::Gone(id) => {
                 self.guests.remove(&id).expect("only what is there can go");

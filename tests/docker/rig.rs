@@ -148,7 +148,7 @@ impl Told {
     fn take(&mut self, news: News) {
         match &news {
             News::All(all) => {
-                self.guests = all.iter().map(|guest| (guest.id.clone(), guest.clone())).collect();
+                self.guests = all.iter().map(|guest| (guest.id.clone(), Guest::clone(guest))).collect();
                 if all.iter().any(|guest| !guest.state.is_alive()) {
                     self.broken.push(format!("a dead one in {news:?}"));
                 }

@@ -31,7 +31,7 @@ pub(super) struct Values {
     /// Of its network.
     pub(super) net: Option<VnicCounters>,
     /// What libvirt says.
-    pub(super) domain: Option<Counters>,
+    pub(super) domain: Option<Box<Counters>>,
 }
 
 /// What is kept of one guest.
@@ -110,7 +110,7 @@ impl Kernel {
     pub(super) fn read_networks(
         &mut self,
         due: &[u32],
-        meters: &mut BTreeMap<u32, Meter>,
+        meters: &mut BTreeMap<u32, Box<Meter>>,
     ) -> Vec<(u32, NetworkError)> {
         let mut changed = Vec::new();
         let Some(networks) = &mut self.networks else { return changed };

@@ -28,6 +28,7 @@ use engines::Engines;
 use events::Listeners;
 use meter::{Kernel, Meter};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What news mean for the rest of the agent.
@@ -59,11 +60,11 @@ pub struct Guests {
     roster: Roster,
     kernel: Kernel,
     /// Of each guest that is polled, by data source.
-    meters: BTreeMap<u32, Meter>,
+    meters: BTreeMap<u32, Box<Meter>>,
     /// Guests that have ended, until their last sample.
-    leaving: BTreeMap<u32, (Member, Meter)>,
+    leaving: BTreeMap<u32, (Member, Box<Meter>)>,
     /// Of guests that do not run and that their engine still has: what listeners are told of their end.
-    resting: BTreeMap<u32, Meter>,
+    resting: BTreeMap<u32, Box<Meter>>,
     listeners: Listeners,
     refused: Refused,
     /// Engines that do not answer, and since when.
@@ -157,7 +158,7 @@ impl Guests {
             News::One(guest) => {
                 // What the engine itself does not tell of may have changed: its interfaces, or the cgroup under the same name.
                 let known = self.roster.find(engine, &guest.id).map(|member| member.index);
-                self.put(*guest, maker, scene, &mut outcome);
+                self.put(guest, maker, scene, &mut outcome);
                 if let Some(index) = known {
                     self.look_again(index, scene);
                     self.age_marks(scene.now);
@@ -209,7 +210,7 @@ impl Guests {
             let Some(index) = self.roster.find(engine, &id).map(|member| member.index) else { continue };
             if let Some(meter) = self.meters.get_mut(&index) {
                 let same = meter.values.domain.as_ref().is_some_and(|old| old.vnics == counters.vnics);
-                meter.values.domain = Some(counters);
+                meter.values.domain = Some(Box::new(counters));
                 outcome.counted.push(index);
                 // Its interfaces come with its counters, after listeners were told that it is there.
                 if let Some(member) = self.roster.get(index).filter(|_| !same).cloned() {
@@ -232,7 +233,7 @@ impl Guests {
         }
     }
 
-    fn put(&mut self, guest: Guest, maker: Maker, scene: Scene<'_>, outcome: &mut Outcome) {
+    fn put(&mut self, guest: Arc<Guest>, maker: Maker, scene: Scene<'_>, outcome: &mut Outcome) {
         let (engine, id) = (guest.engine, guest.id.clone());
         if self.was_restarted(&guest) {
             let change = self.roster.remove(engine, &id);
@@ -266,7 +267,7 @@ impl Guests {
             Change::Ended(mut member) => {
                 self.tell(&member, Happening::Stop, scene);
                 self.resting.remove(&member.index);
-                member.guest.state = match member.guest.engine {
+                Arc::make_mut(&mut member.guest).state = match member.guest.engine {
                     Engine::Kvm | Engine::Systemd => GuestState::Shutoff,
                     Engine::Docker | Engine::Containerd | Engine::K8s => GuestState::Shutdown,
                 };
@@ -285,7 +286,7 @@ impl Guests {
         if let Some(meter) = self.meters.get_mut(&index) {
             meter.follow(&member.guest, &mut self.kernel);
         } else {
-            let mut meter = Meter::default();
+            let mut meter = Box::<Meter>::default();
             meter.follow(&member.guest, &mut self.kernel);
             self.meters.insert(index, meter);
             if member.guest.engine != Engine::Kvm {

@@ -183,7 +183,7 @@ mod tests {
         let member = roster.find(Engine::Kvm, uuid).unwrap();
         let vnics = vec![Vnic { tap: None, mac: [2; 6] }; 300];
         let mut meter = Meter::default();
-        meter.values.domain.replace(Counters { vnics, ..Counters::default() });
+        meter.values.domain.replace(Box::new(Counters { vnics, ..Counters::default() }));
         let now = crate::host::Host::at("/").clock.now();
         let facts = Facts {
             scene: Scene { table: &Table::default(), now },

@@ -18,7 +18,7 @@ impl Guests {
         let with_count = |member: &Member| Guest {
             counter_samples: sources.get(&DataSource::logical(member.index)).copied().unwrap_or(0),
             labels: BTreeMap::new(),
-            ..told(member, self.meters.get(&member.index), table)
+            ..told(member, self.meters.get(&member.index).map(Box::as_ref), table)
         };
         self.roster.iter().map(with_count).collect()
     }
@@ -26,7 +26,8 @@ impl Guests {
     /// Tells a new listener what there is, and from now on what happens.
     pub fn welcome(&mut self, client: UnixStream, table: &Table) {
         let (roster, meters) = (&self.roster, &self.meters);
-        let present = roster.iter().map(|m| Event::Present(told(m, meters.get(&m.index), table)));
+        let present =
+            roster.iter().map(|m| Event::Present(told(m, meters.get(&m.index).map(Box::as_ref), table)));
         let complete = Event::Complete { guests: roster.iter().count() };
         self.listeners.welcome(client, present.chain([complete]));
     }
@@ -52,7 +53,7 @@ impl Guests {
         }
         if self.listeners.any() {
             let meter = self.meters.get(&index).or_else(|| self.resting.get(&index));
-            let guest = told(member, meter, scene.table);
+            let guest = told(member, meter.map(Box::as_ref), scene.table);
             self.listeners.tell(&match happening {
                 Happening::Start => Event::Start(guest),
                 Happening::Change => Event::Change(guest),

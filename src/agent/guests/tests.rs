@@ -15,7 +15,7 @@ async fn listeners_are_told_of_the_interfaces_of_a_machine_once_they_are_known()
     let scene = Scene { table: &table, now: host.clock.now() };
     let (client, listener) = UnixStream::pair().unwrap();
     guests.welcome(listener, &table);
-    guests.put(Guest::new(Engine::Kvm, UUID, "vm"), MAKER, scene, &mut Outcome::default());
+    guests.put(Guest::new(Engine::Kvm, UUID, "vm").into(), MAKER, scene, &mut Outcome::default());
     let vnics = vec![Vnic { tap: Some("vnet0".into()), mac: [0x52, 0x54, 0, 0, 0, 1] }];
     let counters = Counters { vnics, ..Counters::default() };
     for _ in 0..2 {
@@ -46,7 +46,7 @@ fn a_network_that_could_not_be_learned_is_tried_again() {
     let id = "ad4d40bb3d5c29b2df34d5557a288a96ffffffffffffffffffffffffffffffff";
     let guest = Guest { pid: Some(std::process::id()), ..Guest::new(Engine::Docker, id, "web") };
     let mut outcome = Outcome::default();
-    guests.put(guest, MAKER, scene, &mut outcome);
+    guests.put(guest.into(), MAKER, scene, &mut outcome);
     let index = outcome.started[0];
     guests.meters.get_mut(&index).unwrap().network = None;
     guests.look_again(index, scene);

@@ -6,6 +6,7 @@
 use crate::sample::guest::domain::Counters;
 use crate::sample::guest::{Engine, Guest};
 use crate::status::registry::State;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// News that may wait on the way.
@@ -15,9 +16,9 @@ const WAITING: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// All guests that there are; those of this engine that are not among them are gone.
-    All(Vec<Guest>),
+    All(Vec<Arc<Guest>>),
     /// A guest that is new, or not as it was.
-    One(Box<Guest>),
+    One(Arc<Guest>),
     /// The guest with this id is gone.
     Gone(String),
     /// What the guests with these ids have used: of those that the engine alone can count.

@@ -8,6 +8,7 @@ use super::index::Indices;
 use super::{Engine, Guest};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Longest name on the wire, in bytes. The standard says 64; names of pods are longer, and collectors want them whole.
 const LONGEST_NAME: usize = 255;
@@ -31,7 +32,7 @@ pub struct Maker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// As its engine told of it last.
-    pub guest: Guest,
+    pub guest: Arc<Guest>,
     /// Its UUID.
     pub uuid: [u8; 16],
     /// Its data source, of class 3.
@@ -79,7 +80,8 @@ impl Roster {
     ///
     /// # Errors
     /// It cannot be a guest of this engine.
-    pub fn put(&mut self, guest: Guest, maker: Maker) -> Result<Option<Change>, Refusal> {
+    pub fn put(&mut self, guest: impl Into<Arc<Guest>>, maker: Maker) -> Result<Option<Change>, Refusal> {
+        let guest = guest.into();
         let wish = wished_name(&guest, maker);
         if let Some(index) = self.by_id.get(&(guest.engine, guest.id.clone())).copied() {
             let Some(member) = self.members.get(&index) else { return Ok(None) };

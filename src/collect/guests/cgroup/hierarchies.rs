@@ -82,11 +82,13 @@ impl Hierarchies {
     }
 
     fn place<'a>(&self, path_in: impl Fn(Role) -> Option<&'a str>) -> Place {
-        let (mut directories, mut path) = (ByRole::default(), "");
+        let (mut directories, mut last, mut path) = (ByRole::default(), None, "");
         for role in Role::ALL {
             let Some(mounted) = self.mounted.get(role) else { continue };
             let Some(own) = path_in(role) else { continue };
-            *directories.slot(role) = Directory::of(mounted, own);
+            let directory = Directory::of(mounted, own, last.as_ref());
+            last = directory.clone().or(last);
+            *directories.slot(role) = directory;
             if path.is_empty() && directories.get(role).is_some() {
                 path = own;
             }
@@ -104,8 +106,10 @@ impl Hierarchies {
                 _ => false,
             };
             for role in Role::ALL.into_iter().filter(|&role| has(role)) {
-                let here =
-                    Mounted { root: unescape(mount.root), point: self.host.path(unescape(mount.point)) };
+                let here = Mounted {
+                    root: unescape(mount.root),
+                    point: self.host.path(unescape(mount.point)).into(),
+                };
                 let slot = mounted.slot(role);
                 let whole = |mounted: &Mounted| mounted.root == Path::new("/");
                 if slot.as_ref().is_none_or(|before| !whole(before) && whole(&here)) {

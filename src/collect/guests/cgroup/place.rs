@@ -6,9 +6,10 @@
 
 use super::format::parse_populated;
 use super::kept::Shared;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Directories that are looked through for processes, at most, in one tree.
 const MOST: usize = 4096;
@@ -73,32 +74,37 @@ pub(super) struct Mounted {
     /// Which cgroup the mount point shows; `/` outside containers.
     pub(super) root: PathBuf,
     /// Where, below the host's root.
-    pub(super) point: PathBuf,
+    pub(super) point: Arc<Path>,
 }
 
-/// A directory of one hierarchy.
+/// A directory of one hierarchy; in two parts, which other guests and other hierarchies have too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Directory {
-    pub(super) path: PathBuf,
-    /// Components of the mount point.
-    top: usize,
+    point: Arc<Path>,
+    below: Arc<Path>,
 }
 
 impl Directory {
-    /// The directory of a cgroup, unless that is the top, or not below what is mounted.
-    pub(super) fn of(mounted: &Mounted, cgroup: &str) -> Option<Self> {
+    /// The directory of a cgroup, unless that is the top, or not below what is mounted. `other`: one of the same guest.
+    pub(super) fn of(mounted: &Mounted, cgroup: &str, other: Option<&Self>) -> Option<Self> {
         let below = Path::new(cgroup).strip_prefix(&mounted.root).ok()?;
         let plain = below.components().all(|c| matches!(c, Component::Normal(_)));
         if below.as_os_str().is_empty() || !plain {
             return None;
         }
-        Some(Self { path: mounted.point.join(below), top: mounted.point.components().count() })
+        let same = other.map(|other| &other.below).filter(|other| ***other == *below);
+        Some(Self { point: mounted.point.clone(), below: same.cloned().unwrap_or_else(|| below.into()) })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.point.join(&self.below)
     }
 
     /// Those above it, without the top.
-    pub(super) fn above(&self) -> impl Iterator<Item = &Path> {
-        let depth = self.path.components().count();
-        self.path.ancestors().skip(1).take(depth.saturating_sub(self.top + 1))
+    pub(super) fn above(&self) -> impl Iterator<Item = PathBuf> {
+        let above = self.below.ancestors().skip(1).filter(|below| !below.as_os_str().is_empty());
+        above.map(|below| self.point.join(below))
     }
 }
 
@@ -125,13 +131,13 @@ impl Place {
     /// Its number in the unified hierarchy, by which the kernel names the cgroup of a socket.
     pub fn id(&self) -> Option<u64> {
         let directory = self.directories.get(Role::Unified)?;
-        fs::metadata(&directory.path).ok().map(|found| found.ino())
+        fs::metadata(directory.path()).ok().map(|found| found.ino())
     }
 
     /// The numbers of the cgroups right below it: those of its containers, where it is a pod's.
     pub fn ids_below(&self) -> Vec<u64> {
         let Some(directory) = self.directories.get(Role::Unified) else { return Vec::new() };
-        let entries = fs::read_dir(&directory.path).into_iter().flatten().flatten().take(MOST);
+        let entries = fs::read_dir(directory.path()).into_iter().flatten().flatten().take(MOST);
         let is_cgroup = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
         entries.filter(is_cgroup).map(|entry| entry.ino()).collect()
     }
@@ -143,30 +149,35 @@ impl Place {
 
     /// True while it or a cgroup below it has a process.
     pub fn has_processes(&self) -> bool {
-        let Some((role, directory)) = self.present().next() else { return false };
-        let told = (role == Role::Unified)
-            .then(|| fs::read_to_string(directory.path.join("cgroup.events")).ok())
-            .flatten();
-        told.and_then(|text| parse_populated(&text)).unwrap_or_else(|| any_process(&directory.path))
+        let first = || self.present().next();
+        self.is_populated()
+            .unwrap_or_else(|| first().is_some_and(|(_, directory)| any_process(directory.path())))
+    }
+
+    /// What version 2 says of the whole tree below.
+    fn is_populated(&self) -> Option<bool> {
+        let events = self.directories.get(Role::Unified)?.path().join("cgroup.events");
+        let events = File::open(events).ok()?;
+        parse_populated(self.shared.lock().buffer.read(&events).ok()?)
     }
 
     /// The names of the cgroups in it, as directories.
     pub fn children(&self) -> Vec<String> {
         let Some((_, directory)) = self.present().next() else { return Vec::new() };
-        let entries = fs::read_dir(&directory.path).into_iter().flatten().flatten();
+        let entries = fs::read_dir(directory.path()).into_iter().flatten().flatten();
         let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
         below.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
     fn present(&self) -> impl Iterator<Item = (Role, &Directory)> {
         let all = Role::ALL.into_iter().filter_map(|role| Some((role, self.directories.get(role)?)));
-        all.filter(|(_, directory)| directory.path.is_dir())
+        all.filter(|(_, directory)| directory.path().is_dir())
     }
 }
 
 /// Version 1 does not tell of a whole tree, so each list of processes is looked at until one has any.
-fn any_process(top: &Path) -> bool {
-    let (mut waiting, mut looked) = (vec![top.to_owned()], 0);
+fn any_process(top: PathBuf) -> bool {
+    let (mut waiting, mut looked) = (vec![top], 0);
     while let Some(dir) = waiting.pop() {
         if fs::read(dir.join("cgroup.procs")).is_ok_and(|list| !list.is_empty()) {
             return true;

@@ -17,7 +17,7 @@ use super::{DiskIo, Reading};
 use crate::host::ReadError;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const SELDOM: u8 = 16;
 
@@ -59,7 +59,7 @@ const IO_PRESSURE: usize = 7;
 #[derive(Debug)]
 struct Open {
     file: File,
-    source: Source,
+    source: &'static Source,
 }
 
 /// A cgroup that is read again and again.
@@ -180,8 +180,8 @@ impl Cgroup {
 }
 
 fn first_of(place: &Place, sources: &'static [Source], problems: &mut Vec<CgroupError>) -> Option<Open> {
-    for &source in sources {
-        let Some(path) = path_of(place, source) else { continue };
+    for source in sources {
+        let Some(path) = path_of(place, *source) else { continue };
         match File::open(&path) {
             Ok(file) => return Some(Open { file, source }),
             Err(error) if is_absence(&error) => {}
@@ -192,7 +192,7 @@ fn first_of(place: &Place, sources: &'static [Source], problems: &mut Vec<Cgroup
 }
 
 fn path_of(place: &Place, (role, name): Source) -> Option<PathBuf> {
-    Some(place.directories.get(role)?.path.join(name))
+    Some(place.directories.get(role)?.path().join(name))
 }
 
 /// The file is not there, or the kernel does not count this here (pressure that is switched off at boot).
@@ -202,7 +202,7 @@ fn is_absence(error: &io::Error) -> bool {
 
 /// The smallest limit of the cgroups above. One that cannot be read limits nothing that is known.
 fn limit_above(place: &Place) -> Option<u64> {
-    let read = |dir: &Path, name| parse_limit(&fs::read_to_string(dir.join(name)).ok()?).ok()?;
+    let read = |dir: PathBuf, name| parse_limit(&fs::read_to_string(dir.join(name)).ok()?).ok()?;
     let directories = LIMIT.iter().filter_map(|&(role, name)| Some((place.directories.get(role)?, name)));
     directories.flat_map(|(directory, name)| directory.above().filter_map(move |dir| read(dir, name))).min()
 }
@@ -232,9 +232,9 @@ impl Files<'_> {
     ) -> Result<Option<T>, Removed> {
         let Some(slot) = self.files.get_mut(index) else { return Ok(None) };
         let Some(Open { file, source }) = slot else { return Ok(None) };
-        let path = || path_of(self.place, *source).unwrap_or_default();
+        let path = || path_of(self.place, **source).unwrap_or_default();
         let problem = match self.desk.buffer.read(file) {
-            Ok(text) => match parse(*source, text, &mut self.desk.devices) {
+            Ok(text) => match parse(**source, text, &mut self.desk.devices) {
                 Ok(value) => return Ok(Some(value)),
                 Err(Fault { line, field }) => CgroupError::Malformed { path: path(), line, field },
             },

@@ -37,17 +37,17 @@ impl View for Containers {
     }
 
     fn all(&mut self, containers: &mut dyn Iterator<Item = &Container>) -> News {
-        News::All(containers.map(Container::guest).collect())
+        News::All(containers.map(|container| container.guest().into()).collect())
     }
 
     fn one(&mut self, container: &Container) -> Vec<News> {
-        vec![News::One(Box::new(container.guest()))]
+        vec![News::One(container.guest().into())]
     }
 
     fn ended(&mut self, container: &Container) -> Vec<News> {
         let mut guest = container.guest();
         guest.state = GuestState::Shutdown;
         let id = guest.id.clone();
-        vec![News::One(Box::new(guest)), News::Gone(id)]
+        vec![News::One(guest.into()), News::Gone(id)]
     }
 }

@@ -11,6 +11,7 @@ use crate::sample::guest::{Guest, GuestState};
 use crate::status::registry::State;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const QUIET: Duration = Duration::from_secs(10);
@@ -20,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(10);
 pub(super) struct Watch {
     feed: Feed,
     clock: Clock,
-    known: HashMap<String, Guest>,
+    known: HashMap<String, Arc<Guest>>,
     doubted: HashSet<String>,
     told: Option<State>,
     settled: u64,
@@ -71,20 +72,22 @@ impl Watch {
             return self.ended(&guest.id, guest.state).await;
         }
         self.doubted.remove(&guest.id);
-        if self.known.get(&guest.id) == Some(&guest) && !again {
+        if self.known.get(&guest.id).is_some_and(|known| **known == guest) && !again {
             return Ok(());
         }
+        let guest = Arc::new(guest);
         self.known.insert(guest.id.clone(), guest.clone());
-        self.tell(News::One(Box::new(guest))).await
+        self.tell(News::One(guest)).await
     }
 
     /// It has ended, or is no more.
     pub(super) async fn ended(&mut self, id: &str, state: GuestState) -> Result<(), Fault> {
         self.doubted.remove(id);
-        let Some(mut guest) = self.known.remove(id) else { return Ok(()) };
+        let Some(mut known) = self.known.remove(id) else { return Ok(()) };
+        let guest = Arc::make_mut(&mut known);
         guest.state = if state == GuestState::Shutoff { state } else { GuestState::Shutdown };
         guest.pid = None;
-        self.tell(News::One(Box::new(guest))).await?;
+        self.tell(News::One(known)).await?;
         self.tell(News::Gone(id.to_owned())).await
     }
 

@@ -26,19 +26,19 @@ impl View for Grouped {
     }
 
     fn all(&mut self, containers: &mut dyn Iterator<Item = &Container>) -> News {
-        News::All(self.0.replace(containers.filter_map(member)))
+        News::All(self.0.replace(containers.filter_map(member)).into_iter().map(Into::into).collect())
     }
 
     fn one(&mut self, container: &Container) -> Vec<News> {
         let pod = member(container).and_then(|member| self.0.put(member));
-        pod.map(|pod| News::One(Box::new(pod))).into_iter().collect()
+        pod.map(|pod| News::One(pod.into())).into_iter().collect()
     }
 
     fn ended(&mut self, container: &Container) -> Vec<News> {
         let Some(member) = member(container) else { return Vec::new() };
         let Some(pod) = self.0.end(&member.pod, &member.container.id) else { return Vec::new() };
         let gone = (pod.state == GuestState::Shutdown).then(|| News::Gone(pod.id.clone()));
-        [Some(News::One(Box::new(pod))), gone].into_iter().flatten().collect()
+        [Some(News::One(pod.into())), gone].into_iter().flatten().collect()
     }
 }
 

@@ -96,7 +96,7 @@ impl Domains {
         if self.listed {
             news.extend(changed);
         } else {
-            news.push(News::All(self.known.values().map(|(guest, _)| guest.clone()).collect()));
+            news.push(News::All(self.known.values().map(|(guest, _)| guest.clone().into()).collect()));
         }
         self.listed = true;
         let counters =
@@ -113,13 +113,13 @@ impl Domains {
         let guest = domain.guest();
         let last = self.known.insert(domain.uuid, (guest.clone(), domain.counters));
         let same = last.is_some_and(|(last, _)| last == guest);
-        (!same).then(|| News::One(Box::new(guest)))
+        (!same).then(|| News::One(guest.into()))
     }
 
     /// A domain is no more; the guest as off, where it ran.
     fn lose(&mut self, uuid: &str) -> Option<News> {
         let (guest, _) = self.known.remove(uuid)?;
-        guest.state.is_alive().then(|| News::One(Box::new(Guest { state: GuestState::Shutoff, ..guest })))
+        guest.state.is_alive().then(|| News::One(Guest { state: GuestState::Shutoff, ..guest }.into()))
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn one(uuid: &str, state: GuestState) -> News {
-        News::One(Box::new(domain(uuid, state, None).guest()))
+        News::One(domain(uuid, state, None).guest().into())
     }
 
     fn counters(uuid: &str, state: GuestState, cpu_ms: Option<u64>) -> News {
@@ -153,7 +153,7 @@ mod tests {
     fn the_first_list_is_told_whole_and_later_ones_by_what_is_new() {
         let mut domains = Domains::default();
         let first = list(&mut domains, &[("a", Running, Some(1))]);
-        let all = News::All(vec![domain("a", Running, None).guest()]);
+        let all = News::All(vec![domain("a", Running, None).guest().into()]);
         assert_eq!(first, [all, counters("a", Running, Some(1))]);
         assert_eq!(list(&mut domains, &[("a", Running, Some(2))]), [counters("a", Running, Some(2))]);
         let paused = list(&mut domains, &[("a", Paused, Some(3))]);
@@ -166,7 +166,7 @@ mod tests {
         list(&mut domains, &[("a", Running, Some(1)), ("b", Running, Some(1))]);
         domains.begin();
         let news = list(&mut domains, &[("b", Running, Some(2))]);
-        let all = News::All(vec![domain("b", Running, None).guest()]);
+        let all = News::All(vec![domain("b", Running, None).guest().into()]);
         assert_eq!(news, [one("a", Shutoff), all, counters("b", Running, Some(2))]);
     }
 

@@ -50,7 +50,7 @@ impl Units {
 
     /// A service that runs. It is news also when it was known: it may have started again in a new cgroup of its old name.
     pub(super) fn start(&mut self, unit: String, cgroup: String) -> Option<News> {
-        let news = self.complete.then(|| News::One(Box::new(guest(&unit, &cgroup))));
+        let news = self.complete.then(|| News::One(guest(&unit, &cgroup).into()));
         self.known.insert(unit, cgroup);
         news
     }
@@ -59,7 +59,7 @@ impl Units {
     pub(super) fn end(&mut self, unit: &str) -> Vec<News> {
         let Some(cgroup) = self.known.remove(unit).filter(|_| self.complete) else { return Vec::new() };
         let last = Guest { state: GuestState::Shutoff, ..guest(unit, &cgroup) };
-        vec![News::One(Box::new(last)), News::Gone(unit.to_owned())]
+        vec![News::One(last.into()), News::Gone(unit.to_owned())]
     }
 
     /// These and no others; true where it was not so.
@@ -71,7 +71,7 @@ impl Units {
     }
 
     pub(super) fn all(&self) -> News {
-        News::All(self.names().map(|(unit, cgroup)| guest(unit, cgroup)).collect())
+        News::All(self.names().map(|(unit, cgroup)| guest(unit, cgroup).into()).collect())
     }
 }
 
@@ -91,10 +91,10 @@ mod tests {
         assert_eq!(units.start("b.service".into(), "/system.slice/b.service".into()), None);
         assert_eq!(units.end("b.service"), []);
         let a = guest("a.service", "/system.slice/a.service");
-        assert_eq!(units.finish(), News::All(vec![a.clone()]));
+        assert_eq!(units.finish(), News::All(vec![a.clone().into()]));
         assert_eq!(
             units.start("a.service".into(), "/system.slice/a.service".into()),
-            Some(News::One(Box::new(a)))
+            Some(News::One(a.into()))
         );
     }
 

@@ -26,9 +26,9 @@ fn a_guest_is_new_once_changes_when_it_does_and_ends_once() {
     assert_eq!(roster.put(web.clone(), MAKER), Ok(None));
     let paused = Guest { state: GuestState::Paused, ..web.clone() };
     assert_eq!(roster.put(paused.clone(), MAKER), Ok(Some(Change::Changed(index))));
-    assert_eq!(roster.find(Engine::Docker, &web.id).unwrap().guest, paused);
+    assert_eq!(*roster.find(Engine::Docker, &web.id).unwrap().guest, paused);
     let ended = roster.remove(Engine::Docker, &web.id);
-    assert!(matches!(ended, Some(Change::Ended(member)) if member.guest == paused && member.index == index));
+    assert!(matches!(ended, Some(Change::Ended(member)) if *member.guest == paused && member.index == index));
     assert_eq!(roster.remove(Engine::Docker, &web.id), None);
     assert_eq!((roster.iter().count(), roster.count(Engine::Docker)), (0, 0));
 }
@@ -131,7 +131,7 @@ proptest! {
                 roster.put(guest.clone(), MAKER).unwrap();
                 model.insert(guest.id.clone(), guest);
             }
-            let members: BTreeMap<_, _> = roster.iter().map(|m| (m.guest.id.clone(), m.guest.clone())).collect();
+            let members: BTreeMap<_, _> = roster.iter().map(|m| (m.guest.id.clone(), (*m.guest).clone())).collect();
             prop_assert_eq!(&members, &model);
             let counted: u32 = roster.names.values().sum();
             prop_assert_eq!(counted as usize, model.len());

@@ -37,16 +37,16 @@ fn number(path: &Path) -> u64 {
 }
 
 #[derive(Debug, Default)]
-struct Virt {
-    cpu: VirtCpu,
-    memory: VirtMemory,
-    disk: VirtDiskIo,
-    net: VirtNetIo,
-    name: String,
-    macs: Vec<(u32, Vec<[u8; 6]>)>,
+pub(super) struct Virt {
+    pub(super) cpu: VirtCpu,
+    pub(super) memory: VirtMemory,
+    pub(super) disk: VirtDiskIo,
+    pub(super) net: VirtNetIo,
+    pub(super) name: String,
+    pub(super) macs: Vec<(u32, Vec<[u8; 6]>)>,
 }
 
-fn virt(records: &[CounterRecord]) -> Virt {
+pub(super) fn virt(records: &[CounterRecord]) -> Virt {
     let mut virt = Virt::default();
     for record in records {
         match record {

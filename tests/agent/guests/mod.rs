@@ -7,6 +7,7 @@ mod gpus;
 mod outages;
 mod pressure;
 mod soak;
+mod stats;
 
 use crate::dockerd::Dockerd;
 use crate::rig::{LIMIT, Rig};

@@ -74,6 +74,7 @@ impl Agent {
         let table = self.measures.interfaces.table();
         if let Some(marks) = self.guests.take_marks(&self.settings.modules, table, now) {
             self.packets.desk.lock().set_marks(marks.map(Arc::new));
+            self.measures.port_names = self.guests.port_names(&self.settings.modules);
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Measures {
     pub packets: Vec<(u32, u64)>,
     /// Interfaces that `psample` has samples of.
     pub chip_sampled: HashSet<u32>,
+    /// Interfaces that go by other names than the kernel's.
+    pub port_names: HashMap<u32, String>,
 }
 
 /// What is due in a poll.
@@ -128,6 +130,7 @@ impl Measures {
             stats: Vec::new(),
             packets: Vec::new(),
             chip_sampled: HashSet::new(),
+            port_names: HashMap::new(),
         }
     }
 
@@ -262,7 +265,8 @@ impl Measures {
                 self.packets.push((*index, stats.rx_packets.saturating_add(stats.tx_packets)));
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
                 if let Some(interface) = self.interfaces.table().get(*index) {
-                    writer.interface(interface, stats, driver.as_ref(), sequence);
+                    let given = self.port_names.get(index).map(String::as_str);
+                    writer.interface(interface, given, stats, driver.as_ref(), sequence);
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use super::packets::Wish;
 use crate::collect::interfaces::{Interface, Kind, Table};
-use crate::config::model::{Settings, Tap as TapSettings, TapId, TapKind};
+use crate::config::model::{Candidate, Settings, Tap as TapSettings, TapId, TapKind};
 use crate::sample::ports::{Port, sends_counters};
 use crate::sample::rate::RateOrigin;
 use crate::source::af_packet::Tap;
@@ -77,9 +77,9 @@ pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, 
 
 /// Why an object that fits interfaces taps none of them, if that is what the file says.
 pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettings) -> Option<String> {
-    let mut fitting = table.iter().filter(|i| tap.matches(&i.name, i.speed_bps, is_physical(i)));
+    let mut fitting = table.iter().filter(|i| tap.matches(candidate(i)));
     fitting.find_map(|i| {
-        let (chosen, _) = settings.modules.tap(&i.name, i.speed_bps, is_physical(i))?;
+        let (chosen, _) = settings.modules.tap(candidate(i))?;
         let why = match sampling(settings, i) {
             _ if chosen != object => "the last object that fits counts, and pcap before epcap",
             Err(RATE_ZERO) => RATE_ZERO,
@@ -99,20 +99,29 @@ fn in_words(origin: &RateOrigin) -> String {
 }
 
 /// A tap that names no device takes hardware, bridges and switch ports, and leaves what is made of them: the same packets
-/// pass there.
+/// pass there. Containers are what a dynamic one is for.
 fn tap_settings<'s>(
     settings: &'s Settings,
     interface: &Interface,
 ) -> Result<(TapId, &'s TapSettings), &'static str> {
-    let found = settings.modules.tap(&interface.name, interface.speed_bps, is_physical(interface));
+    let found = settings.modules.tap(candidate(interface));
     let (object, tap) = found.ok_or("no pcap or epcap of the configuration fits it")?;
     let derived = interface.is_bond_master
         || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
     let is_port = settings.modules.switchport(&interface.name).is_some();
-    if tap.device.is_none() && derived && !is_port {
+    if tap.device.is_none() && !tap.dynamic && derived && !is_port {
         return Err("its packets pass another interface too; a pcap with its name in dev would sample it");
     }
     Ok((object, tap))
+}
+
+fn candidate(interface: &Interface) -> Candidate<'_> {
+    Candidate {
+        name: &interface.name,
+        speed_bps: interface.speed_bps,
+        is_physical: is_physical(interface),
+        leads_to_container: interface.peer_namespace().is_some(),
+    }
 }
 
 fn is_physical(interface: &Interface) -> bool {

@@ -66,10 +66,11 @@ impl<'a, S: FnMut(Unsent<'_>)> SampleTo<'a, S> {
         Self { uptime_ms, datagrams, send, outcome: Outcome::default() }
     }
 
-    /// The counters of one interface.
+    /// The counters of one interface. `given`: the name that it goes by, where that is not the kernel's.
     pub fn interface(
         &mut self,
         interface: &Interface,
+        given: Option<&str>,
         stats: &LinkStats,
         driver: Option<&EthtoolCounts>,
         sequence: &mut u32,
@@ -77,7 +78,7 @@ impl<'a, S: FnMut(Unsent<'_>)> SampleTo<'a, S> {
         let source = DataSource::interface(interface.index);
         let generic = generic_interface(interface, stats, driver);
         let ethernet = ethernet(interface, stats);
-        let name = port_name(interface);
+        let name = port_name(interface, given);
         self.counters(source, sequence, |sample| {
             sample.record(&name)?;
             optional(sample, ethernet.as_ref())?;

@@ -8,7 +8,7 @@ use super::packets::{Annotator, Making, Sampled, WATCH, Wanted, Wish, nflog_rate
 use super::ports;
 use super::privileges::{self, Need};
 use super::tap_states::summary;
-use crate::collect::interfaces::{Change, Changes, Interface, Kind};
+use crate::collect::interfaces::{Change, Changes, Interface};
 use crate::collect::sockets::Place;
 use crate::config::model::Settings;
 use crate::sample::local::Locals;
@@ -289,9 +289,7 @@ impl Agent {
 
 /// Where the sockets of an interface's packets are.
 fn place(interface: &Interface) -> Place {
-    // Tunnels and VLANs have a lower device in another namespace, where none of their sockets are.
-    let pair = interface.kind == Kind::Veth || interface.kind == Kind::Other("netkit".to_owned());
-    let (namespace, inner) = (interface.link_namespace.filter(|_| pair), interface.link);
+    let (namespace, inner) = (interface.peer_namespace(), interface.link);
     let if_index = inner.filter(|_| namespace.is_some()).unwrap_or(interface.index);
     Place { namespace, if_index, master: interface.master.unwrap_or(0) }
 }

@@ -46,7 +46,7 @@ impl Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Severity, parse};
+    use crate::config::{Severity, model::Candidate, parse};
 
     #[test]
     fn switches_are_known_by_their_distribution() {
@@ -75,7 +75,7 @@ mod tests {
     fn a_host_taps_physical_interfaces_and_a_switch_its_ports() {
         let taps = |platform: Platform, name: &str, physical: bool| {
             let settings = parse("built-in", platform.built_in()).settings.expect("valid");
-            settings.modules.tap(name, None, physical).is_some()
+            settings.modules.tap(Candidate { name, is_physical: physical, ..Candidate::default() }).is_some()
         };
         assert!(taps(Platform::Host, "eth0", true) && !taps(Platform::Host, "docker0", false));
         for switch in [Platform::Cumulus, Platform::Dent] {

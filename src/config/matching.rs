@@ -5,20 +5,35 @@
 use super::modules::{Modules, Tap, TapId, TapKind};
 use super::value::Pattern;
 
+/// What of an interface decides which tap it has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Candidate<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its speed; unknown counts as 0.
+    pub speed_bps: Option<u64>,
+    /// A device of its own, not one that the kernel makes of others.
+    pub is_physical: bool,
+    /// The other end of it is a container's.
+    pub leads_to_container: bool,
+}
+
 impl Tap {
-    /// Whether an interface fits everything that is given. A `dynamic` tap fits none: it waits to be asked for.
-    pub fn matches(&self, name: &str, speed_bps: Option<u64>, is_physical: bool) -> bool {
-        let device = self.device.as_deref().is_none_or(|device| device == name);
-        let pattern = self.device_pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
-        let speed = self.speed.is_none_or(|range| range.contains(speed_bps.unwrap_or(0)));
-        !self.dynamic && device && pattern && speed && (is_physical || !self.physical)
+    /// Whether an interface fits everything that is given.
+    pub fn matches(&self, interface: Candidate<'_>) -> bool {
+        let device = self.device.as_deref().is_none_or(|device| device == interface.name);
+        let pattern = self.device_pattern.as_ref().is_none_or(|pattern| pattern.is_match(interface.name));
+        let speed = self.speed.is_none_or(|range| range.contains(interface.speed_bps.unwrap_or(0)));
+        let kind =
+            (interface.is_physical || !self.physical) && (interface.leads_to_container || !self.dynamic);
+        device && pattern && speed && kind
     }
 }
 
 impl Modules {
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
-    pub fn tap(&self, name: &str, speed_bps: Option<u64>, is_physical: bool) -> Option<(TapId, &Tap)> {
-        self.taps().rev().find(|(_, tap)| tap.matches(name, speed_bps, is_physical))
+    pub fn tap(&self, interface: Candidate<'_>) -> Option<(TapId, &Tap)> {
+        self.taps().rev().find(|(_, tap)| tap.matches(interface))
     }
 
     /// All taps, those that win over others last.
@@ -49,7 +64,14 @@ impl Modules {
 
 #[cfg(test)]
 mod tests {
+    use super::Candidate;
     use crate::config::{model::Settings, parse};
+
+    const G: u64 = 1_000_000_000;
+
+    fn physical(name: &str, speed_bps: impl Into<Option<u64>>) -> Candidate<'_> {
+        Candidate { name, speed_bps: speed_bps.into(), is_physical: true, leads_to_container: false }
+    }
 
     fn settings(body: &str) -> Settings {
         let text = format!("sflow {{ collector {{ ip=::1 }} {body} }}");
@@ -59,31 +81,38 @@ mod tests {
     #[test]
     fn a_tap_needs_all_that_its_block_gives() {
         let modules = settings("pcap { dev=eth0 speed=1G- } pcap { dev.pattern=^veth speed=1G-10G }").modules;
-        assert!(modules.tap("eth0", Some(1_000_000_000), true).is_some());
-        assert!(modules.tap("eth0", Some(999_999_999), true).is_none());
-        assert!(modules.tap("eth0", None, true).is_none());
-        assert!(modules.tap("eth1", Some(1_000_000_000), true).is_none());
-        assert!(modules.tap("veth7", Some(10_000_000_000), true).is_some());
-        assert!(modules.tap("veth7", Some(10_000_000_001), true).is_none());
+        assert!(modules.tap(physical("eth0", G)).is_some());
+        assert!(modules.tap(physical("eth0", G - 1)).is_none());
+        assert!(modules.tap(physical("eth0", None)).is_none());
+        assert!(modules.tap(physical("eth1", G)).is_none());
+        assert!(modules.tap(physical("veth7", 10 * G)).is_some());
+        assert!(modules.tap(physical("veth7", 10 * G + 1)).is_none());
     }
 
     #[test]
-    fn an_empty_tap_fits_everything_and_a_dynamic_one_nothing() {
-        assert!(settings("epcap { }").modules.tap("lo", None, true).is_some());
-        assert!(settings("pcap { dynamic=on }").modules.tap("lo", None, true).is_none());
+    fn an_empty_tap_fits_everything_and_a_dynamic_one_what_leads_to_containers() {
+        assert!(settings("epcap { }").modules.tap(physical("lo", None)).is_some());
+        let dynamic = settings("pcap { dynamic=on dev.pattern=^cali }").modules;
+        let tapped = |name, leads_to_container| {
+            dynamic.tap(Candidate { name, leads_to_container, ..Candidate::default() }).is_some()
+        };
+        assert_eq!(
+            (tapped("cali7", true), tapped("cali7", false), tapped("veth7", true)),
+            (true, false, false)
+        );
     }
 
     #[test]
     fn a_tap_for_physical_interfaces_fits_no_other() {
         let modules = settings("pcap { physical=on }").modules;
-        assert!(modules.tap("eth0", None, true).is_some());
-        assert!(modules.tap("docker0", None, false).is_none());
+        assert!(modules.tap(physical("eth0", None)).is_some());
+        assert!(modules.tap(Candidate { name: "docker0", ..Candidate::default() }).is_none());
     }
 
     #[test]
     fn the_last_tap_that_fits_is_taken() {
         let modules = settings("pcap { sampling=1 } pcap { sampling=2 } epcap { sampling=3 }").modules;
-        assert_eq!(modules.tap("eth0", None, true).and_then(|(_, tap)| tap.sampling), Some(2));
+        assert_eq!(modules.tap(physical("eth0", None)).and_then(|(_, tap)| tap.sampling), Some(2));
     }
 
     #[test]

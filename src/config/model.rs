@@ -4,6 +4,7 @@
 use super::origin::Origins;
 use std::net::IpAddr;
 
+pub use super::matching::Candidate;
 pub use super::modules::*;
 
 /// All settings of the agent, after defaults and checks.

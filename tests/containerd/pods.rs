@@ -54,12 +54,20 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
+    /// On the host's network: no CNI plugin is asked.
     pub(crate) fn run(name: &str, uid: &str) -> Self {
+        Self::run_in(name, uid, &[(1, Message::default().with_integer(1, 2).as_bytes())])
+    }
+
+    /// In a network of its own.
+    pub(crate) fn run_apart(name: &str, uid: &str) -> Self {
+        Self::run_in(name, uid, &[])
+    }
+
+    fn run_in(name: &str, uid: &str, security: &[(u32, &[u8])]) -> Self {
         let cgroup = format!("{}/kubepods/besteffort/pod{uid}", cgroup());
         let metadata = message(&[(1, name.as_bytes()), (2, uid.as_bytes()), (3, b"shop")]);
-        // On the host's network: no CNI plugin is needed.
-        let network = Message::default().with_integer(1, 2);
-        let linux = message(&[(1, cgroup.as_bytes()), (2, &message(&[(1, network.as_bytes())]))]);
+        let linux = message(&[(1, cgroup.as_bytes()), (2, &message(security))]);
         let label = message(&[(1, b"app"), (2, name.as_bytes())]);
         let config = message(&[(1, &metadata), (3, b"/tmp/logs"), (6, &label), (8, &linux)]);
         let id = cri("/runtime.v1.RuntimeService/RunPodSandbox", &message(&[(1, &config)]));

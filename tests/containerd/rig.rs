@@ -92,6 +92,16 @@ fn text(what: &str, output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// The network of pods that do not share the host's: a bridge.
+fn network(folder: &Path) -> String {
+    format!(
+        "{{\"cniVersion\": \"1.0.0\", \"name\": \"test\", \"plugins\": [{{\"type\": \"bridge\", \"bridge\": \"cni0\", \
+         \"isGateway\": true, \"ipam\": {{\"type\": \"host-local\", \"dataDir\": \"{}/ipam\", \
+         \"ranges\": [[{{\"subnet\": \"10.88.0.0/24\"}}]]}}}}]}}",
+        folder.display()
+    )
+}
+
 /// The daemon, and what its containers are made from.
 pub(crate) struct Containerd {
     pub(crate) process: Process,
@@ -113,11 +123,14 @@ impl Containerd {
             "version = 2\nroot = \"{folder}/root\"\nstate = \"/run/containerd\"\n\
              [grpc]\n  address = \"{SOCKET}\"\n\
              [plugins.\"io.containerd.grpc.v1.cri\"]\n  sandbox_image = \"localhost/pause:1\"\n  restrict_oom_score_adj = true\n\
+             [plugins.\"io.containerd.grpc.v1.cri\".cni]\n  bin_dir = \"/usr/lib/cni\"\n  conf_dir = \"{folder}/cni\"\n\
              [plugins.\"io.containerd.grpc.v1.cri\".containerd]\n  snapshotter = \"native\"\n\
              [plugins.\"io.containerd.internal.v1.opt\"]\n  path = \"{folder}/opt\"\n",
             folder = folder.path().display()
         );
         folder.write("config.toml", configuration);
+        std::fs::create_dir(folder.path().join("cni")).unwrap();
+        folder.write("cni/10-test.conflist", network(folder.path()));
         let process = Self::spawn(&folder);
         let this = Self { process, folder };
         this.wait();

@@ -137,3 +137,72 @@ fn a_connection_on_the_hosts_network_is_its_pods_by_the_cgroup_of_its_socket() {
         });
     });
 }
+
+#[test]
+fn a_pod_with_a_network_of_its_own_has_its_counters_its_port_and_its_packets() {
+    isolated(|| {
+        let daemon = Containerd::start();
+        import(&daemon, "localhost/pause:1");
+        wait_for_cri();
+        let rig = started("k8s { markTraffic = on } pcap { dynamic = on sampling = 1 }");
+        let pod = Pod::run_apart("web-0", "4b0e2f1c-0b57-4a3e-9f0e-5d1c2b3a4f5e");
+        let nginx = pod.add("nginx");
+        let shown = guest(&rig, "k8s", POD);
+        let ping =
+            format!("ctr -n k8s.io task exec --exec-id ping {nginx} /bin/busybox ping -c 3 -s 500 10.88.0.1");
+        let port = port_of("cni0");
+        let tapped = || {
+            let port = rig.snapshot()["interfaces"].as_array()?.iter().find(|i| i["index"] == port)?.clone();
+            port["sampling"]["source"].as_str().map(str::to_owned)
+        };
+        wait_until("the pod's port to be tapped", LIMIT, tapped);
+
+        let inside = || {
+            let text = shell("nsenter --net=$(echo /run/netns/cni-*) ip -j -s link show eth0");
+            serde_json::from_str::<Value>(&text).unwrap()[0].clone()
+        };
+        shell(&ping);
+        let before = inside();
+        let sample = rig.next_sample(source(&shown));
+        let (net, after) = (record!(sample, VirtNetIo).unwrap(), inside());
+        for (told, way) in [(net.bytes_in, "rx"), (net.bytes_out, "tx")] {
+            let bytes = |read: &Value| read["stats64"][way]["bytes"].as_u64().unwrap();
+            assert!(
+                bytes(&before) > 1500 && (bytes(&before)..=bytes(&after)).contains(&told),
+                "{way} {told}"
+            );
+        }
+        let adaptors = &record!(sample, Adaptors).unwrap().adaptors;
+        let mac: Vec<String> = adaptors[0].macs[0].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            (u64::from(adaptors[0].if_index), before["address"].as_str()),
+            (port, Some(&*mac.join(":")))
+        );
+
+        let port = DataSource::interface(port.try_into().unwrap());
+        let names = |d: &[_]| {
+            samples(d, port)
+                .iter()
+                .any(|sample| record!(sample, PortName).is_some_and(|name| name.name == POD))
+        };
+        rig.wait("the port's counters under the pod's name", names);
+        let from_pod =
+            |record: &FlowRecord| matches!(record, FlowRecord::Entities(e) if e.src == source(&shown));
+        rig.wait("its packets", |d| {
+            all_flows(d).any(|flow| flow.header.source == port && flow.records.iter().any(from_pod))
+        });
+
+        pod.stop();
+        rig.wait_component("pcap", "running");
+        wait_until("no guest", LIMIT, || rig.snapshot()["guests"].as_array()?.is_empty().then_some(()));
+        assert_whole(&rig.datagrams());
+    });
+}
+
+/// ifIndex of the one port of a bridge.
+fn port_of(bridge: &str) -> u64 {
+    let ports = shell(&format!("ip -j link show master {bridge}"));
+    let ports: Vec<Value> = serde_json::from_str(&ports).unwrap();
+    assert_eq!(ports.len(), 1, "{ports:?}");
+    ports[0]["ifindex"].as_u64().unwrap()
+}

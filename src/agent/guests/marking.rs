@@ -9,6 +9,8 @@ use crate::collect::interfaces::Table;
 use crate::config::model::Modules;
 use crate::sample::guest::Engine;
 use crate::sample::guest::marks::{Marked, MarkedLink, Marks};
+use crate::sample::guest::roster::Member;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// A hundred guests that start together cost one new table.
@@ -47,6 +49,18 @@ impl Guests {
             })
             .collect();
         Some(Some(Marks::new(&marked)))
+    }
+}
+
+impl Guests {
+    /// Names of this host's interfaces that lead to pods, if they shall go by those of the pods: by ifIndex.
+    pub fn port_names(&self, modules: &Modules) -> HashMap<u32, String> {
+        let wanted = modules.k8s.as_ref().is_some_and(|k8s| k8s.set_if_alias && k8s.set_if_name);
+        let pods = self.roster.iter().filter(|member| wanted && member.guest.engine == Engine::K8s);
+        let of = |pod: &Member| self.meters.get(&pod.index).and_then(|meter| meter.network.as_ref());
+        let vnics = pods
+            .flat_map(|pod| of(pod).into_iter().flat_map(move |net| net.vnics.iter().map(move |v| (pod, v))));
+        vnics.filter_map(|(pod, vnic)| Some((vnic.host_if_index?, pod.shown.clone()))).collect()
     }
 }
 

@@ -170,6 +170,17 @@ impl Kind {
 }
 
 impl Interface {
+    /// The number of the network namespace that the other end of this pair is in, a container's mostly; `None` for a pair in
+    /// this one. Tunnels and VLANs have a lower device elsewhere, and are no pairs.
+    pub fn peer_namespace(&self) -> Option<u32> {
+        let is_pair = match &self.kind {
+            Kind::Veth => true,
+            Kind::Other(kind) => kind == "netkit",
+            _ => false,
+        };
+        self.link_namespace.filter(|_| is_pair)
+    }
+
     /// The interface that a link message describes; `None` where it describes none (see [`Link`]).
     pub fn from_link(link: &Link<'_>) -> Option<Self> {
         let has = |flag| link.flags & flag != 0;

@@ -76,9 +76,9 @@ pub fn ethernet(interface: &Interface, stats: &LinkStats) -> Option<Ethernet> {
     })
 }
 
-/// `0:1005`.
-pub fn port_name(interface: &Interface) -> PortName<'_> {
-    PortName { name: Cow::Borrowed(&interface.name) }
+/// `0:1005`. `given`: the name that it goes by, where that is not the kernel's.
+pub fn port_name<'a>(interface: &'a Interface, given: Option<&'a str>) -> PortName<'a> {
+    PortName { name: Cow::Borrowed(given.unwrap_or(&interface.name)) }
 }
 
 /// Dropped packets as /proc/net/dev shows them: by the host, and for want of a buffer.

@@ -71,7 +71,7 @@ static K8S_KEYS: &[Key] = &[
     MARK_TRAFFIC,
     switch("eof", "off", "Keep running when the source of pod events ends").ignored("it always does"),
     switch("setIfAlias", "on", "Use the pod's name as the alias of its interface"),
-    switch("setIfName", "on", "Use the pod's name as the name of its interface"),
+    switch("setIfName", "on", "Send that alias as the name of the interface"),
     name("unixsock", "Socket of the container runtime")
         .example("/run/containerd/containerd.sock")
         .unset("that of the runtime found"),

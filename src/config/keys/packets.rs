@@ -29,7 +29,7 @@ static TAP_KEYS: &[Key] = &[
     )
     .unset("any"),
     switch("physical", "off", "Only physical interfaces").more("The C agent does not know this key."),
-    switch("dynamic", "off", "Only interfaces of containers, when they appear").not_yet(),
+    switch("dynamic", "off", "Only interfaces of containers, when they appear"),
     switch("promisc", "off", "Put the interface in promiscuous mode"),
     switch("vport", "", "Also send counters of the ports behind a tapped bridge").unset("on for a bridge"),
     int("sampling", 0, 10_000_000, "", "", "Sample 1 in N on these interfaces; 0: none")

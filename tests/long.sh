@@ -1,23 +1,31 @@
 #!/bin/bash
-# long.sh: all tests at full size, and their dated result in tests/RESULTS.md. Long cargo tests are marked #[ignore];
-# scripts look at HSFLOW_LONG.
+# long.sh [STEP...]: all tests at full size, or the named steps again, and their dated result in tests/RESULTS.md. Long cargo
+# tests are marked #[ignore]; scripts look at HSFLOW_LONG.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export HSFLOW_LONG=1
 features=$(pkg-config --exists libvirt && echo --features libvirt || true) # as in the Makefile
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 failed=0
+version="$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- . ':!tests/RESULTS.md' || echo ' and changes')"
+wanted=("$@")
 step() { # name, command: runs it, notes its result and the lines that count
   local name=$1 start=$SECONDS result=passed; shift
+  if [ ${#wanted[@]} -gt 0 ]; then
+    [[ " ${wanted[*]} " == *" ${name%%,*} "* ]] || return 0
+    # What was noted of it before: up to the next step's line.
+    awk -v name="$name: " '/^[^ ].*: (passed|FAILED), /{old = index($0, name) == 1} !old' tests/RESULTS.md > "$log"
+    cat -s "$log" > tests/RESULTS.md
+  fi
   echo "== $name"
   "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
-  { printf '\n%s: %s, %d s\n\n' "$name" $result $((SECONDS - start))
+  { printf '\n%s: %s, %d s, %s\n\n' "$name" $result $((SECONDS - start)) "$(date -u +%F), commit $version"
     grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\)/\1/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
 }
-cat > tests/RESULTS.md <<HEAD
+[ $# -gt 0 ] || cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`
 
-$(date -u +%F), commit $(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo ' and changes'), $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(rustc --version | cut -d' ' -f1,2).
+$(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(rustc --version | cut -d' ' -f1,2).
 HEAD
 step "lints" make --no-print-directory lint
 # shellcheck disable=SC2086  # two words, or none

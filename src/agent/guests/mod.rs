@@ -149,7 +149,9 @@ impl Guests {
                 }
                 outcome.state = Some(state);
             }
-            News::All(guests) => {
+            News::All(mut guests) => {
+                // As they came, as far as that is known: of two that have one hash, the first has the data source of it.
+                guests.sort_by(|a, b| (a.pid, &a.id).cmp(&(b.pid, &b.id)));
                 let ids = guests.iter().map(|guest| guest.id.as_str()).collect();
                 self.keep(engine, &ids, scene, &mut outcome);
                 guests.into_iter().for_each(|guest| self.put(guest, maker, scene, &mut outcome));

@@ -63,7 +63,7 @@ pub(super) fn none(snapshot: &Snapshot, name: &str) -> String {
             State::Running => "answers".to_owned(),
             State::Disabled => "is off".to_owned(),
             State::Degraded { reason } | State::Unavailable { reason } => {
-                format!("does not answer: {reason}")
+                format!("cannot tell all: {reason}")
             }
         };
         let _ = write!(text, "\n  {} {state}; {count} guests", component.name);
@@ -86,13 +86,15 @@ fn write_explanation(text: &mut String, snapshot: &Snapshot, g: &Guest) -> std::
         writeln!(text, "It was made from {}.", image.escape_debug())?;
     }
     match &g.cgroup {
-        Some(cgroup) => {
-            writeln!(text, "Its CPU, memory and disk counters are those of the cgroup {cgroup}.")?
-        }
+        Some(cgroup) => writeln!(
+            text,
+            "Its CPU, memory and disk counters are those of the cgroup {}.",
+            cgroup.escape_debug()
+        )?,
         None if g.engine == "kvm" => writeln!(text, "Its counters are those that libvirt has.")?,
         None => writeln!(text, "It has no cgroup that the agent could find.")?,
     }
-    if g.interfaces.is_empty() {
+    if g.interfaces.is_empty() && g.problem.is_none() {
         writeln!(text, "It has no network interfaces of its own.")?;
     }
     g.interfaces.iter().try_for_each(|i| writeln!(text, "Interface {}.", interface(i)))?;
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn a_guest_that_is_not_there_is_explained_by_its_engine() {
         assert_eq!(explain(&snapshot(), "db"), None);
-        assert!(none(&snapshot(), "db").contains("docker does not answer: socket is gone; 1 guests"));
+        assert!(none(&snapshot(), "db").contains("docker cannot tell all: socket is gone; 1 guests"));
         assert!(none(&Snapshot::default(), "db").contains("docker { }"));
     }
 }

@@ -1,7 +1,7 @@
 //! The life of containers under a real dockerd, beside what `docker inspect` says of them.
 
 use crate::dockerd::Dockerd;
-use crate::rig::{PATIENCE, Watched, quick, skips};
+use crate::rig::{PATIENCE, Watched, patient, skips};
 use crate::support::wait_until;
 use hsflow::collect::guests::News;
 use hsflow::sample::guest::{Guest, GuestState};
@@ -27,7 +27,7 @@ fn what_is_told_of_containers_is_what_docker_inspect_says() {
     dockerd.docker("pause resting");
     dockerd.docker("create --name never bb true");
     dockerd.docker("run --network none --name over bb true");
-    let watched = Watched::start(&dockerd.root(), quick());
+    let watched = Watched::start(&dockerd.root(), patient());
     watched.wait_running();
     let guests = watched.told().guests.clone();
     compare(&dockerd, &guests);
@@ -43,7 +43,7 @@ fn every_change_of_a_container_is_told_and_only_its_end_ends_it() {
         return;
     }
     let dockerd = Dockerd::start(&["--bridge=none"]);
-    let watched = Watched::start(&dockerd.root(), quick());
+    let watched = Watched::start(&dockerd.root(), patient());
     watched.wait_running();
     let run = "run -d --network none --name one --memory 32m --memory-swap 32m bb sh -c".split(' ');
     let script = "trap : HUP; while :; do sleep 1; done";

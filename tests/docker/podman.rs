@@ -2,7 +2,7 @@
 
 use crate::dockerd::{PATIENCE, PRIVATE, Remains, image};
 use crate::life::{differences_from, states};
-use crate::rig::{Watched, quick, skips};
+use crate::rig::{Watched, patient, skips};
 use crate::support::process::Process;
 use crate::support::wait_until;
 use hsflow::sample::guest::GuestState;
@@ -89,7 +89,7 @@ fn containers_of_podman_are_watched_as_those_of_docker() {
     let first = podman.sleeper("first", "--hostname inside --label tier=front --cpus 1.5 --memory 64m");
     let paused = podman.sleeper("resting", "");
     podman.podman("pause resting");
-    let watched = Watched::start(&podman.remains.dir.path().join("root"), quick());
+    let watched = Watched::start(&podman.remains.dir.path().join("root"), patient());
     watched.wait_running();
     let check = || {
         let ids = podman.podman("ps --quiet --no-trunc --filter status=running --filter status=paused");

@@ -2,7 +2,7 @@
 
 use crate::dockerd::Dockerd;
 use crate::life::{compare, states};
-use crate::rig::{Watched, quick, skips};
+use crate::rig::{Watched, patient, quick, skips};
 use hsflow::sample::guest::GuestState;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -17,7 +17,7 @@ fn containers_stay_as_known_while_dockerd_is_killed_and_ended_ones_go_when_it_is
     }
     let mut dockerd = Dockerd::start(&["--bridge=none", "--live-restore"]);
     let (stays, ends) = (dockerd.sleeper("stays", ""), dockerd.sleeper("ends", ""));
-    let watched = Watched::start(&dockerd.root(), quick());
+    let watched = Watched::start(&dockerd.root(), patient());
     watched.wait_running();
     let before = watched.told().guests.clone();
     dockerd.kill();
@@ -42,7 +42,7 @@ fn containers_that_end_with_dockerd_come_back_with_it_as_new_processes() {
     }
     let mut dockerd = Dockerd::start(&["--bridge=none"]);
     let (back, over) = (dockerd.sleeper("back", "--restart always"), dockerd.sleeper("over", ""));
-    let watched = Watched::start(&dockerd.root(), quick());
+    let watched = Watched::start(&dockerd.root(), patient());
     watched.wait_running();
     let before = watched.told().guests[&back].pid;
     dockerd.stop();

@@ -13,6 +13,11 @@ use std::time::Duration;
 /// For what takes a moment on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The same for real engines, which may be slow on a busy machine.
+pub(crate) fn patient() -> docker::Pace {
+    docker::Pace { deadline: Duration::from_secs(30), ..quick() }
+}
+
 /// Waits of a length that tests can afford.
 pub(crate) fn quick() -> docker::Pace {
     docker::Pace {

@@ -2,9 +2,9 @@
 
 use crate::dockerd::Dockerd;
 use crate::life::{compare, differences};
-use crate::rig::{Watched, quick, skips};
+use crate::rig::{Watched, patient, skips};
 use crate::support::wait_until;
-use hsflow::collect::guests::{News, docker};
+use hsflow::collect::guests::News;
 use hsflow::host::Clock;
 use hsflow::sample::random::Random;
 use std::time::Duration;
@@ -23,8 +23,7 @@ fn containers_that_change_at_random_are_those_that_docker_has() {
     (0..MOST).for_each(|number| _ = dockerd.sleeper(&format!("first{number}"), ""));
     let started = clock.now();
     // No reading of the list again: events alone have to do.
-    let watched =
-        Watched::start(&dockerd.root(), docker::Pace { deadline: Duration::from_secs(30), ..quick() });
+    let watched = Watched::start(&dockerd.root(), patient());
     watched.wait_running();
     println!("{MOST} containers known after {:?}", clock.now() - started);
     compare(&dockerd, &watched.told().guests);

@@ -151,9 +151,11 @@ impl Meter {
         if guest.engine == Engine::Kvm || self.found_by.as_ref() == Some(&by) {
             return;
         }
-        self.found_by = Some(by);
         match kernel.find_cgroup(guest) {
-            Ok(cgroup) => self.take_cgroup(cgroup),
+            Ok(cgroup) => {
+                self.found_by = Some(by);
+                self.take_cgroup(cgroup);
+            }
             Err(problem) => self.cgroup_problem = Some((problem, self.polls)),
         }
         if guest.engine != Engine::Systemd {
@@ -168,12 +170,6 @@ impl Meter {
             self.cgroup = cgroup;
         }
         self.cgroup_problem = None;
-    }
-
-    /// Looks for everything again.
-    pub(super) fn find_again(&mut self, guest: &Guest, kernel: &mut Kernel) {
-        (self.found_by, self.cgroup) = (None, None);
-        self.follow(guest, kernel);
     }
 
     /// Looks at its network again: it has other interfaces, or addresses.

@@ -130,9 +130,8 @@ impl Guests {
 
     fn set_pressure(&mut self, wanted: bool) {
         if std::mem::replace(&mut self.kernel.pressure, wanted) != wanted {
-            for (index, meter) in &mut self.meters {
-                self.roster.get(*index).iter().for_each(|m| meter.find_again(&m.guest, &mut self.kernel));
-            }
+            let cgroups = self.meters.values_mut().filter_map(|meter| meter.cgroup.as_mut());
+            cgroups.for_each(|cgroup| cgroup.want_pressure(wanted));
         }
     }
 
@@ -237,6 +236,10 @@ impl Guests {
 
     fn put(&mut self, guest: Arc<Guest>, maker: Maker, scene: Scene<'_>, outcome: &mut Outcome) {
         let (engine, id) = (guest.engine, guest.id.clone());
+        // An engine that was away tells of the end of what was forgotten meanwhile.
+        if !is_polled(&guest) && self.roster.find(engine, &id).is_none() {
+            return;
+        }
         if self.was_restarted(&guest) {
             let change = self.roster.remove(engine, &id);
             change.into_iter().for_each(|change| self.follow(change, scene, outcome));
@@ -255,11 +258,20 @@ impl Guests {
     }
 
     /// A container that has another first process than before has ended and counts from the beginning, though nobody
-    /// was there to tell of its end.
+    /// was there to tell of its end. So does a pod in another cgroup, as its name may be given again.
     fn was_restarted(&self, guest: &Guest) -> bool {
-        let before = self.roster.find(guest.engine, &guest.id).and_then(|member| member.guest.pid);
-        matches!(guest.engine, Engine::Docker | Engine::Containerd)
-            && before.zip(guest.pid).is_some_and(|(before, now)| before != now)
+        let Some(Member { guest: before, .. }) = self.roster.find(guest.engine, &guest.id) else {
+            return false;
+        };
+        match guest.engine {
+            Engine::Docker | Engine::Containerd => {
+                before.pid.zip(guest.pid).is_some_and(|(before, now)| before != now)
+            }
+            Engine::K8s => {
+                before.cgroup.as_ref().zip(guest.cgroup.as_ref()).is_some_and(|(before, now)| before != now)
+            }
+            Engine::Kvm | Engine::Systemd => false,
+        }
     }
 
     fn follow(&mut self, change: Change, scene: Scene<'_>, outcome: &mut Outcome) {

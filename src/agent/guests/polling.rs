@@ -6,8 +6,10 @@ use super::meter::Meter;
 use super::records::{pressure, records};
 use super::{Guests, Happening, Scene};
 use crate::collect::gpu::Gpus;
+use crate::collect::guests::cgroup::{Cgroup, Place};
 use crate::collect::guests::network::NetworkError;
 use crate::collect::interfaces::{Change, Changes};
+use crate::sample::guest::roster::Member;
 use crate::sflow::counters::host::HostId;
 use crate::sflow::datagram::Unsent;
 use crate::sflow::ids::DataSource;
@@ -62,6 +64,7 @@ impl Guests {
                 writer.guest(source, &records(&member, &meter, facts), sequence);
                 // If it is there again, its counters began anew.
                 *sequence = 0;
+                self.rest(*index, &member, meter);
             }
             if let (Some(member), Some(meter)) = (self.roster.get(*index), self.meters.get_mut(index)) {
                 meter.read();
@@ -105,7 +108,11 @@ impl Guests {
 
     /// Looks again at the interfaces and addresses of a guest; tells where they are not as they were.
     pub(super) fn look_again(&mut self, index: u32, scene: Scene<'_>) {
-        let Some(meter) = self.meters.get_mut(&index) else { return };
+        let (Some(member), Some(meter)) = (self.roster.get(index), self.meters.get_mut(&index)) else {
+            return;
+        };
+        // What could not be found may be there now.
+        meter.follow(&member.guest, &mut self.kernel);
         let changed = match meter.network {
             Some(_) => self.kernel.refresh(meter),
             None => self.learn_network(index),
@@ -120,17 +127,27 @@ impl Guests {
         let (Some(member), Some(meter)) = (self.roster.get(index), self.meters.get_mut(&index)) else {
             return false;
         };
+        // Its number may be that of another's process by now.
+        let is_dead = |place: &Place| !place.path().is_empty() && !place.has_processes();
+        if meter.cgroup.as_ref().is_some_and(|cgroup| is_dead(cgroup.place())) {
+            return false;
+        }
         meter.learn_network(&member.guest, &mut self.kernel);
         meter.network.is_some()
     }
 
     /// Forgets guests that have ended and whose last sample could not be sent.
     pub fn forget_ended(&mut self) {
-        for (index, (member, mut meter)) in std::mem::take(&mut self.leaving) {
-            if self.roster.find(member.guest.engine, &member.guest.id).is_some() && !self.is_polled(index) {
-                meter.cgroup = None;
-                self.resting.insert(index, meter);
-            }
+        for (index, (member, meter)) in std::mem::take(&mut self.leaving) {
+            self.rest(index, &member, meter);
+        }
+    }
+
+    /// Of a guest that has ended and that its engine has not forgotten yet, what it was known by is kept until then.
+    fn rest(&mut self, index: u32, member: &Member, mut meter: Box<Meter>) {
+        if self.roster.find(member.guest.engine, &member.guest.id).is_some() && !self.is_polled(index) {
+            meter.cgroup.iter_mut().for_each(Cgroup::close);
+            self.resting.insert(index, meter);
         }
     }
 }

@@ -52,3 +52,38 @@ fn a_network_that_could_not_be_learned_is_tried_again() {
     guests.look_again(index, scene);
     assert!(guests.meters[&index].network.is_some());
 }
+
+#[test]
+fn a_pod_of_another_cgroup_under_a_known_name_is_another() {
+    let host = Host::at("/");
+    let (mut guests, table) = (Guests::new(&host), Table::default());
+    let scene = Scene { table: &table, now: host.clock.now() };
+    let pod = |uid: &str| Guest {
+        cgroup: Some(format!("/kubepods/pod{uid}")),
+        ..Guest::new(Engine::K8s, "k8s__web-0_shop_u_a", "web-0")
+    };
+    let mut put = |pod: Guest| {
+        let mut outcome = Outcome::default();
+        guests.put(pod.into(), MAKER, scene, &mut outcome);
+        (outcome.started.len(), outcome.ended.len())
+    };
+    assert_eq!((put(pod("1")), put(pod("1")), put(pod("2"))), ((1, 0), (0, 0), (1, 1)));
+}
+
+#[tokio::test]
+async fn nobody_is_told_again_of_the_end_of_a_guest_that_was_forgotten() {
+    let host = Host::at("/");
+    let (mut guests, table) = (Guests::new(&host), Table::default());
+    let scene = Scene { table: &table, now: host.clock.now() };
+    let (client, listener) = UnixStream::pair().unwrap();
+    guests.welcome(listener, &table);
+    let ended = Guest { state: GuestState::Shutdown, ..Guest::new(Engine::Docker, UUID, "web") };
+    guests.put(ended.into(), MAKER, scene, &mut Outcome::default());
+    drop(guests);
+    let mut lines = BufReader::new(client).lines();
+    let mut told = 0;
+    while lines.next_line().await.unwrap().is_some() {
+        told += 1;
+    }
+    assert_eq!(told, 1, "that the list is complete");
+}

@@ -52,7 +52,14 @@ pub(super) static DOCKER: Object = Object {
     ..Object::new(ObjectId::Docker, "docker", "Containers of Docker and Podman", DOCKER_KEYS)
 };
 
-static DOCKER_KEYS: &[Key] = &[REFRESH, FORGET, HOSTNAME, MARK_TRAFFIC];
+static DOCKER_KEYS: &[Key] = &[
+    int("refreshVMs", 60, 3600, SECONDS, "", "Time between two re-reads of the list")
+        .more("At least 120: events tell of changes.")
+        .unset("the global refreshVMs"),
+    FORGET,
+    HOSTNAME,
+    MARK_TRAFFIC,
+];
 
 pub(super) static CONTAINERD: Object = Object {
     activity: Activity::Active,
@@ -72,7 +79,8 @@ static K8S_KEYS: &[Key] = &[
     switch("eof", "off", "Keep running when the source of pod events ends").ignored("it always does"),
     switch("setIfAlias", "on", "Use the pod's name as the alias of its interface"),
     switch("setIfName", "on", "Send that alias as the name of the interface"),
-    name("unixsock", "Socket of the container runtime")
+    name("unixsock", "Socket of containerd")
+        .more("Pods of other runtimes are found by their cgroups.")
         .example("/run/containerd/containerd.sock")
         .unset("that of the runtime found"),
 ];
@@ -85,7 +93,8 @@ pub(super) static SYSTEMD: Object = Object {
 
 static SYSTEMD_KEYS: &[Key] = &[
     int("refreshVMs", 10, 3600, SECONDS, "60", "Time between two re-reads of the list"),
-    switch("dropPriv", "off", "Do without what only root may read"),
+    switch("dropPriv", "off", "Do without what only root may read")
+        .ignored("the agent never needs root for it"),
     path("cgroup_procs", "Pattern of the paths of the process lists")
         .unset("no effect")
         .ignored("the kernel says where they are"),

@@ -67,7 +67,9 @@ fn a_listener_is_told_of_each_guest_from_its_start_to_its_end() {
         listener.wait("change", "newer");
         hosted.dockerd.docker("rm -f newer");
         let stop = listener.wait("stop", "newer");
-        assert_eq!(stop["source"], start["source"]);
+        for known in ["source", "interfaces", "cgroup"] {
+            assert_eq!(stop[known], start[known], "{known}");
+        }
     });
 }
 

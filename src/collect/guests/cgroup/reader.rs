@@ -102,6 +102,19 @@ impl Cgroup {
         Self { wanted: CPU_PRESSURE, ..Self::open(place) }
     }
 
+    /// Closes its files; the next reading opens them again.
+    pub fn close(&mut self) {
+        self.files = Default::default();
+        self.seldom = 0;
+    }
+
+    /// Reads pressure too from now on, or does not any more.
+    pub fn want_pressure(&mut self, wanted: bool) {
+        self.wanted = if wanted { SOURCES.len() } else { CPU_PRESSURE };
+        self.files.iter_mut().skip(self.wanted).for_each(|file| *file = None);
+        self.seldom = 0;
+    }
+
     /// Where it is.
     pub fn place(&self) -> &Place {
         &self.place

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// The code of gRPC for what is not there.
 const NOT_FOUND: u32 = 5;
+/// The code for what the server does not know how to answer: it is another runtime.
+const UNIMPLEMENTED: u32 = 12;
 
 /// What went wrong, and with which method.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +49,13 @@ impl CallError {
         matches!(self, Self::Refused { .. } | Self::Malformed { .. } | Self::Namespace { .. })
     }
 
-    /// The error of connecting, where nobody was there to be asked, or would not talk to us.
+    /// Nobody was there to be asked, or would not talk to us, or is another runtime.
     pub fn is_unreachable(&self) -> bool {
-        let Self::Connect { source, .. } = self else { return false };
-        source.kind() != io::ErrorKind::TimedOut
+        match self {
+            Self::Connect { source, .. } => source.kind() != io::ErrorKind::TimedOut,
+            Self::Refused { code, .. } => *code == UNIMPLEMENTED,
+            _ => false,
+        }
     }
 
     /// There is no such socket.

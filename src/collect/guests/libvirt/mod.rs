@@ -78,6 +78,8 @@ struct Session<'a> {
     /// Until when an answer is waited for.
     due: Option<Instant>,
     connected: bool,
+    /// Counters were wished for, and not the list alone.
+    wished: bool,
 }
 
 impl Session<'_> {
@@ -86,7 +88,7 @@ impl Session<'_> {
             Err(error) => error.into(),
             Ok(helper) => {
                 let due = Some(Instant::now() + PATIENCE);
-                let mut session = Session { helper, domains, feed, due, connected: false };
+                let mut session = Session { helper, domains, feed, due, connected: false, wished: true };
                 session.work(refresh, poll).await.unwrap_or_else(|end| end)
             }
         }
@@ -100,7 +102,11 @@ impl Session<'_> {
             tokio::select! {
                 biased;
                 line = self.helper.line() => self.take(line?).await?,
-                () = poll.notified(), if self.connected => self.ask().await?,
+                () = poll.notified(), if self.connected => {
+                    refresh_at = Instant::now() + refresh;
+                    self.wished = true;
+                    self.ask().await?;
+                }
                 () = sleep_until(due) => match self.due {
                     Some(_) => return Ok(End::Silent),
                     None => {
@@ -137,7 +143,7 @@ impl Session<'_> {
             }
             Line::End(_) => {
                 self.tell(line).await?;
-                self.due = None;
+                (self.due, self.wished) = (None, false);
                 self.hear(News::State(State::Running)).await
             }
             line => self.tell(line).await,
@@ -145,8 +151,11 @@ impl Session<'_> {
     }
 
     async fn tell(&mut self, line: Line) -> Result<(), End> {
+        let is_list = matches!(line, Line::End(_));
         for news in self.domains.take(line)? {
-            self.hear(news).await?;
+            if self.wished || !is_list || !matches!(news, News::Counters(_)) {
+                self.hear(news).await?;
+            }
         }
         Ok(())
     }

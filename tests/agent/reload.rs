@@ -20,6 +20,7 @@ fn collectors_come_and_go_and_the_one_that_stays_misses_nothing() {
         let got = decode(&other.wait_count(2, LIMIT)[0]).unwrap();
         assert!(got.sequence > 1, "the new collector joins a stream that is under way");
         rig.reload("polling = 1");
+        rig.next_sample(DataSource::HOST);
         // What was sent before the reload is there by now.
         let count = other.datagrams().len();
         rig.two_cycles();
@@ -108,6 +109,7 @@ fn the_size_of_datagrams_takes_effect_and_another_sub_agent_is_another_stream() 
         let full = |d: &[Vec<u8>]| d.iter().any(|bytes| bytes.len() > 1100);
         rig.catcher.wait_for("a full datagram", LIMIT, full);
         rig.reload("polling = 1\ninterfaceCounters = all\ndatagramBytes = 400");
+        rig.next_sample(DataSource::HOST);
         rig.catcher.clear();
         rig.two_cycles();
         // One host sample is larger than that and travels alone.

@@ -50,9 +50,7 @@ impl Helper {
 
     /// Its resident memory.
     pub(crate) fn resident_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.split_whitespace().next().unwrap().parse().unwrap()
+        crate::support::process::resident_kib(self.child.id())
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn tap(if_index: u32, one_in: u32) -> Tap {
 /// Reads until nothing has come for a tenth of a second.
 pub(crate) fn drain(source: &mut dyn Source, mut each: impl FnMut(&Frame<'_>)) {
     let mut quiet = 0;
-    while quiet < 5 {
+    while quiet < 10 {
         let found = visit(source, STEP, &mut each).unwrap();
         quiet = if found.frames == 0 { quiet + 1 } else { 0 };
     }

@@ -188,6 +188,12 @@ impl Meter {
         }
     }
 
+    /// No process of it is left, as far as can be known.
+    pub(super) fn is_dead(&self) -> bool {
+        let is_empty = |place: &Place| !place.path().is_empty() && !place.has_processes();
+        self.cgroup.as_ref().is_some_and(|cgroup| is_empty(cgroup.place()))
+    }
+
     /// What there is now.
     pub(super) fn read(&mut self) {
         self.polls = self.polls.wrapping_add(1);

@@ -6,7 +6,7 @@ use super::meter::Meter;
 use super::records::{pressure, records};
 use super::{Guests, Happening, Scene};
 use crate::collect::gpu::Gpus;
-use crate::collect::guests::cgroup::{Cgroup, Place};
+use crate::collect::guests::cgroup::Cgroup;
 use crate::collect::guests::network::NetworkError;
 use crate::collect::interfaces::{Change, Changes};
 use crate::sample::guest::roster::Member;
@@ -113,6 +113,10 @@ impl Guests {
         };
         // What could not be found may be there now.
         meter.follow(&member.guest, &mut self.kernel);
+        // Its interfaces go before its engine tells of its end, which shall still say what they were.
+        if meter.is_dead() {
+            return;
+        }
         let changed = match meter.network {
             Some(_) => self.kernel.refresh(meter),
             None => self.learn_network(index),
@@ -128,8 +132,7 @@ impl Guests {
             return false;
         };
         // Its number may be that of another's process by now.
-        let is_dead = |place: &Place| !place.path().is_empty() && !place.has_processes();
-        if meter.cgroup.as_ref().is_some_and(|cgroup| is_dead(cgroup.place())) {
+        if meter.is_dead() {
             return false;
         }
         meter.learn_network(&member.guest, &mut self.kernel);

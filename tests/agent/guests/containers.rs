@@ -1,6 +1,7 @@
 use super::Hosted;
 use crate::netns;
-use crate::rig::{all_flows, isolated, samples};
+use crate::rig::{LIMIT, all_flows, isolated, samples};
+use crate::support::wait_until;
 use hsflow::sflow::counters::CounterRecord;
 use hsflow::sflow::counters::virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo};
 use hsflow::sflow::flow::FlowRecord;
@@ -159,7 +160,7 @@ fn a_container_that_ends_sends_its_last_counters_once_and_is_the_same_source_whe
         assert!(virt(&told.last().unwrap().records).cpu.cpu_time >= busy);
         assert_eq!(told.iter().filter(|sample| virt(&sample.records).cpu.state == 4).count(), 1);
         assert!(told.is_sorted_by_key(|sample| virt(&sample.records).cpu.cpu_time));
-        assert!(hosted.try_guest("web").is_none());
+        wait_until("it to be forgotten", LIMIT, || hosted.try_guest("web").is_none().then_some(()));
 
         hosted.dockerd.docker("start web");
         assert_eq!(hosted.source("web"), source);

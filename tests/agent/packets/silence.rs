@@ -32,6 +32,10 @@ fn a_sampler_that_misses_what_the_counters_see_is_told_until_it_samples_again() 
         rig.wait("a sample", |d| all_flows(d).count() == 1);
         rig.two_cycles();
         send_unseen();
+        // A poll may have come between them.
+        wait_until("all to be missed", LIMIT, || {
+            rig.ctl(&["status"]).1.contains("moved by 2000").then_some(())
+        });
         let state = rig.wait_component("packet-samples", "degraded");
         assert_eq!(
             state,

@@ -5,11 +5,12 @@
 use super::guard::{Panicked, guarded};
 use super::guests::{Facts, Guests, Scene};
 use super::ports;
-use super::samples::{Beside, Outcome, SampleTo};
+use super::samples::{Beside, Outcome, PortSample, SampleTo};
 use crate::collect::gpu::{Gpus, LIBRARY};
 use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
 use crate::collect::interfaces::host_net::{HostNet, counted};
+use crate::collect::interfaces::lag::lacp_port;
 use crate::collect::interfaces::{Change, Changes, Interface, InterfaceError, Interfaces, LinkStats, Table};
 use crate::config::model::Settings;
 use crate::host::Host;
@@ -17,6 +18,7 @@ use crate::sample::schedule::Schedule;
 use crate::sflow::counters::virt::VirtNode;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
+use crate::wire::netlink::bond_stats::LacpCounts;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -43,6 +45,7 @@ pub struct Measures {
     net_members: Vec<u32>,
     wanted: Vec<u32>,
     stats: Vec<(u32, LinkStats)>,
+    lacp: HashMap<u32, LacpCounts>,
     /// Interfaces of the last poll, each with the packets that it has counted in both directions.
     pub packets: Vec<(u32, u64)>,
     /// Interfaces that `psample` has samples of.
@@ -128,6 +131,7 @@ impl Measures {
             net_members: Vec::new(),
             wanted: Vec::new(),
             stats: Vec::new(),
+            lacp: HashMap::new(),
             packets: Vec::new(),
             chip_sampled: HashSet::new(),
             port_names: HashMap::new(),
@@ -254,6 +258,14 @@ impl Measures {
         for portion in self.wanted.chunks(PORTION) {
             self.stats.clear();
             self.interfaces.read_counters(portion, &mut self.stats)?;
+            self.lacp.clear();
+            let table = self.interfaces.table();
+            let is_member = |index: &u32| table.get(*index).is_some_and(|interface| interface.is_bond_slave);
+            let is_due = |index: &u32| due.interfaces.binary_search(index).is_ok();
+            let members: Vec<u32> = portion.iter().copied().filter(|i| is_member(i) && is_due(i)).collect();
+            if !members.is_empty() {
+                self.interfaces.read_lag(&members, &mut self.lacp)?;
+            }
             for (index, stats) in &self.stats {
                 if due.host && self.net_members.binary_search(index).is_ok() {
                     self.net.update(*index, stats);
@@ -264,9 +276,12 @@ impl Measures {
                 }
                 self.packets.push((*index, stats.rx_packets.saturating_add(stats.tx_packets)));
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
-                if let Some(interface) = self.interfaces.table().get(*index) {
+                let table = self.interfaces.table();
+                if let Some(interface) = table.get(*index) {
                     let given = self.port_names.get(index).map(String::as_str);
-                    writer.interface(interface, given, stats, driver.as_ref(), sequence);
+                    let bond = interface.master.and_then(|master| table.get(master));
+                    let lacp = bond.and_then(|bond| lacp_port(interface, bond, self.lacp.get(index)));
+                    writer.interface(&PortSample { interface, given, stats, driver, lacp }, sequence);
                 }
             }
         }

@@ -5,6 +5,7 @@
 use super::daemon::Agent;
 use super::{identity, ports};
 use crate::collect::host::Component;
+use crate::collect::interfaces::lag;
 use crate::config::Effective;
 use crate::export::report::{CollectorStatus, State as CollectorState};
 use crate::sflow::ids::DataSource;
@@ -213,6 +214,7 @@ impl Agent {
             counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i)
                 .1
                 .to_owned(),
+            bond: i.master.and_then(|master| lag::in_words(i, table.get(master)?)),
             sampling: self.sampling_in_force(i),
         };
         table.iter().map(entry).collect()

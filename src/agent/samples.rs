@@ -8,6 +8,7 @@ use crate::collect::interfaces::records::{ethernet, generic_interface, port_name
 use crate::collect::interfaces::{Interface, LinkStats};
 use crate::sflow::counters::hardware::Gpu;
 use crate::sflow::counters::host::{Adaptors, HostId, HostNetIo, HostParent};
+use crate::sflow::counters::port::LacpPort;
 use crate::sflow::counters::virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtNode};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
@@ -40,6 +41,21 @@ pub struct GuestRecords {
     pub gpu: Option<Gpu>,
 }
 
+/// What is known of one interface.
+#[derive(Debug)]
+pub struct PortSample<'a> {
+    /// It.
+    pub interface: &'a Interface,
+    /// The name that it goes by, where that is not the kernel's.
+    pub given: Option<&'a str>,
+    /// The kernel's counters.
+    pub stats: &'a LinkStats,
+    /// Its driver's.
+    pub driver: Option<EthtoolCounts>,
+    /// Its part in a bond.
+    pub lacp: Option<LacpPort>,
+}
+
 /// What goes into the host's sample beside its own counters.
 #[derive(Debug, Default)]
 pub struct Beside<'a> {
@@ -66,20 +82,15 @@ impl<'a, S: FnMut(Unsent<'_>)> SampleTo<'a, S> {
         Self { uptime_ms, datagrams, send, outcome: Outcome::default() }
     }
 
-    /// The counters of one interface. `given`: the name that it goes by, where that is not the kernel's.
-    pub fn interface(
-        &mut self,
-        interface: &Interface,
-        given: Option<&str>,
-        stats: &LinkStats,
-        driver: Option<&EthtoolCounts>,
-        sequence: &mut u32,
-    ) {
+    /// The counters of one interface.
+    pub fn interface(&mut self, port: &PortSample<'_>, sequence: &mut u32) {
+        let PortSample { interface, stats, .. } = port;
         let source = DataSource::interface(interface.index);
-        let generic = generic_interface(interface, stats, driver);
+        let generic = generic_interface(interface, stats, port.driver.as_ref());
         let ethernet = ethernet(interface, stats);
-        let name = port_name(interface, given);
+        let name = port_name(interface, port.given);
         self.counters(source, sequence, |sample| {
+            optional(sample, port.lacp.as_ref())?;
             sample.record(&name)?;
             optional(sample, ethernet.as_ref())?;
             sample.record(&generic)

@@ -50,6 +50,9 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
         "{} is a {} interface, {link}; collectors know it as ifIndex {}.",
         i.name, i.kind, i.index
     )?;
+    if let Some(bond) = &i.bond {
+        writeln!(text, "It is {bond}.")?;
+    }
     match (&s.source, s.one_in) {
         (Some(source), Some(one_in)) => write_sampled(text, s, source, one_in)?,
         _ => writeln!(

@@ -33,7 +33,7 @@ use hsflow::wire::netlink::drop_monitor::{codes, discard};
 use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
 use hsflow::wire::netlink::{
-    address, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample, stats,
+    address, bond_stats, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample, stats,
 };
 use hsflow::wire::{pcap, tunnel, udp};
 use std::num::NonZeroU32;
@@ -147,7 +147,7 @@ fn netlink(data: &[u8]) {
 fn parse_as_all(payload: &[u8]) {
     let _ = link::Link::parse(payload);
     let _ = address::Address::parse(payload);
-    let _ = stats::parse(payload);
+    let _ = (stats::parse(payload), bond_stats::parse(payload));
     let _ = generic::Family::parse(payload);
     let _ = ethtool::parse_link_change(payload);
     let _ = nflog::Packet::parse(payload);

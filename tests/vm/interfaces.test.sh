@@ -78,6 +78,32 @@ equal "a removed one no longer" "$(jq -s "[.[].samples[] | select(.source == \"0
 within 20 "the rest still agrees" python3 $here/interfaces.py $caught bond1 d1 d2
 check "sequence numbers of each source rise by one" seen '[.[].samples[] | [.source, .sequence]] | group_by(.[0]) | all(.[]; [.[][1]] as $n | $n == [range($n[0]; $n[0] + ($n | length))])'
 
+# ---- link aggregation: two links to a bond in the namespace, by LACP; beside them the members of bond0
+ip link add bond2 type bond mode 802.3ad miimon 100 lacp_rate fast
+ip -n n1 link add bond3 type bond mode 802.3ad miimon 100 lacp_rate fast
+for n in 1 2; do
+  ip link add l$n type veth peer name r$n netns n1
+  ip link set l$n master bond2; ip -n n1 link set r$n master bond3
+done
+ip link set bond2 up; ip -n n1 link set bond3 up
+lacp() { echo "$(samples "$1") | last.records[\"7\"]"; }
+counts() { ip -j stats show dev l1 group xstats_slave subgroup bond suite 802.3ad | jq "[.. | objects | .$1? | select(. != null)][0]"; }
+within 30 "both sides of a link pass packets" seen "$(lacp l1).state == \"073f003f\""
+within 10 "and of the other" seen "$(lacp l2).state == \"073f003f\""
+equal "its own name is that of the bond" "$(last "$(lacp l1).actor")" "$(ip -j link show bond2 | jq -r '.[].address')"
+equal "its partner's that of the other bond" "$(last "$(lacp l1).partner")" "$(ip -n n1 -j link show bond3 | jq -r '.[].address')"
+equal "it belongs to the bond" "$(last "$(lacp l1).aggregate")" "$(cat /sys/class/net/bond2/ifindex)"
+for way in rx tx; do
+  before=$(counts lacpdu_$way); rested
+  told=$(last "$(lacp l1).lacp${way^}"); after=$(counts lacpdu_$way)
+  check "LACP messages, $way: $before <= $told <= $after" test "$before" -le "$told" -a "$told" -le "$after" -a "$told" -gt 0
+done
+ip -n n1 link set r2 down
+within 10 "a link that is cut passes none" seen "$(lacp l2).state | test(\"^..[01245689acde]\")"
+check "which is explained" eval '/bin-under-test/hsflowctl explain interface l2 --socket /tmp/agent/socket | grep "a member of bond2: it waits"'
+check "one card of bond0 passes packets and the other waits" eval '[ "$(for card in $nsim; do last "$(lacp $card).state"; done | sort | tr "\n" " ")" = "04040000 043c0000 " ]'
+ip link del bond2
+
 # ---- the operator's tool
 check "status names every interface" eval "[ \"\$(/bin-under-test/hsflowctl status --socket /tmp/agent/socket --json | jq -c '[.interfaces[].name] | sort')\" = \"\$(ip -j link | jq -c '[.[].ifname] | sort')\" ]"
 check "once prints a sample of every interface" eval "[ \"\$(/bin-under-test/hsflowctl once --json -f /tmp/agent/conf | grep -o '\"name\":\"[^\"]*\"' | sort -u | wc -l)\" -ge \$((\$(ip -j link | jq length) - 1)) ]"

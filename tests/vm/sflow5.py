@@ -70,6 +70,10 @@ def record(number, body, flow=False):
     if number == 2000:
         return dict(hostname=r.opaque().decode(), uuid=str(uuid.UUID(bytes=r.take(16))), machine=r.u32(), os=r.u32(),
                     release=r.opaque().decode())
+    if number == 7:
+        names = ('lacpRx', 'markerRx', 'markerResponseRx', 'unknownRx', 'illegalRx', 'lacpTx', 'markerTx', 'markerResponseTx')
+        lacp = dict(actor=r.take(8)[:6].hex(':'), partner=r.take(8)[:6].hex(':'), aggregate=r.u32(), state=r.take(4).hex())
+        return lacp | {name: r.u32() for name in names}
     if number == 2001:
         return [dict(ifIndex=r.u32(), macs=[r.take(8)[:6].hex(':') for _ in range(r.u32())]) for _ in range(r.u32())]
     return None

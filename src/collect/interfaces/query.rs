@@ -8,9 +8,11 @@
 use super::error::InterfaceError;
 use super::transport::Transport;
 use crate::sys::errno::{EINVAL, EOPNOTSUPP};
+use crate::wire::netlink::bond_stats::{self, LacpCounts};
 use crate::wire::netlink::header::{Message, Outcome, messages};
 use crate::wire::netlink::link::{self, Link};
 use crate::wire::netlink::stats::{self, LinkStats};
+use std::collections::HashMap;
 use std::time::Duration;
 
 const WAIT: Duration = Duration::from_secs(1);
@@ -131,6 +133,18 @@ impl<T: Transport> Query<T> {
         self.ask(&GET_LINK, indexes, write, |_, answer| {
             let link = answer.ok().and_then(|message| Link::parse(message.payload).ok());
             out.extend(link.and_then(|link| Some((link.index, link.stats?))));
+        })
+    }
+
+    /// Notes what those of these have exchanged by LACP that are members of a bond, where the kernel counts it.
+    pub(in crate::collect) fn lacp_counts(
+        &mut self,
+        indexes: &[u32],
+        out: &mut HashMap<u32, LacpCounts>,
+    ) -> Result<(), InterfaceError> {
+        self.ask(&GET_STATS, indexes, bond_stats::get, |_, answer| {
+            let parsed = answer.ok().and_then(|message| bond_stats::parse(message.payload).ok());
+            out.extend(parsed.and_then(|(index, counts)| Some((index, counts?))));
         })
     }
 

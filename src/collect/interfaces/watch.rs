@@ -17,11 +17,12 @@ use crate::sys::errno::ENODEV;
 use crate::sys::ethtool::{Ethtool, LinkSettings};
 use crate::sys::netlink::{Netlink, Protocol};
 use crate::sys::ready::ReadySet;
+use crate::wire::netlink::bond_stats::LacpCounts;
 use crate::wire::netlink::header::Message;
 use crate::wire::netlink::link::Link;
 use crate::wire::netlink::stats::LinkStats;
 use crate::wire::netlink::{ParseError, address, link};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -157,6 +158,29 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
         self.query.counters(indexes, out)
     }
 
+    /// Reads anew how these members of bonds and their bonds are, because the kernel tells of few changes of LACP by itself;
+    /// notes what the members have exchanged.
+    pub fn read_lag(
+        &mut self,
+        members: &[u32],
+        out: &mut HashMap<u32, LacpCounts>,
+    ) -> Result<(), InterfaceError> {
+        let bonds: BTreeSet<u32> =
+            members.iter().filter_map(|index| self.table.get(*index)?.master).collect();
+        let both: Vec<u32> = bonds.into_iter().chain(members.iter().copied()).collect();
+        self.read_links(&both)?;
+        self.query.lacp_counts(members, out)
+    }
+
+    fn read_links(&mut self, indexes: &[u32]) -> Result<(), InterfaceError> {
+        let (table, changes) = (&mut self.table, &mut self.pending);
+        self.query.links(indexes, |index, answer| match answer {
+            Ok(link) => table.apply_link(&link, changes),
+            Err(ENODEV) => table.remove(index, changes),
+            Err(_) => {}
+        })
+    }
+
     /// Multicast and broadcast counts from the driver's own statistics, where it has them; see
     /// [`super::ethtool_counts`] for how often the driver is really asked.
     pub fn read_ethtool_counts(&mut self, index: u32, now: Instant) -> Option<EthtoolCounts> {
@@ -235,12 +259,7 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
     /// Asks for what the messages left open: links in doubt, then speeds.
     fn settle(&mut self) -> Result<(), InterfaceError> {
         let doubtful: Vec<u32> = self.table.take_doubtful().into_iter().collect();
-        let (table, changes) = (&mut self.table, &mut self.pending);
-        self.query.links(&doubtful, |index, answer| match answer {
-            Ok(link) => table.apply_link(&link, changes),
-            Err(ENODEV) => table.remove(index, changes),
-            Err(_) => {}
-        })?;
+        self.read_links(&doubtful)?;
         // What the answers put in doubt again was changed meanwhile, and has a notification on its way.
         self.table.take_doubtful();
         self.measure();

@@ -12,6 +12,7 @@
 
 pub mod address;
 pub mod attribute;
+pub mod bond_stats;
 pub mod clsact;
 pub mod drop_monitor;
 pub mod error;

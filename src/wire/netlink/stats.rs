@@ -14,8 +14,8 @@ use super::request::Request;
 
 /// `RTM_NEWSTATS`.
 pub const NEW_STATS: u16 = 92;
-const RTM_GETSTATS: u16 = 94;
-const HEADER_LEN: usize = 12;
+pub(super) const RTM_GETSTATS: u16 = 94;
+pub(super) const HEADER_LEN: usize = 12;
 const IFLA_STATS_LINK_64: u16 = 1;
 
 /// The counters of one interface since it exists, under the kernel's names. Packets and bytes.

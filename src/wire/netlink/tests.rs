@@ -235,7 +235,7 @@ fn short_value_is_an_error_that_names_attribute_and_offset() {
     }
 }
 
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let mut buffer = Vec::new();
     push_attribute(&mut buffer, kind, value);
     buffer

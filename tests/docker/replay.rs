@@ -1,6 +1,7 @@
 //! Engines that are not installed, by their words as the published schema has them: see `tests/fixtures/docker/README.md`.
 
-use crate::liar::{Liar, chunked, description, whole};
+use crate::liar::{Liar, chunked, container, description, id, whole};
+use crate::life::states;
 use crate::rig::{Watched, quick};
 use hsflow::sample::guest::GuestState;
 use serde_json::{Value, json};
@@ -11,6 +12,31 @@ fn newer_engines_are_understood_in_the_newest_api_that_both_know() {
     for engine in ["engine-24", "engine-27", "engine-28", "engine-29"] {
         replay(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker").join(engine));
     }
+}
+
+#[test]
+fn an_engine_that_is_upgraded_is_asked_in_its_new_api_and_loses_no_container() {
+    let of = |engine: &str, name: &str| {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker").join(engine).join(name);
+        serde_json::from_str::<Value>(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let liar = Liar::start(&[container(1, "web")]);
+    liar.answer("/version", whole(&of("engine-24", "version.json")));
+    liar.listen("/var/run/docker.sock");
+    let watched = Watched::start(liar.root.path(), quick());
+    watched.wait_running();
+    let before = watched.told().guests.clone();
+    liar.book().asked.clear();
+    liar.answer("/version", whole(&of("engine-29", "version.json")));
+    liar.hang_up();
+    let events = format!("/v{}/events", of("engine-29", "expected.json")["api"].as_str().unwrap());
+    watched.wait("the new API", |_| {
+        liar.book().asked.iter().any(|asked| asked.starts_with(&events)).then_some(())
+    });
+    watched.wait_running();
+    assert_eq!(watched.told().guests, before);
+    assert_eq!(states(&watched.told().news, &id(1)), [Some(GuestState::Running)]);
 }
 
 fn replay(folder: &Path) {

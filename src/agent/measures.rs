@@ -263,9 +263,10 @@ impl Measures {
             let is_member = |index: &u32| table.get(*index).is_some_and(|interface| interface.is_bond_slave);
             let is_due = |index: &u32| due.interfaces.binary_search(index).is_ok();
             let members: Vec<u32> = portion.iter().copied().filter(|i| is_member(i) && is_due(i)).collect();
-            if !members.is_empty() {
-                self.interfaces.read_lag(&members, &mut self.lacp)?;
-            }
+            let lag = match members.as_slice() {
+                [] => Ok(()),
+                members => self.interfaces.read_lag(members, &mut self.lacp),
+            };
             for (index, stats) in &self.stats {
                 if due.host && self.net_members.binary_search(index).is_ok() {
                     self.net.update(*index, stats);
@@ -284,6 +285,8 @@ impl Measures {
                     writer.interface(&PortSample { interface, given, stats, driver, lacp }, sequence);
                 }
             }
+            // The samples of this portion are sent all the same.
+            lag?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What packets are known by as their guests'. In: the guests whose engines have `markTraffic`. Out: [`Marks`] for the packet
-//! thread. Rule: made anew when a guest came, went or moved, once for all that happens in [`GATHERING`].
+//! thread, and the names of pods for the interfaces that lead to them. Rule: made anew when a guest came, went or moved,
+//! once for all that happens in [`GATHERING`].
 
 use super::meter::Meter;
 use super::{Guests, Treatment};
@@ -50,9 +51,7 @@ impl Guests {
             .collect();
         Some(Some(Marks::new(&marked)))
     }
-}
 
-impl Guests {
     /// Names of this host's interfaces that lead to pods, if they shall go by those of the pods: by ifIndex.
     pub fn port_names(&self, modules: &Modules) -> HashMap<u32, String> {
         let wanted = modules.k8s.as_ref().is_some_and(|k8s| k8s.set_if_alias && k8s.set_if_name);

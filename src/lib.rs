@@ -17,6 +17,7 @@ pub mod sample;
 pub mod sflow;
 pub mod source;
 pub mod status;
+pub mod switch;
 #[allow(unsafe_code)] // the one place for system calls without a safe wrapper
 pub mod sys;
 pub mod wire;

@@ -22,14 +22,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Shells: kernel in, sockets and files out.
     ("collect", &["sys", "host", "wire", "sflow", "config", "sample", "status"]),
     ("source", &["sys", "host", "wire", "sflow", "config", "sample", "status"]),
+    ("switch", &["sys", "host", "wire", "config", "sample", "status"]),
     ("export", &["sys", "host", "sflow", "config", "sample", "status"]),
     ("discover", &["sys", "host", "config", "sample", "status"]),
     // Wiring may use everything; nobody uses it but the programs, and `ctl once`, which runs one poll of it.
     (
         "agent",
         &[
-            "sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "source", "discover",
-            "export", "log",
+            "sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "source", "switch",
+            "discover", "export", "log",
         ],
     ),
     ("ctl", &["agent", "host", "wire", "sflow", "config", "status", "log"]),

@@ -20,3 +20,4 @@ pub mod rule_rate;
 pub mod schedule;
 pub mod silence;
 pub mod skip;
+pub mod switch;

@@ -94,9 +94,7 @@ fn resolv_conf_is_read_anew_for_every_round() {
 
 /// Resident memory in KiB, and open descriptors.
 fn held() -> (u64, usize) {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let resident = line.trim().trim_end_matches(" kB").parse().unwrap();
+    let resident = crate::support::process::resident_kib("self");
     (resident, std::fs::read_dir("/proc/self/fd").unwrap().count())
 }
 

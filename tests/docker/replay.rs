@@ -10,27 +10,22 @@ use std::path::Path;
 #[test]
 fn newer_engines_are_understood_in_the_newest_api_that_both_know() {
     for engine in ["engine-24", "engine-27", "engine-28", "engine-29"] {
-        replay(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker").join(engine));
+        replay(engine);
     }
 }
 
 #[test]
 fn an_engine_that_is_upgraded_is_asked_in_its_new_api_and_loses_no_container() {
-    let of = |engine: &str, name: &str| {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker").join(engine).join(name);
-        serde_json::from_str::<Value>(&std::fs::read_to_string(path).unwrap()).unwrap()
-    };
     let liar = Liar::start(&[container(1, "web")]);
-    liar.answer("/version", whole(&of("engine-24", "version.json")));
+    liar.answer("/version", whole(&value("engine-24", "version.json")));
     liar.listen("/var/run/docker.sock");
     let watched = Watched::start(liar.root.path(), quick());
     watched.wait_running();
     let before = watched.told().guests.clone();
     liar.book().asked.clear();
-    liar.answer("/version", whole(&of("engine-29", "version.json")));
+    liar.answer("/version", whole(&value("engine-29", "version.json")));
     liar.hang_up();
-    let events = format!("/v{}/events", of("engine-29", "expected.json")["api"].as_str().unwrap());
+    let events = format!("/v{}/events", value("engine-29", "expected.json")["api"].as_str().unwrap());
     watched.wait("the new API", |_| {
         liar.book().asked.iter().any(|asked| asked.starts_with(&events)).then_some(())
     });
@@ -39,9 +34,18 @@ fn an_engine_that_is_upgraded_is_asked_in_its_new_api_and_loses_no_container() {
     assert_eq!(states(&watched.told().news, &id(1)), [Some(GuestState::Running)]);
 }
 
-fn replay(folder: &Path) {
-    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    let value = |name: &str| serde_json::from_str::<Value>(&text(name)).unwrap();
+/// What an engine has said.
+fn text(engine: &str, name: &str) -> String {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/docker");
+    std::fs::read_to_string(fixtures.join(engine).join(name)).unwrap()
+}
+
+fn value(engine: &str, name: &str) -> Value {
+    serde_json::from_str(&text(engine, name)).unwrap()
+}
+
+fn replay(engine: &str) {
+    let (text, value) = (|name| text(engine, name), |name| value(engine, name));
     let (expected, mut inspect) = (value("expected.json"), value("inspect.json"));
     let id = expected["id"].as_str().unwrap();
     let liar = Liar::start(&[]);
@@ -56,7 +60,7 @@ fn replay(folder: &Path) {
         "id": guest.id, "name": guest.name, "hostname": guest.hostname, "image": guest.image, "labels": guest.labels,
         "pid": guest.pid, "cpus": guest.cpus, "memory_max": guest.memory_max, "api": expected["api"],
     });
-    assert_eq!((told, guest.state), (expected.clone(), GuestState::Running), "{}", folder.display());
+    assert_eq!((told, guest.state), (expected.clone(), GuestState::Running), "{engine}");
     for line in text("events.jsonl").split_inclusive('\n') {
         let event: Value = serde_json::from_str(line).unwrap();
         let (before, action) = (watched.told().news.len(), event["Action"].as_str().unwrap());

@@ -113,12 +113,9 @@ impl Guests {
         };
         // What could not be found may be there now.
         meter.follow(&member.guest, &mut self.kernel);
-        // Its interfaces go before its engine tells of its end, which shall still say what they were.
-        if meter.is_dead() {
-            return;
-        }
         let changed = match meter.network {
-            Some(_) => self.kernel.refresh(meter),
+            // Its interfaces go before its engine tells of its end, which shall still say what they were.
+            Some(_) => !meter.is_dead() && self.kernel.refresh(meter),
             None => self.learn_network(index),
         };
         if changed && let Some(member) = self.roster.get(index).cloned() {

@@ -2,11 +2,19 @@ use super::*;
 use crate::sample::guest::domain::Vnic;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
 const MAKER: Maker = Maker { host: [1; 16], agent: IpAddr::V4(Ipv4Addr::LOCALHOST), by_hostname: false };
 const UUID: &str = "6695eb01-f6a4-8304-79aa-97f2502e193f";
+
+/// What a listener has been told when nobody tells any more.
+async fn all_told(mut client: UnixStream) -> Vec<String> {
+    let mut told = String::new();
+    let read = client.read_to_string(&mut told);
+    tokio::time::timeout(Duration::from_secs(60), read).await.unwrap().unwrap();
+    told.lines().map(str::to_owned).collect()
+}
 
 #[tokio::test]
 async fn listeners_are_told_of_the_interfaces_of_a_machine_once_they_are_known() {
@@ -27,12 +35,7 @@ async fn listeners_are_told_of_the_interfaces_of_a_machine_once_they_are_known()
         );
     }
     drop(guests);
-    let (mut lines, mut told) = (BufReader::new(client).lines(), Vec::new());
-    while let Some(line) =
-        tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await.unwrap().unwrap()
-    {
-        told.push(line);
-    }
+    let told = all_told(client).await;
     let has = |line: usize, words: &str| told.get(line).is_some_and(|told| told.contains(words));
     assert!(told.len() == 3 && has(0, "complete") && has(1, "start") && has(2, "change"), "{told:#?}");
     assert!(!has(1, "vnet0") && has(2, "vnet0") && has(2, "52:54:00:00:00:01"), "{told:#?}");
@@ -80,10 +83,5 @@ async fn nobody_is_told_again_of_the_end_of_a_guest_that_was_forgotten() {
     let ended = Guest { state: GuestState::Shutdown, ..Guest::new(Engine::Docker, UUID, "web") };
     guests.put(ended.into(), MAKER, scene, &mut Outcome::default());
     drop(guests);
-    let mut lines = BufReader::new(client).lines();
-    let mut told = 0;
-    while lines.next_line().await.unwrap().is_some() {
-        told += 1;
-    }
-    assert_eq!(told, 1, "that the list is complete");
+    assert_eq!(all_told(client).await.len(), 1, "that the list is complete");
 }

@@ -7,6 +7,7 @@
 
 use super::model::Interface;
 use crate::sflow::counters::port::LacpPort;
+use crate::sflow::json::colons;
 use crate::sflow::unknown::counter32;
 use crate::wire::netlink::bond_stats::LacpCounts;
 use crate::wire::netlink::linkinfo::BondSlave;
@@ -23,7 +24,7 @@ const PASSING: u8 = 0x38;
 /// The record of a member; `None` for what is none.
 pub fn lacp_port(member: &Interface, bond: &Interface, counts: Option<&LacpCounts>) -> Option<LacpPort> {
     let (slave, aggregation) = (member.bond_slave?, bond.bond.unwrap_or_default());
-    let is_lacp = aggregation.mode == Some(LACP);
+    let is_lacp = speaks_lacp(bond);
     let actor = slave.actor_state.filter(|_| is_lacp).unwrap_or_else(|| without_lacp(&slave));
     let [partner, _] = slave.partner_state.filter(|_| is_lacp).unwrap_or(0).to_le_bytes();
     let is_active = slave.aggregator == aggregation.aggregator;
@@ -51,11 +52,15 @@ pub fn in_words(member: &Interface, bond: &Interface) -> Option<String> {
     let [_, actor, _, _] = port.port_state;
     let does = if actor & PASSING == PASSING { "passes packets" } else { "waits" };
     let partner = match port.partner_system_id {
-        _ if bond.bond.and_then(|bond| bond.mode) != Some(LACP) => String::new(),
+        _ if !speaks_lacp(bond) => String::new(),
         [0, 0, 0, 0, 0, 0] => ", without a partner in LACP".to_owned(),
-        [a, b, c, d, e, f] => format!(", with {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} by LACP"),
+        partner => format!(", with {} by LACP", colons(partner)),
     };
     Some(format!("a member of {}: it {does}{partner}", bond.name))
+}
+
+fn speaks_lacp(bond: &Interface) -> bool {
+    bond.bond.is_some_and(|bond| bond.mode == Some(LACP))
 }
 
 fn without_lacp(slave: &BondSlave) -> u8 {

@@ -25,12 +25,7 @@ pub(super) static KVM: Object = Object {
     ..Object::new(ObjectId::Kvm, "kvm", "Virtual machines of libvirt", KVM_KEYS)
 };
 
-static KVM_KEYS: &[Key] = &[
-    REFRESH,
-    FORGET,
-    switch("markTraffic", "off", "Name the guest in samples of its packets")
-        .more("The C agent does not know this key."),
-];
+static KVM_KEYS: &[Key] = &[REFRESH, FORGET, MARK_TRAFFIC.more("The C agent does not know this key.")];
 
 pub(super) static XEN: Object = Object {
     activity: Activity::Ignored("Xen is not supported"),
@@ -52,14 +47,8 @@ pub(super) static DOCKER: Object = Object {
     ..Object::new(ObjectId::Docker, "docker", "Containers of Docker and Podman", DOCKER_KEYS)
 };
 
-static DOCKER_KEYS: &[Key] = &[
-    int("refreshVMs", 60, 3600, SECONDS, "", "Time between two re-reads of the list")
-        .more("At least 120: events tell of changes.")
-        .unset("the global refreshVMs"),
-    FORGET,
-    HOSTNAME,
-    MARK_TRAFFIC,
-];
+static DOCKER_KEYS: &[Key] =
+    &[REFRESH.more("At least 120: events tell of changes."), FORGET, HOSTNAME, MARK_TRAFFIC];
 
 pub(super) static CONTAINERD: Object = Object {
     activity: Activity::Active,

@@ -178,7 +178,7 @@ impl Session {
 
     async fn read_messages(&mut self) -> Result<(), Fault> {
         self.heard_at = Instant::now();
-        while let Some(text) = self.frames.next()? {
+        while let Some(text) = self.frames.next_message()? {
             match message::parse(&text)? {
                 Message::Echo(answer) => self.say(&answer.to_string()).await?,
                 Message::Update(updates) => self.update(&updates),

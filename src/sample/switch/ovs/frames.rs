@@ -43,7 +43,7 @@ impl Frames {
     ///
     /// # Errors
     /// The stream is no stream of objects, or one of them is too long; again each time.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+    pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         while let Some(&byte) = self.bytes.get(self.seen) {
             if self.depth == 0 && byte.is_ascii_whitespace() {
                 self.seen += 1;
@@ -94,7 +94,7 @@ mod tests {
 
     fn all(frames: &mut Frames) -> Result<Vec<String>, FrameError> {
         let mut found = Vec::new();
-        while let Some(text) = frames.next()? {
+        while let Some(text) = frames.next_message()? {
             found.push(String::from_utf8(text).unwrap());
         }
         Ok(found)
@@ -104,20 +104,20 @@ mod tests {
     fn what_is_no_object_is_refused_and_stays_so() {
         let mut frames = Frames::new(100);
         frames.buffer().extend(b" \n{} [1]");
-        assert_eq!(frames.next(), Ok(Some(b"{}".to_vec())));
-        assert_eq!(frames.next(), Err(FrameError::NotObject(b'[')));
+        assert_eq!(frames.next_message(), Ok(Some(b"{}".to_vec())));
+        assert_eq!(frames.next_message(), Err(FrameError::NotObject(b'[')));
         frames.buffer().extend(b"{}");
-        assert_eq!(frames.next(), Err(FrameError::NotObject(b'[')));
+        assert_eq!(frames.next_message(), Err(FrameError::NotObject(b'[')));
     }
 
     #[test]
     fn a_message_over_the_limit_is_refused_before_it_is_whole() {
         let mut frames = Frames::new(8);
         frames.buffer().extend(br#"{"a":12}{"a":123"#);
-        assert_eq!(frames.next(), Ok(Some(br#"{"a":12}"#.to_vec())));
-        assert_eq!(frames.next(), Ok(None));
+        assert_eq!(frames.next_message(), Ok(Some(br#"{"a":12}"#.to_vec())));
+        assert_eq!(frames.next_message(), Ok(None));
         frames.buffer().push(b'4');
-        assert_eq!(frames.next(), Err(FrameError::TooLong(8)));
+        assert_eq!(frames.next_message(), Err(FrameError::TooLong(8)));
     }
 
     proptest! {

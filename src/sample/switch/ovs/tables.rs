@@ -75,22 +75,23 @@ impl Tables {
         let read = match table {
             "Bridge" => {
                 self.bridges.remove(uuid);
-                new.map(|row| Some(self.bridges.insert(uuid.to_owned(), bridge(row)?)).map(drop))
+                new.map(|row| bridge(row).map(|bridge| _ = self.bridges.insert(uuid.to_owned(), bridge)))
             }
             "sFlow" => {
                 self.records.remove(uuid);
-                new.map(|row| Some(self.records.insert(uuid.to_owned(), record(row)?)).map(drop))
+                new.map(|row| record(row).map(|record| _ = self.records.insert(uuid.to_owned(), record)))
             }
-            DATABASE => new.map(|row| {
-                self.next_cfg = row.get("next_cfg")?.as_i64()?;
-                self.cur_cfg = row.get("cur_cfg")?.as_i64()?;
-                Some(())
-            }),
+            DATABASE => new.map(|row| self.follow(row)),
             _ => None,
         };
         if read == Some(None) {
             self.note(table, change);
         }
+    }
+
+    fn follow(&mut self, row: &Map<String, Value>) -> Option<()> {
+        (self.next_cfg, self.cur_cfg) = (row.get("next_cfg")?.as_i64()?, row.get("cur_cfg")?.as_i64()?);
+        Some(())
     }
 
     fn note(&mut self, what: &str, value: &Value) {

@@ -71,6 +71,12 @@ fn traffic_through_a_bridge_reaches_the_collector_with_our_settings_and_the_righ
         let own: IpAddr = "10.1.1.1".parse().unwrap();
         let all = rig.catcher.datagrams();
         assert!(switchs(&all).iter().all(|datagram| datagram.agent == own));
+        let explained = rig.ctl(&["explain", "interface", "br0"]).1;
+        assert!(
+            explained
+                .contains("It is a bridge of Open vSwitch: Open vSwitch samples it and sends by itself."),
+            "{explained}"
+        );
         assert!(rig.agent().stop(LIMIT).success());
         switch.stop_switch();
     });

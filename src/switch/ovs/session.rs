@@ -194,9 +194,12 @@ impl Session {
 
     fn update(&mut self, updates: &serde_json::Value) {
         let Some(tables) = &mut self.tables else { return };
+        let before = tables.cur_cfg;
         tables.apply(updates);
         let behind = tables.cur_cfg < tables.next_cfg;
-        self.behind_since = behind.then(|| self.behind_since.unwrap_or_else(Instant::now));
+        // It may never be quite up to date where changes are many, as long as it moves.
+        let since = self.behind_since.filter(|_| tables.cur_cfg == before);
+        self.behind_since = behind.then(|| since.unwrap_or_else(Instant::now));
     }
 
     fn answered(&mut self, asked: Asked, answer: Answer) -> Result<(), Fault> {

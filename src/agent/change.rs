@@ -51,7 +51,9 @@ impl Agent {
         self.apply_sampling();
         self.apply_applications();
         self.apply_guests();
-        self.apply_collectors(now)
+        let applied = self.apply_collectors(now);
+        self.apply_open_vswitch();
+        applied
     }
 
     /// A datagram stream is one sub-agent's: with another number it begins anew.
@@ -76,6 +78,7 @@ impl Agent {
         (self.wish, self.unresolved) = identity::wish(&self.settings);
         self.elect();
         self.write_auto();
+        self.apply_open_vswitch();
         let (name, ip) = (self.settings.agent_ip.as_ref()?, self.wish.ip?);
         self.revision += 1;
         Some(format!("agentIP {name} resolved to {ip}"))

@@ -10,6 +10,7 @@ use super::configuration::Loaded;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
+use super::open_vswitch::OpenVswitch;
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use super::packets::Packets;
@@ -72,6 +73,8 @@ pub struct Agent {
     pub packets: Packets,
     /// The thread of applications.
     pub applications: Applications,
+    /// What Open vSwitch is told.
+    pub open_vswitch: OpenVswitch,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -114,6 +117,7 @@ impl Agent {
         Ok(Self {
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
+            open_vswitch: OpenVswitch::default(),
             guests: Guests::new(&host),
             watches: Watches::default(),
             thread_refused: false,
@@ -242,6 +246,7 @@ impl Agent {
         let changed = self.outlet.lock().collectors.tick(self.since_start(now));
         if changed {
             self.write_auto();
+            self.apply_open_vswitch();
         }
         if self.poll_missed && !self.outlet.lock().collectors.awaits_names() {
             self.poll_missed = false;
@@ -281,6 +286,7 @@ impl Agent {
         if any(|p| p.addresses || p.admin || p.master || p.name || p.alias) {
             self.elect();
             self.write_auto();
+            self.apply_open_vswitch();
         }
     }
 

@@ -17,6 +17,7 @@ mod hosting;
 pub mod identity;
 pub mod measures;
 pub mod once;
+pub mod open_vswitch;
 pub mod outlet;
 pub mod pace;
 pub mod packets;

@@ -101,6 +101,7 @@ impl Agent {
             interfaces: self.interfaces_in_force(),
             guests: self.guests.list(self.measures.interfaces.table(), &self.measures.sources),
             applications: self.applications.report(),
+            open_vswitch: self.open_vswitch.report(),
             telemetry: self.telemetry(),
             losses: Losses {
                 interface_overruns: health.overruns,

@@ -74,6 +74,7 @@ struct Bells {
     packets: Arc<Notify>,
     discovered: Arc<Notify>,
     applications: Arc<Notify>,
+    open_vswitch: Arc<Notify>,
 }
 
 impl Bells {
@@ -83,6 +84,7 @@ impl Bells {
             packets: agent.packets.news(),
             discovered: agent.discovery.answered(),
             applications: agent.applications.news(),
+            open_vswitch: agent.open_vswitch.news(),
         }
     }
 
@@ -93,6 +95,7 @@ impl Bells {
             () = self.packets.notified() => Agent::on_packets,
             () = self.discovered.notified() => Agent::on_discovery,
             () = self.applications.notified() => Agent::on_applications,
+            () = self.open_vswitch.notified() => Agent::on_open_vswitch,
         }
     }
 }
@@ -169,6 +172,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
         }
     }
     service.stopping();
+    agent.end_open_vswitch().await;
     Ok(Exit::Ok)
 }
 

@@ -53,6 +53,10 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     if let Some(bond) = &i.bond {
         writeln!(text, "It is {bond}.")?;
     }
+    let bridges = snapshot.open_vswitch.iter().flat_map(|switch| &switch.bridges);
+    for bridge in bridges.filter(|bridge| bridge.name == i.name) {
+        writeln!(text, "It is a bridge of Open vSwitch: {}.", bridge.how)?;
+    }
     match (&s.source, s.one_in) {
         (Some(source), Some(one_in)) => write_sampled(text, s, source, one_in)?,
         _ => writeln!(

@@ -3,6 +3,7 @@
 
 use super::applications::Applications;
 use super::guests::Guest;
+use super::open_vswitch::OpenVswitch;
 use super::registry::Component;
 use super::telemetry::Telemetry;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct Snapshot {
     /// Applications that tell of themselves.
     #[serde(default)]
     pub applications: Applications,
+    /// What Open vSwitch was told; none without a connection to it.
+    #[serde(default)]
+    pub open_vswitch: Option<OpenVswitch>,
     /// The agent's own counters.
     pub telemetry: Telemetry,
     /// What was lost on the way in, and made good where it could be.

@@ -8,6 +8,7 @@ mod containerd;
 mod docker;
 mod domain;
 mod json;
+mod ovs;
 mod pipe;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
@@ -54,6 +55,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("json", json::law),
     ("netlink", netlink),
     ("nflog", log_messages),
+    ("ovs", ovs::law),
     ("pcap", pcap),
     ("pipe", pipe::law),
     ("procfs", procfs),

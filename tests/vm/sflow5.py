@@ -23,6 +23,8 @@ FIELDS = {      # record -> names and struct format
 }
 
 HEADS = {       # sample -> what stands between its data source and its records
+    1: ('rate', 'pool', 'drops', 'input', 'output'),
+    2: (),
     3: ('rate', 'pool', 'drops', 'inputFormat', 'input', 'outputFormat', 'output'),
     4: (),
     5: ('drops', 'input', 'output', 'reason'),
@@ -83,12 +85,14 @@ def sample(r):
     tag, body = r.u32(), Reader(r.opaque())
     if tag not in HEADS:
         return dict(tag=tag)
-    s = dict(tag=tag, sequence=body.u32(), source='%d:%d' % (body.u32(), body.u32()))
+    sequence, source = body.u32(), body.u32()
+    pair = (source >> 24, source & 0xffffff) if tag < 3 else (source, body.u32())   # those below 3 are compact
+    s = dict(tag=tag, sequence=sequence, source='%d:%d' % pair)
     s.update((name, body.u32()) for name in HEADS[tag])
     s['records'] = {}
     for _ in range(body.u32()):
         number = body.u32()
-        s['records'][str(number)] = record(number, body.opaque(), flow=tag != 4)
+        s['records'][str(number)] = record(number, body.opaque(), flow=tag not in (2, 4))
     return s
 
 

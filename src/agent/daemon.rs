@@ -10,6 +10,7 @@ use super::configuration::Loaded;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
+use super::optics::Optics;
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use super::packets::Packets;
@@ -72,6 +73,8 @@ pub struct Agent {
     pub packets: Packets,
     /// The thread of applications.
     pub applications: Applications,
+    /// The thread that reads transceivers.
+    pub(super) optics: Optics,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -84,7 +87,7 @@ pub struct Agent {
     pub(super) unresolved: Option<String>,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
-    due: Due,
+    pub(super) due: Due,
     /// A poll was given up because no collector has an address yet.
     poll_missed: bool,
     polled_second: u64,
@@ -115,6 +118,7 @@ impl Agent {
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
             guests: Guests::new(&host),
+            optics: Optics::default(),
             watches: Watches::default(),
             thread_refused: false,
             applications_refused: false,
@@ -269,6 +273,7 @@ impl Agent {
         self.measures.choose_changed(&self.settings, &changes);
         self.follow_sampling(&changes);
         self.follow_guests(&changes);
+        self.follow_optics(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
@@ -321,6 +326,7 @@ impl Agent {
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
         self.set("interfaces", State::from_result(polled.interfaces));
         self.watch_samplers();
+        self.read_optics(now);
         if self.applications_refused {
             self.apply_applications();
         }

@@ -17,6 +17,7 @@ mod hosting;
 pub mod identity;
 pub mod measures;
 pub mod once;
+mod optics;
 pub mod outlet;
 pub mod pace;
 pub mod packets;

@@ -53,6 +53,9 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     if let Some(bond) = &i.bond {
         writeln!(text, "It is {bond}.")?;
     }
+    if let Some(optics) = &i.optics {
+        writeln!(text, "Its transceiver: {optics}.")?;
+    }
     match (&s.source, s.one_in) {
         (Some(source), Some(one_in)) => write_sampled(text, s, source, one_in)?,
         _ => writeln!(

@@ -22,11 +22,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// The component's name, which is the key's in the configuration.
-const COMPONENT: &str = "optics";
 /// More names are not listed.
 const MOST_NAMED: usize = 4;
 
@@ -92,7 +90,7 @@ impl Optics {
     }
 
     /// Notes an answer; the readings, if the port still is what was read.
-    fn note(&mut self, port: &Port, answer: &Result<Readings, OpticsError>, now: Instant) {
+    fn note(&mut self, port: &Port, answer: &Result<Readings, OpticsError>, now: Duration) {
         let before = self.ports.get(&port.index);
         let outcome = outcome(answer);
         let failures = match outcome {
@@ -104,7 +102,7 @@ impl Optics {
         if let (Outcome::Failed, Err(error)) = (outcome, &said)
             && before.is_none_or(|known| known.said.as_ref().err() != Some(error))
         {
-            log::warn!(target: COMPONENT, "the transceiver of {}: {error}", port.name);
+            log::warn!(target: "optics", "the transceiver of {}: {error}", port.name);
         }
         self.ports.insert(port.index, Known { name: port.name.clone(), said, failures });
     }
@@ -149,7 +147,7 @@ fn failed(error: &OpticsError) -> bool {
 
 fn start(desk: &Arc<Desk>) -> io::Result<Worker<Port>> {
     let desk = Arc::clone(desk);
-    Worker::start(COMPONENT, |orders, _| Ok(move || work(&orders, &desk, Kernel::open)))
+    Worker::start("optics", |orders, _| Ok(move || work(&orders, &desk, Kernel::open)))
 }
 
 /// The thread: reads what it is told to, until told to end.
@@ -172,7 +170,7 @@ fn work<E: Eeprom>(orders: &Receiver<Port>, desk: &Desk, open: impl Fn() -> Resu
             answer
         });
         let answer = answer.unwrap_or_else(|fault| {
-            log::error!(target: COMPONENT, "the transceiver of {}: {fault}", port.name);
+            log::error!(target: "optics", "the transceiver of {}: {fault}", port.name);
             Err(OpticsError::Program)
         });
         desk.answers.lock().unwrap_or_else(PoisonError::into_inner).push((port, answer));
@@ -217,6 +215,7 @@ impl Agent {
         if !self.optics.wanted {
             return;
         }
+        let now = self.since_start(now);
         let table = self.measures.interfaces.table();
         for index in &self.due.interfaces {
             let Some(interface) = table.get(*index).filter(|i| i.kind == Kind::Physical) else { continue };
@@ -227,14 +226,14 @@ impl Agent {
             if let Err(e) = self.optics.order(port) {
                 self.optics.schedule.forget(*index);
                 let state = State::degraded(&format!("its thread cannot be started: {e}"));
-                return self.set(COMPONENT, state);
+                return self.set("optics", state);
             }
         }
     }
 
     /// Takes in what the thread has read.
     pub fn on_optics(&mut self) {
-        let now = self.host.clock.now();
+        let now = self.since_start(self.host.clock.now());
         let answers =
             std::mem::take(&mut *self.optics.desk.answers.lock().unwrap_or_else(PoisonError::into_inner));
         for (port, answer) in answers {
@@ -255,7 +254,7 @@ impl Agent {
 
     /// Another module may be plugged in where a link has changed; a port that is gone has none.
     pub(super) fn follow_optics(&mut self, changes: &Changes) {
-        let (now, known) = (self.host.clock.now(), self.optics.ports.len());
+        let (now, known) = (self.since_start(self.host.clock.now()), self.optics.ports.len());
         for (index, change) in changes.iter() {
             match change {
                 Change::Updated(parts) if parts.oper || parts.speed || parts.admin => {
@@ -277,8 +276,8 @@ impl Agent {
 
     fn report_optics(&mut self) {
         match self.optics.state().filter(|_| self.optics.wanted) {
-            Some(state) => self.set(COMPONENT, state),
-            None => self.registry.remove(COMPONENT),
+            Some(state) => self.set("optics", state),
+            None => self.registry.remove("optics"),
         }
     }
 }

@@ -1,6 +1,7 @@
 /* A transceiver for programs that ask the kernel for one by ethtool netlink messages: preloaded, it answers
- * ETHTOOL_MSG_MODULE_EEPROM_GET from the text file $MODULE, and leaves everything else to the kernel. A block that the file
- * does not have is refused with EINVAL, as drivers do; without the file the answer is that of an empty cage, EIO. */
+ * ETHTOOL_MSG_MODULE_EEPROM_GET from the text file $MODULE, or where that is a folder from the one in it that the
+ * interface's index names, and leaves everything else to the kernel. A block that the file does not have is refused with
+ * EINVAL, as drivers do; without the file the answer is that of an empty cage, EIO. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <net/if.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static __thread struct { int fd, len; char data[1024]; } waiting = { .fd = -1 };
@@ -19,8 +22,14 @@ static __thread struct { int fd, len; char data[1024]; } waiting = { .fd = -1 };
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 
 /* 0 where the file has the block. */
-static int block(unsigned address, unsigned bank, unsigned page, unsigned offset, unsigned len, unsigned char *out) {
+static int block(unsigned index, unsigned address, unsigned bank, unsigned page, unsigned offset, unsigned len, unsigned char *out) {
   const char *path = getenv("MODULE");
+  char inside[300];
+  struct stat is;
+  if (path && !stat(path, &is) && S_ISDIR(is.st_mode)) {
+    snprintf(inside, sizeof inside, "%s/%u", path, index);
+    path = inside;
+  }
   FILE *file = path ? fopen(path, "r") : NULL;
   if (!file) return EIO;
   char line[400];
@@ -37,6 +46,15 @@ static int block(unsigned address, unsigned bank, unsigned page, unsigned offset
   return found;
 }
 
+/* By the first attribute of the header: an index, or a name. */
+static unsigned interface(const struct nlattr *attribute) {
+  const char *value = (const char *)attribute + NLA_HDRLEN;
+  unsigned index;
+  if ((attribute->nla_type & NLA_TYPE_MASK) == ETHTOOL_A_HEADER_DEV_NAME) return if_nametoindex(value);
+  memcpy(&index, value, sizeof index);
+  return index;
+}
+
 /* Whether the request was for us; its answer then waits. */
 static int taken(int fd, const void *data, size_t size) {
   const struct nlmsghdr *ask = data;
@@ -49,17 +67,19 @@ static int taken(int fd, const void *data, size_t size) {
   socklen_t protocol_len = sizeof protocol;
   if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_len) || protocol != NETLINK_GENERIC) return 0;
   unsigned value[ETHTOOL_A_MODULE_EEPROM_MAX + 1] = {0};
+  unsigned index = 0;
   const char *end = (const char *)data + size;
   for (const char *at = (const char *)genl + GENL_HDRLEN; at + NLA_HDRLEN <= end;) {
     const struct nlattr *attribute = (const void *)at;
     unsigned kind = attribute->nla_type & NLA_TYPE_MASK, len = attribute->nla_len - NLA_HDRLEN;
     if (kind <= ETHTOOL_A_MODULE_EEPROM_MAX && len <= 4) memcpy(&value[kind], at + NLA_HDRLEN, len);
+    if (kind == ETHTOOL_A_MODULE_EEPROM_HEADER) index = interface((const void *)(at + NLA_HDRLEN));
     at += NLA_ALIGN(attribute->nla_len);
   }
   unsigned char bytes[128];
   unsigned len = value[ETHTOOL_A_MODULE_EEPROM_LENGTH];
   int error = len > 128 ? EINVAL
-                        : block(value[ETHTOOL_A_MODULE_EEPROM_I2C_ADDRESS], value[ETHTOOL_A_MODULE_EEPROM_BANK],
+                        : block(index, value[ETHTOOL_A_MODULE_EEPROM_I2C_ADDRESS], value[ETHTOOL_A_MODULE_EEPROM_BANK],
                                 value[ETHTOOL_A_MODULE_EEPROM_PAGE], value[ETHTOOL_A_MODULE_EEPROM_OFFSET], len, bytes);
   memset(waiting.data, 0, sizeof waiting.data);
   struct nlmsghdr *answer = (void *)waiting.data;

@@ -110,7 +110,7 @@ impl Optics {
     /// How all ports are together; nothing before the first answer.
     fn state(&self) -> Option<State> {
         let failed: Vec<&Known> =
-            self.ports.values().filter(|k| k.said.as_ref().is_err_and(|e| failed(e))).collect();
+            self.ports.values().filter(|k| k.said.as_ref().is_err_and(failed)).collect();
         let [first, ..] = failed.as_slice() else {
             let read = self.ports.values().any(|k| !matches!(k.said, Err(OpticsError::Unsupported)));
             let reason = "no driver of an interface that sends counters reads transceivers".to_owned();

@@ -51,6 +51,7 @@ impl Agent {
         self.apply_sampling();
         self.apply_applications();
         self.apply_guests();
+        self.apply_optics();
         let applied = self.apply_collectors(now);
         self.apply_open_vswitch();
         applied

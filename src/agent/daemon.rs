@@ -11,6 +11,7 @@ use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
 use super::open_vswitch::OpenVswitch;
+use super::optics::Optics;
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use super::packets::Packets;
@@ -75,6 +76,8 @@ pub struct Agent {
     pub applications: Applications,
     /// What Open vSwitch is told.
     pub open_vswitch: OpenVswitch,
+    /// The thread that reads transceivers.
+    pub(super) optics: Optics,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -87,7 +90,7 @@ pub struct Agent {
     pub(super) unresolved: Option<String>,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
-    due: Due,
+    pub(super) due: Due,
     /// A poll was given up because no collector has an address yet.
     poll_missed: bool,
     polled_second: u64,
@@ -119,6 +122,7 @@ impl Agent {
             applications: Applications::new(&host, &outlet, pace),
             open_vswitch: OpenVswitch::default(),
             guests: Guests::new(&host),
+            optics: Optics::default(),
             watches: Watches::default(),
             thread_refused: false,
             applications_refused: false,
@@ -274,6 +278,7 @@ impl Agent {
         self.measures.choose_changed(&self.settings, &changes);
         self.follow_sampling(&changes);
         self.follow_guests(&changes);
+        self.follow_optics(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
@@ -327,6 +332,7 @@ impl Agent {
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
         self.set("interfaces", State::from_result(polled.interfaces));
         self.watch_samplers();
+        self.read_optics(now);
         if self.applications_refused {
             self.apply_applications();
         }

@@ -11,14 +11,19 @@ use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
 use crate::collect::interfaces::host_net::{HostNet, counted};
 use crate::collect::interfaces::lag::lacp_port;
-use crate::collect::interfaces::{Change, Changes, Interface, InterfaceError, Interfaces, LinkStats, Table};
+use crate::collect::interfaces::pfc;
+use crate::collect::interfaces::{
+    Change, Changes, Interface, InterfaceError, Interfaces, Kind, LinkStats, Table,
+};
 use crate::config::model::Settings;
 use crate::host::Host;
 use crate::sample::schedule::Schedule;
+use crate::sflow::counters::port::Sfp;
 use crate::sflow::counters::virt::VirtNode;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use crate::wire::netlink::bond_stats::LacpCounts;
+use crate::wire::netlink::dcb::Pfc;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -46,6 +51,11 @@ pub struct Measures {
     wanted: Vec<u32>,
     stats: Vec<(u32, LinkStats)>,
     lacp: HashMap<u32, LacpCounts>,
+    pfc: HashMap<u32, Pfc>,
+    /// Priority flow control is read too.
+    pfc_wanted: bool,
+    /// What the transceivers of interfaces measured last.
+    pub optics: HashMap<u32, Sfp>,
     /// Interfaces of the last poll, each with the packets that it has counted in both directions.
     pub packets: Vec<(u32, u64)>,
     /// Interfaces that `psample` has samples of.
@@ -132,6 +142,9 @@ impl Measures {
             wanted: Vec::new(),
             stats: Vec::new(),
             lacp: HashMap::new(),
+            pfc: HashMap::new(),
+            pfc_wanted: false,
+            optics: HashMap::new(),
             packets: Vec::new(),
             chip_sampled: HashSet::new(),
             port_names: HashMap::new(),
@@ -143,6 +156,12 @@ impl Measures {
         if wanted != self.gpus.is_some() {
             self.gpus = wanted.then(|| Gpus::open(&self.host, LIBRARY.as_ref()));
         }
+    }
+
+    /// Reads priority flow control from now on, or does not.
+    pub fn set_pfc(&mut self, wanted: bool) {
+        self.pfc_wanted = wanted;
+        self.interfaces.set_pfc(wanted);
     }
 
     /// What is so now, for guests.
@@ -255,9 +274,21 @@ impl Measures {
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), InterfaceError> {
         self.packets.clear();
+        let mut flow_control = Ok(());
         for portion in self.wanted.chunks(PORTION) {
             self.stats.clear();
             self.interfaces.read_counters(portion, &mut self.stats)?;
+            if self.pfc_wanted {
+                self.pfc.clear();
+                let table = self.interfaces.table();
+                let is_physical = |i: &u32| table.get(*i).is_some_and(|i| i.kind == Kind::Physical);
+                let is_due = |i: &u32| due.interfaces.binary_search(i).is_ok();
+                let ports: Vec<u32> =
+                    portion.iter().copied().filter(|i| is_due(i) && is_physical(i)).collect();
+                let read = self.interfaces.read_pfc(&ports, &mut self.pfc);
+                // Without it the other records are sent all the same.
+                flow_control = flow_control.and(read);
+            }
             self.lacp.clear();
             let table = self.interfaces.table();
             let is_member = |index: &u32| table.get(*index).is_some_and(|interface| interface.is_bond_slave);
@@ -282,13 +313,17 @@ impl Measures {
                     let given = self.port_names.get(index).map(String::as_str);
                     let bond = interface.master.and_then(|master| table.get(master));
                     let lacp = bond.and_then(|bond| lacp_port(interface, bond, self.lacp.get(index)));
-                    writer.interface(&PortSample { interface, given, stats, driver, lacp }, sequence);
+                    let counts = driver.and_then(|driver| driver.pfc);
+                    let pfc = pfc::record(self.pfc.get(index), counts);
+                    let sfp = self.optics.get(index);
+                    let port = PortSample { interface, given, stats, driver, lacp, sfp, pfc };
+                    writer.interface(&port, sequence);
                 }
             }
             // The samples of this portion are sent all the same.
             lag?;
         }
-        Ok(())
+        flow_control
     }
 
     fn poll_host<S: FnMut(Unsent<'_>)>(

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod measures;
 pub mod once;
 pub mod open_vswitch;
+mod optics;
 pub mod outlet;
 pub mod pace;
 pub mod packets;

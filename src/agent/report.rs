@@ -216,6 +216,7 @@ impl Agent {
                 .1
                 .to_owned(),
             bond: i.master.and_then(|master| lag::in_words(i, table.get(master)?)),
+            optics: self.optics.explain(i.index),
             sampling: self.sampling_in_force(i),
         };
         table.iter().map(entry).collect()

@@ -75,6 +75,7 @@ struct Bells {
     discovered: Arc<Notify>,
     applications: Arc<Notify>,
     open_vswitch: Arc<Notify>,
+    optics: Arc<Notify>,
 }
 
 impl Bells {
@@ -85,6 +86,7 @@ impl Bells {
             discovered: agent.discovery.answered(),
             applications: agent.applications.news(),
             open_vswitch: agent.open_vswitch.news(),
+            optics: agent.optics.news(),
         }
     }
 
@@ -96,6 +98,7 @@ impl Bells {
             () = self.discovered.notified() => Agent::on_discovery,
             () = self.applications.notified() => Agent::on_applications,
             () = self.open_vswitch.notified() => Agent::on_open_vswitch,
+            () = self.optics.notified() => Agent::on_optics,
         }
     }
 }

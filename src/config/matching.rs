@@ -2,6 +2,7 @@
 //!
 //! Rules that need more than name and speed (skip bond members, VLANs, veth unless `dev` names them) are the caller's.
 
+use super::model::Settings;
 use super::modules::{Modules, Tap, TapId, TapKind};
 use super::value::Pattern;
 
@@ -30,7 +31,24 @@ impl Tap {
     }
 }
 
+impl Settings {
+    /// Whether transceivers are read.
+    pub fn wants_optics(&self) -> bool {
+        self.optics.unwrap_or_else(|| self.modules.is_switch())
+    }
+
+    /// Whether priority flow control is read.
+    pub fn wants_pfc(&self) -> bool {
+        self.pfc.unwrap_or_else(|| self.modules.is_switch())
+    }
+}
+
 impl Modules {
+    /// An object for a switch is there, whatever ports it has.
+    fn is_switch(&self) -> bool {
+        self.cumulus.is_some() || self.dent.is_some() || self.opx.is_some() || self.sonic.is_some()
+    }
+
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
     pub fn tap(&self, interface: Candidate<'_>) -> Option<(TapId, &Tap)> {
         self.taps().rev().find(|(_, tap)| tap.matches(interface))

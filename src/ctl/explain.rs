@@ -57,6 +57,9 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     for bridge in bridges.filter(|bridge| bridge.name == i.name) {
         writeln!(text, "It is a bridge of Open vSwitch: {}.", bridge.how)?;
     }
+    if let Some(optics) = &i.optics {
+        writeln!(text, "Its transceiver: {optics}.")?;
+    }
     match (&s.source, s.one_in) {
         (Some(source), Some(one_in)) => write_sampled(text, s, source, one_in)?,
         _ => writeln!(

@@ -172,6 +172,9 @@ pub struct Interface {
     /// What it does in its bond, where it is a member of one.
     #[serde(default)]
     pub bond: Option<String>,
+    /// What its transceiver measures or why it does not, where it is read.
+    #[serde(default)]
+    pub optics: Option<String>,
     /// How its packets are sampled.
     #[serde(default)]
     pub sampling: Sampling,

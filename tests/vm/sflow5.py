@@ -63,6 +63,10 @@ def record(number, body, flow=False):
         return '%d:%d %d:%d' % (r.u32(), r.u32(), r.u32(), r.u32())
     if number in (1038, 1042):
         return r.opaque().decode()
+    if number == 10:
+        names = ('index', 'bias', 'tx', 'txMin', 'txMax', 'txWavelength', 'rx', 'rxMin', 'rxMax', 'rxWavelength')
+        head = dict(module=r.u32(), lanes=r.u32(), voltage=r.u32(), temperature=struct.unpack('>i', r.take(4))[0])
+        return dict(head, list=[dict(zip(names, [r.u32() for _ in names])) for _ in range(r.u32())])
     if number == 1041:
         return [r.opaque().decode(), r.opaque().decode()]
     if number == 1005:

@@ -51,6 +51,7 @@ impl Agent {
         self.apply_sampling();
         self.apply_applications();
         self.apply_guests();
+        self.report_platforms();
         self.apply_collectors(now)
     }
 

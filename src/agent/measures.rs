@@ -231,7 +231,7 @@ impl Measures {
     ) -> Polled {
         self.want(due);
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
-        let interfaces = self.poll_interfaces(due, &mut writer);
+        let interfaces = self.poll_interfaces(due, settings.modules.names_by_alias(), &mut writer);
         let host = if due.host { self.poll_host(settings, guests, due.now, &mut writer) } else { Ok(()) };
         if !due.guests.is_empty() {
             let sample = &self.sample;
@@ -252,6 +252,7 @@ impl Measures {
     fn poll_interfaces<S: FnMut(Unsent<'_>)>(
         &mut self,
         due: &Due,
+        by_alias: bool,
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), InterfaceError> {
         self.packets.clear();
@@ -279,7 +280,8 @@ impl Measures {
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
                 let table = self.interfaces.table();
                 if let Some(interface) = table.get(*index) {
-                    let given = self.port_names.get(index).map(String::as_str);
+                    let alias = interface.alias.as_deref().filter(|_| by_alias);
+                    let given = self.port_names.get(index).map(String::as_str).or(alias);
                     let bond = interface.master.and_then(|master| table.get(master));
                     let lacp = bond.and_then(|bond| lacp_port(interface, bond, self.lacp.get(index)));
                     writer.interface(&PortSample { interface, given, stats, driver, lacp }, sequence);

@@ -21,6 +21,7 @@ pub mod outlet;
 pub mod pace;
 pub mod packets;
 pub mod pid_file;
+pub mod platforms;
 pub mod ports;
 pub mod privileges;
 mod reload;

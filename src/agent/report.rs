@@ -214,6 +214,7 @@ impl Agent {
             counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i)
                 .1
                 .to_owned(),
+            alias: i.alias.clone(),
             bond: i.master.and_then(|master| lag::in_words(i, table.get(master)?)),
             sampling: self.sampling_in_force(i),
         };

@@ -8,7 +8,7 @@
 //! before secondary, lowest ifIndex, place in the kernel's list. Never chosen, whatever else there is: an address
 //! that `agent.cidr=!…` excludes, one that duplicate address detection has not passed, and one on a container
 //! bridge unless `agent` or `agent.cidr` names it. A routable choice is kept while it lives and the wishes are the
-//! same, so that a host does not change its identity when an address is added.
+//! same, so that a host does not change its identity when an address is added, unless it is one that `agent` waits for.
 
 use crate::config::model::CidrRule;
 use std::cmp::Reverse;
@@ -92,22 +92,27 @@ pub struct Election {
     pub explanation: String,
     /// The wishes it was held under.
     wish: Wish,
+    /// There was a device that `agent` names.
+    pegged: bool,
 }
 
 /// Elects the agent address. The order of `candidates` does not matter.
 pub fn elect(candidates: &[Candidate], wish: &Wish, previous: Option<&Election>) -> Election {
-    let election = |choice, explanation| Election { choice, explanation, wish: wish.clone() };
+    let round = Round::new(candidates, wish);
+    let pegged = round.pegged.is_some();
+    let election = |choice, explanation| Election { choice, explanation, wish: wish.clone(), pegged };
     if let Some(ip) = wish.ip {
         let (choice, explanation) = literal(candidates, ip);
         return election(Some(choice), explanation);
     }
-    let round = Round::new(candidates, wish);
     let standing = round.standing();
     let kept = previous
         .filter(|last| last.wish == *wish)
         .and_then(|last| last.choice.as_ref())
         .filter(|choice| choice.class.is_some_and(Class::is_routable))
-        .and_then(|choice| standing.iter().find(|s| s.ip == choice.ip));
+        .and_then(|choice| standing.iter().find(|s| s.ip == choice.ip))
+        // The device that `agent` names has its address or its alias only now.
+        .filter(|_| round.pegged.is_none() || previous.is_some_and(|last| last.pegged));
     let Some(winner) = kept.or_else(|| standing.iter().max_by_key(|s| round.rank(s))) else {
         return election(None, round.nobody());
     };

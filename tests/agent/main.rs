@@ -17,6 +17,7 @@ mod ends;
 mod guests;
 mod interfaces;
 mod packets;
+mod platforms;
 mod privileges;
 mod reload;
 mod rig;

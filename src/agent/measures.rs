@@ -50,6 +50,8 @@ pub struct Measures {
     pub packets: Vec<(u32, u64)>,
     /// Interfaces that `psample` has samples of.
     pub chip_sampled: HashSet<u32>,
+    /// Interfaces whose counters VPP tells.
+    pub by_vpp: HashSet<u32>,
     /// Interfaces that go by other names than the kernel's.
     pub port_names: HashMap<u32, String>,
 }
@@ -134,6 +136,7 @@ impl Measures {
             lacp: HashMap::new(),
             packets: Vec::new(),
             chip_sampled: HashSet::new(),
+            by_vpp: HashSet::new(),
             port_names: HashMap::new(),
         }
     }
@@ -200,7 +203,20 @@ impl Measures {
     }
 
     fn decide(&self, settings: &Settings, table: &Table, interface: &Interface) -> bool {
-        ports::decide(settings, table, &self.chip_sampled, interface).0
+        self.decision(settings, table, interface).0
+    }
+
+    /// Whether an interface sends the kernel's counters, and why or why not.
+    pub fn decision(
+        &self,
+        settings: &Settings,
+        table: &Table,
+        interface: &Interface,
+    ) -> (bool, &'static str) {
+        if self.by_vpp.contains(&interface.index) {
+            return (false, "VPP tells its counters, which Linux does not see");
+        }
+        ports::decide(settings, table, &self.chip_sampled, interface)
     }
 
     /// Numbers the samples of a source that is not polled by the schedule.

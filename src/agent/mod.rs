@@ -35,6 +35,7 @@ pub mod sockets;
 pub mod start;
 mod tap_states;
 pub mod timer;
+mod vpp;
 mod worker;
 
 pub use exit::Exit;

@@ -16,6 +16,7 @@ const FEWEST_BYTES: u32 = 128;
 /// Why there is no tap while there is nobody to send to.
 pub const SUSPENDED: &str = "nothing is sent now: see dns-sd";
 const RATE_ZERO: &str = "its sampling rate is 0";
+const ONLY_VPP: &str = "vpp { osIndex = off } leaves all numbers of interfaces to VPP's";
 
 /// Whether `interface` sends counter samples, and why or why not. `chip_sampled` are those that `psample` has samples of.
 pub fn decide(
@@ -24,6 +25,9 @@ pub fn decide(
     chip_sampled: &HashSet<u32>,
     interface: &Interface,
 ) -> (bool, &'static str) {
+    if is_only_vpp(settings) {
+        return (false, ONLY_VPP);
+    }
     let port = Port {
         loopback: interface.kind == Kind::Loopback,
         physical: is_physical(interface),
@@ -37,6 +41,11 @@ pub fn decide(
         chip_sampled: settings.modules.psample.is_some() && chip_sampled.contains(&interface.index),
     };
     sends_counters(settings.interface_counters, port)
+}
+
+/// Whether collectors know VPP's interfaces by VPP's numbers, among which others would be taken for them.
+fn is_only_vpp(settings: &Settings) -> bool {
+    settings.modules.vpp.as_ref().is_some_and(|vpp| !vpp.os_index)
 }
 
 /// Whether a tapped interface has its ports send counters: a bridge does, unless told otherwise.
@@ -60,6 +69,9 @@ pub struct Sampling {
 pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, &'static str> {
     if settings.suspended.is_some() {
         return Err(SUSPENDED);
+    }
+    if is_only_vpp(settings) {
+        return Err(ONLY_VPP);
     }
     let (object, tap) = tap_settings(settings, interface)?;
     let (one_in, origin) = match tap.sampling {

@@ -33,8 +33,8 @@ impl Agent {
         self.tapped_by.clear();
         let indices: Vec<_> = self.measures.interfaces.table().iter().map(|i| i.index).collect();
         let wishes: Vec<_> = indices.into_iter().map(|index| (index, self.wish_of(index))).collect();
-        let Settings { header_bytes, datagram_bytes, .. } = self.settings;
-        let making = Making { header_bytes, datagram_bytes };
+        let Settings { header_bytes, datagram_bytes, polling_secs, .. } = self.settings;
+        let making = Making { header_bytes, datagram_bytes, counters: polling_secs > 0 };
         let applied = self.packets.apply(making, wishes.into_iter(), Wanted::of(&self.settings));
         self.report_thread(applied);
         self.apply_annotations();
@@ -110,7 +110,10 @@ impl Agent {
         let ulog = m.ulog.as_ref().map(|_| Some(unavailable("Linux has no ULOG since 3.17: use nflog")));
         let dropmon = m.dropmon.as_ref().map(|_| suspended.clone());
         let psample = m.psample.as_ref().map(|_| suspended.clone());
-        for (name, state) in [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample)] {
+        let vpp = m.vpp.as_ref().map(|_| suspended.clone());
+        let states =
+            [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample), ("vpp", vpp)];
+        for (name, state) in states {
             // Where nothing stands against it, the packet thread tells; that what it told holds again is no news to it.
             let told = || self.packets.desk.lock().report.components.get(name).cloned();
             match state.map(|state| state.or_else(told)) {
@@ -193,6 +196,7 @@ impl Agent {
         let components = desk.report.components.clone();
         let appeared = desk.take_appeared();
         drop(desk);
+        self.follow_vpp();
         // Those of the sources and taps are made below, with more than the thread knows: a report may be older than the
         // settings.
         if let Some(state) = components.get(WATCH) {
@@ -213,6 +217,7 @@ impl Agent {
         if self.thread_refused {
             return self.apply_sampling();
         }
+        self.follow_vpp();
         self.report_connections();
         let mut desk = self.packets.desk.lock();
         if std::mem::take(&mut self.watches.gone) {
@@ -252,6 +257,7 @@ impl Agent {
             // What a tap has sampled is of the past where none is wanted now, and so is a source that was switched off.
             let origin = match *source {
                 "nflog" => nflog_rate(&self.settings).map(|rate| rate.origin.label().to_owned()),
+                "vpp" if self.settings.modules.vpp.is_some() => Some("VPP, told with each sample".to_owned()),
                 "psample" if self.settings.modules.psample.is_some() => {
                     Some("psample, told with each sample".to_owned())
                 }

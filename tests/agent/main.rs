@@ -26,6 +26,7 @@ mod soak;
 mod start;
 mod storm;
 mod values;
+mod vpp;
 mod which;
 
 #[path = "../support/dnsmasq.rs"]

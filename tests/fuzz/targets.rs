@@ -33,7 +33,8 @@ use hsflow::wire::netlink::drop_monitor::{codes, discard};
 use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
 use hsflow::wire::netlink::{
-    address, bond_stats, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample, stats,
+    address, bond_stats, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample,
+    stats, vpp,
 };
 use hsflow::wire::{pcap, tunnel, udp};
 use std::num::NonZeroU32;
@@ -163,6 +164,7 @@ fn parse_as_all(payload: &[u8]) {
         assert!(!filter.ours || payload.windows(8).any(|text| text == b"hsflowd\0"));
     }
     let _ = nsid::parse(payload);
+    let _ = [1, 2, 3].map(|kind| vpp::Message::parse(kind, payload).map(|_| ()));
     let _ = inet_diag::Socket::parse(payload);
 }
 

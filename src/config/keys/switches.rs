@@ -69,12 +69,15 @@ static SONIC_KEYS: &[Key] = &[
 
 pub(super) static VPP: Object = Object {
     repeat: Repeat::Reset,
+    activity: Activity::Active,
+    more: "VPP's sFlow plug-in says which interfaces are sampled and how often, and when their counters are sent.",
     ..Object::new(ObjectId::Vpp, "vpp", "Packets and counters of a VPP router", VPP_KEYS)
 };
 
 static VPP_KEYS: &[Key] = &[
     int("ifOffset", 0, u32::MAX, "", "1000000000", "Added to VPP's interface numbers"),
-    switch("osIndex", "on", "Use the number of the Linux interface where there is one"),
+    switch("osIndex", "on", "Use the number of the Linux interface where there is one")
+        .more("Off: VPP's own numbers, without ifOffset, and no samples of any other interface."),
 ];
 
 pub(super) static EAPI: Object = Object {

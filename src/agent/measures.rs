@@ -228,7 +228,10 @@ impl Measures {
     pub fn choose(&mut self, source: DataSource, send: bool) {
         if send {
             self.sources.entry(source).or_default();
-            self.schedule.insert(source);
+            let member = self.interfaces.table().get(source.index).filter(|i| i.is_bond_slave);
+            let bond =
+                member.and_then(|i| i.master).filter(|_| source == DataSource::interface(source.index));
+            self.schedule.insert_with(source, bond.map_or(source, DataSource::interface));
         } else {
             self.sources.remove(&source);
             self.schedule.remove(source);

@@ -40,7 +40,7 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     let mut measures = Measures::new(interfaces, host, settings.polling_secs);
     measures.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);
     measures.choose_all(&settings);
-    let candidates = identity::candidates(measures.interfaces.table());
+    let candidates = identity::candidates(measures.interfaces.table(), &settings);
     let (wish, unresolved) = identity::wish(&settings);
     if let Some(why) = unresolved {
         log::warn!(target: "once", "{why}");

@@ -15,7 +15,7 @@ use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
 use crate::status::snapshot;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of the sampled interfaces between two polls.
 #[derive(Debug, Default)]
@@ -146,6 +146,14 @@ impl Agent {
             }
             wishes.push((index, self.wish_of(index)));
         }
+        // Whether a bond is sampled by name decides about its members.
+        let changed: BTreeSet<u32> = changes.iter().map(|(index, _)| index).collect();
+        let of_changed = |i: &&Interface| {
+            i.is_bond_slave && !changed.contains(&i.index) && i.master.is_some_and(|m| changed.contains(&m))
+        };
+        let table = self.measures.interfaces.table();
+        let members: Vec<u32> = table.iter().filter(of_changed).map(|i| i.index).collect();
+        wishes.extend(members.into_iter().map(|index| (index, self.wish_of(index))));
         if self.settings.modules.tcp.is_some() {
             let mut desk = self.packets.desk.lock();
             let table = self.measures.interfaces.table();
@@ -162,8 +170,9 @@ impl Agent {
 
     /// The tap that an interface shall have; notes which object asks for it.
     fn wish_of(&mut self, index: u32) -> Option<Wish> {
-        let interface = self.measures.interfaces.table().get(index);
-        let Some(sampling) = interface.and_then(|i| ports::sampling(&self.settings, i).ok()) else {
+        let table = self.measures.interfaces.table();
+        let sampling = table.get(index).and_then(|i| ports::sampling(&self.settings, table, i).ok());
+        let Some(sampling) = sampling else {
             self.tapped_by.remove(&index);
             return None;
         };
@@ -208,6 +217,8 @@ impl Agent {
         for index in appeared {
             self.measures.chip_sampled.insert(index);
             self.measures.choose_one(&self.settings, index);
+            let master = self.measures.interfaces.table().get(index).and_then(|interface| interface.master);
+            master.into_iter().for_each(|bond| self.measures.choose_one(&self.settings, bond));
         }
         self.report_taps();
     }
@@ -270,7 +281,7 @@ impl Agent {
             (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
             shown.unknown = *unknown;
         }
-        match ports::sampling(&self.settings, interface) {
+        match ports::sampling(&self.settings, self.measures.interfaces.table(), interface) {
             Err(why) if shown.source.is_none() => shown.reason = Some(why.to_owned()),
             Err(_) => {}
             Ok(sampling) => {

@@ -54,6 +54,7 @@ impl Agent {
         self.apply_optics();
         let applied = self.apply_collectors(now);
         self.apply_open_vswitch();
+        self.report_platforms();
         applied
     }
 

@@ -288,7 +288,7 @@ impl Agent {
         if changes.addresses() {
             self.outlet.lock().collectors.addresses_changed();
         }
-        if any(|p| p.addresses || p.admin || p.master || p.name || p.alias) {
+        if any(|p| p.addresses || p.admin || p.master || p.mac || p.name || p.alias) {
             self.elect();
             self.write_auto();
             self.apply_open_vswitch();
@@ -346,7 +346,7 @@ impl Agent {
 
     /// Elects the agent address anew from the interfaces and wishes as they are.
     pub(super) fn elect(&mut self) {
-        let candidates = identity::candidates(self.measures.interfaces.table());
+        let candidates = identity::candidates(self.measures.interfaces.table(), &self.settings);
         let booting = self.pace.since_boot(self.host.clock.now()) < BOOTING;
         let election = elect(&candidates, &self.wish, Some(&self.election).filter(|_| !booting));
         if election.choice != self.election.choice {

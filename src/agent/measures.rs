@@ -60,6 +60,8 @@ pub struct Measures {
     pub packets: Vec<(u32, u64)>,
     /// Interfaces that `psample` has samples of.
     pub chip_sampled: HashSet<u32>,
+    /// Interfaces whose counters VPP tells.
+    pub by_vpp: HashSet<u32>,
     /// Interfaces that go by other names than the kernel's.
     pub port_names: HashMap<u32, String>,
 }
@@ -147,6 +149,7 @@ impl Measures {
             optics: HashMap::new(),
             packets: Vec::new(),
             chip_sampled: HashSet::new(),
+            by_vpp: HashSet::new(),
             port_names: HashMap::new(),
         }
     }
@@ -219,7 +222,20 @@ impl Measures {
     }
 
     fn decide(&self, settings: &Settings, table: &Table, interface: &Interface) -> bool {
-        ports::decide(settings, table, &self.chip_sampled, interface).0
+        self.decision(settings, table, interface).0
+    }
+
+    /// Whether an interface sends the kernel's counters, and why or why not.
+    pub fn decision(
+        &self,
+        settings: &Settings,
+        table: &Table,
+        interface: &Interface,
+    ) -> (bool, &'static str) {
+        if self.by_vpp.contains(&interface.index) {
+            return (false, "VPP tells its counters, which Linux does not see");
+        }
+        ports::decide(settings, table, &self.chip_sampled, interface)
     }
 
     /// Numbers the samples of a source that is not polled by the schedule.
@@ -231,7 +247,10 @@ impl Measures {
     pub fn choose(&mut self, source: DataSource, send: bool) {
         if send {
             self.sources.entry(source).or_default();
-            self.schedule.insert(source);
+            let member = self.interfaces.table().get(source.index).filter(|i| i.is_bond_slave);
+            let bond =
+                member.and_then(|i| i.master).filter(|_| source == DataSource::interface(source.index));
+            self.schedule.insert_with(source, bond.map_or(source, DataSource::interface));
         } else {
             self.sources.remove(&source);
             self.schedule.remove(source);
@@ -250,7 +269,7 @@ impl Measures {
     ) -> Polled {
         self.want(due);
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
-        let interfaces = self.poll_interfaces(due, &mut writer);
+        let interfaces = self.poll_interfaces(due, settings.modules.names_by_alias(), &mut writer);
         let host = if due.host { self.poll_host(settings, guests, due.now, &mut writer) } else { Ok(()) };
         if !due.guests.is_empty() {
             let sample = &self.sample;
@@ -271,6 +290,7 @@ impl Measures {
     fn poll_interfaces<S: FnMut(Unsent<'_>)>(
         &mut self,
         due: &Due,
+        by_alias: bool,
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), InterfaceError> {
         self.packets.clear();
@@ -310,7 +330,8 @@ impl Measures {
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
                 let table = self.interfaces.table();
                 if let Some(interface) = table.get(*index) {
-                    let given = self.port_names.get(index).map(String::as_str);
+                    let alias = interface.alias.as_deref().filter(|_| by_alias);
+                    let given = self.port_names.get(index).map(String::as_str).or(alias);
                     let bond = interface.master.and_then(|master| table.get(master));
                     let lacp = bond.and_then(|bond| lacp_port(interface, bond, self.lacp.get(index)));
                     let counts = driver.and_then(|driver| driver.pfc);

@@ -23,6 +23,7 @@ pub mod outlet;
 pub mod pace;
 pub mod packets;
 pub mod pid_file;
+pub mod platforms;
 pub mod ports;
 pub mod privileges;
 mod reload;
@@ -36,6 +37,7 @@ pub mod sockets;
 pub mod start;
 mod tap_states;
 pub mod timer;
+mod vpp;
 mod worker;
 
 pub use exit::Exit;

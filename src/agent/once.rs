@@ -41,7 +41,7 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     measures.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);
     measures.choose_all(&settings);
     measures.set_pfc(settings.wants_pfc());
-    let candidates = identity::candidates(measures.interfaces.table());
+    let candidates = identity::candidates(measures.interfaces.table(), &settings);
     let (wish, unresolved) = identity::wish(&settings);
     if let Some(why) = unresolved {
         log::warn!(target: "once", "{why}");

@@ -128,7 +128,7 @@ impl Agent {
             flow_samples: counts.flow_samples + told.flow_samples,
             flow_samples_suppressed: counts.flow_samples_suppressed + told.flow_samples_suppressed,
             flow_samples_unknown: counts.flow_samples_unknown,
-            counter_samples: own.counter_samples + told.counter_samples,
+            counter_samples: own.counter_samples + told.counter_samples + counts.counter_samples,
             counter_samples_suppressed: own.counter_samples_suppressed + told.counter_samples_suppressed,
             rtmetric_samples: own.rtmetric_samples + told.rtmetric_samples,
             rtflow_samples: told.rtflow_samples,
@@ -212,14 +212,13 @@ impl Agent {
             oper_up: i.oper_up,
             speed_bps: i.speed_bps,
             counter_samples: self.measures.sources.get(&DataSource::interface(i.index)).copied().unwrap_or(0),
-            counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i)
-                .1
-                .to_owned(),
+            counters_reason: self.measures.decision(&self.settings, table, i).1.to_owned(),
+            alias: i.alias.clone(),
             bond: i.master.and_then(|master| lag::in_words(i, table.get(master)?)),
             optics: self.optics.explain(i.index),
             sampling: self.sampling_in_force(i),
         };
-        table.iter().map(entry).collect()
+        table.iter().map(entry).chain(self.vpp_in_force()).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
 use crate::status::snapshot;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of the sampled interfaces between two polls.
 #[derive(Debug, Default)]
@@ -33,8 +33,8 @@ impl Agent {
         self.tapped_by.clear();
         let indices: Vec<_> = self.measures.interfaces.table().iter().map(|i| i.index).collect();
         let wishes: Vec<_> = indices.into_iter().map(|index| (index, self.wish_of(index))).collect();
-        let Settings { header_bytes, datagram_bytes, .. } = self.settings;
-        let making = Making { header_bytes, datagram_bytes };
+        let Settings { header_bytes, datagram_bytes, polling_secs, .. } = self.settings;
+        let making = Making { header_bytes, datagram_bytes, counters: polling_secs > 0 };
         let applied = self.packets.apply(making, wishes.into_iter(), Wanted::of(&self.settings));
         self.report_thread(applied);
         self.apply_annotations();
@@ -110,7 +110,10 @@ impl Agent {
         let ulog = m.ulog.as_ref().map(|_| Some(unavailable("Linux has no ULOG since 3.17: use nflog")));
         let dropmon = m.dropmon.as_ref().map(|_| suspended.clone());
         let psample = m.psample.as_ref().map(|_| suspended.clone());
-        for (name, state) in [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample)] {
+        let vpp = m.vpp.as_ref().map(|_| suspended.clone());
+        let states =
+            [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample), ("vpp", vpp)];
+        for (name, state) in states {
             // Where nothing stands against it, the packet thread tells; that what it told holds again is no news to it.
             let told = || self.packets.desk.lock().report.components.get(name).cloned();
             match state.map(|state| state.or_else(told)) {
@@ -143,6 +146,14 @@ impl Agent {
             }
             wishes.push((index, self.wish_of(index)));
         }
+        // Whether a bond is sampled by name decides about its members.
+        let changed: BTreeSet<u32> = changes.iter().map(|(index, _)| index).collect();
+        let of_changed = |i: &&Interface| {
+            i.is_bond_slave && !changed.contains(&i.index) && i.master.is_some_and(|m| changed.contains(&m))
+        };
+        let table = self.measures.interfaces.table();
+        let members: Vec<u32> = table.iter().filter(of_changed).map(|i| i.index).collect();
+        wishes.extend(members.into_iter().map(|index| (index, self.wish_of(index))));
         if self.settings.modules.tcp.is_some() {
             let mut desk = self.packets.desk.lock();
             let table = self.measures.interfaces.table();
@@ -159,8 +170,9 @@ impl Agent {
 
     /// The tap that an interface shall have; notes which object asks for it.
     fn wish_of(&mut self, index: u32) -> Option<Wish> {
-        let interface = self.measures.interfaces.table().get(index);
-        let Some(sampling) = interface.and_then(|i| ports::sampling(&self.settings, i).ok()) else {
+        let table = self.measures.interfaces.table();
+        let sampling = table.get(index).and_then(|i| ports::sampling(&self.settings, table, i).ok());
+        let Some(sampling) = sampling else {
             self.tapped_by.remove(&index);
             return None;
         };
@@ -193,6 +205,7 @@ impl Agent {
         let components = desk.report.components.clone();
         let appeared = desk.take_appeared();
         drop(desk);
+        self.follow_vpp();
         // Those of the sources and taps are made below, with more than the thread knows: a report may be older than the
         // settings.
         if let Some(state) = components.get(WATCH) {
@@ -204,6 +217,8 @@ impl Agent {
         for index in appeared {
             self.measures.chip_sampled.insert(index);
             self.measures.choose_one(&self.settings, index);
+            let master = self.measures.interfaces.table().get(index).and_then(|interface| interface.master);
+            master.into_iter().for_each(|bond| self.measures.choose_one(&self.settings, bond));
         }
         self.report_taps();
     }
@@ -213,6 +228,7 @@ impl Agent {
         if self.thread_refused {
             return self.apply_sampling();
         }
+        self.follow_vpp();
         self.report_connections();
         let mut desk = self.packets.desk.lock();
         if std::mem::take(&mut self.watches.gone) {
@@ -252,6 +268,7 @@ impl Agent {
             // What a tap has sampled is of the past where none is wanted now, and so is a source that was switched off.
             let origin = match *source {
                 "nflog" => nflog_rate(&self.settings).map(|rate| rate.origin.label().to_owned()),
+                "vpp" if self.settings.modules.vpp.is_some() => Some("VPP, told with each sample".to_owned()),
                 "psample" if self.settings.modules.psample.is_some() => {
                     Some("psample, told with each sample".to_owned())
                 }
@@ -264,7 +281,7 @@ impl Agent {
             (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
             shown.unknown = *unknown;
         }
-        match ports::sampling(&self.settings, interface) {
+        match ports::sampling(&self.settings, self.measures.interfaces.table(), interface) {
             Err(why) if shown.source.is_none() => shown.reason = Some(why.to_owned()),
             Err(_) => {}
             Ok(sampling) => {

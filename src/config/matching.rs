@@ -63,6 +63,13 @@ impl Modules {
         epcap.chain(pcap)
     }
 
+    /// Whether counter samples name an interface by its alias, where it has one.
+    pub fn names_by_alias(&self) -> bool {
+        let names = self.k8s.as_ref().is_some_and(|k8s| k8s.set_if_name)
+            || self.sonic.as_ref().is_some_and(|sonic| sonic.set_if_name);
+        names && self.nlroute.as_ref().is_some_and(|nlroute| nlroute.set_if_alias)
+    }
+
     /// The module that takes an interface for a switch port, if one does.
     pub fn switchport(&self, name: &str) -> Option<&'static str> {
         let fits = |pattern: Option<&Pattern>| pattern.is_some_and(|pattern| pattern.is_match(name));
@@ -144,5 +151,21 @@ mod tests {
         assert_eq!(port("sonic { }", "Ethernet0"), None);
         assert_eq!(port("sonic { switchport=^Ethernet }", "Ethernet0"), Some("sonic"));
         assert_eq!(port("", "swp1"), None);
+    }
+
+    #[test]
+    fn an_alias_is_a_name_only_where_it_is_read_and_asked_for() {
+        let table = [
+            ("nlroute { }", false),
+            ("k8s { }", false),
+            ("nlroute { } k8s { }", true),
+            ("nlroute { } k8s { setIfName = off }", false),
+            ("nlroute { setIfAlias = off } k8s { }", false),
+            ("nlroute { } sonic { }", false),
+            ("nlroute { } sonic { setIfName = on }", true),
+        ];
+        for (body, expected) in table {
+            assert_eq!(settings(body).modules.names_by_alias(), expected, "{body}");
+        }
     }
 }

@@ -50,6 +50,9 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
         "{} is a {} interface, {link}; collectors know it as ifIndex {}.",
         i.name, i.kind, i.index
     )?;
+    if let Some(alias) = &i.alias {
+        writeln!(text, "Its alias is {alias}.")?;
+    }
     if let Some(bond) = &i.bond {
         writeln!(text, "It is {bond}.")?;
     }

@@ -169,6 +169,9 @@ pub struct Interface {
     pub counter_samples: u32,
     /// Why counters are or are not sent.
     pub counters_reason: String,
+    /// Its alias, by which `agent` may name it.
+    #[serde(default)]
+    pub alias: Option<String>,
     /// What it does in its bond, where it is a member of one.
     #[serde(default)]
     pub bond: Option<String>,

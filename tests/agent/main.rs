@@ -17,6 +17,7 @@ mod ends;
 mod guests;
 mod interfaces;
 mod packets;
+mod platforms;
 mod privileges;
 mod reload;
 mod rig;
@@ -25,6 +26,7 @@ mod soak;
 mod start;
 mod storm;
 mod values;
+mod vpp;
 mod which;
 
 #[path = "../support/dnsmasq.rs"]

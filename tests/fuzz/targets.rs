@@ -35,7 +35,7 @@ use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
 use hsflow::wire::netlink::{
     address, bond_stats, clsact, dcb, drop_monitor, ethtool, generic, inet_diag, link, module_eeprom, nflog,
-    nsid, psample, stats,
+    nsid, psample, stats, vpp,
 };
 use hsflow::wire::optics::{Memory, Stop, parse};
 use hsflow::wire::{pcap, tunnel, udp};
@@ -199,6 +199,7 @@ fn parse_as_all(payload: &[u8]) {
         assert!(!filter.ours || payload.windows(8).any(|text| text == b"hsflowd\0"));
     }
     let _ = nsid::parse(payload);
+    let _ = [1, 2, 3].map(|kind| vpp::Message::parse(kind, payload).map(|_| ()));
     let _ = inet_diag::Socket::parse(payload);
 }
 

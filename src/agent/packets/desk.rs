@@ -13,9 +13,14 @@ use crate::sample::flow::{self, Known, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
 use crate::sample::guest::marks::{Marks, Socket};
 use crate::sample::local::Locals;
+use crate::sample::switch::vpp::{Ports, generic_interface};
+use crate::sflow::counters::interface::PortName;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::flow::socket::TcpInfo;
+use crate::sflow::ids::DataSource;
 use crate::status::registry::State;
+use crate::wire::netlink::vpp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,12 +31,16 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The source whose interfaces send counters because it samples them.
 const PSAMPLE: &str = "psample";
+/// The source whose interfaces have numbers of their own.
+const VPP: &str = "vpp";
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Flow samples written.
     pub flow_samples: u64,
+    /// Counter samples of VPP's interfaces.
+    pub counter_samples: u64,
     /// Flow samples that fit into no datagram.
     pub flow_samples_suppressed: u64,
     /// Packets that no sample can describe.
@@ -55,6 +64,8 @@ pub struct Making {
     pub header_bytes: u32,
     /// Most bytes of a datagram.
     pub datagram_bytes: u32,
+    /// Counters are sent.
+    pub counters: bool,
 }
 
 /// The desk; see [`SharedDesk`].
@@ -75,6 +86,8 @@ pub struct Desk {
     ledger: Ledger,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
     appeared: Vec<u32>,
+    /// VPP's interfaces, where they are wanted.
+    pub vpp: Option<Ports>,
     /// Asks for TCP's state of connections, where that is wanted.
     pub annotator: Option<Annotator>,
     /// Totals since the start.
@@ -109,6 +122,7 @@ impl SharedDesk {
             marks: None,
             ledger: Ledger::default(),
             appeared: Vec::new(),
+            vpp: None,
             annotator: None,
             counts: Counts::default(),
             report: Report::default(),
@@ -178,7 +192,8 @@ impl Desk {
 
     /// Forgets the data sources that are no more.
     pub fn retain(&mut self, exists: impl Fn(u32) -> bool) {
-        self.ledger.retain(exists);
+        let vpp = self.vpp.as_ref();
+        self.ledger.retain(|index| exists(index) || vpp.is_some_and(|ports| ports.contains(index)));
     }
 
     /// Forgets a data source that is no more.
@@ -194,7 +209,7 @@ impl Desk {
     /// The batch is complete.
     pub fn end(&mut self) {
         self.release_held();
-        if !self.appeared.is_empty() {
+        if !self.appeared.is_empty() || self.vpp.as_ref().is_some_and(Ports::has_changed) {
             self.news.notify_one();
         }
         if self.flush_at.is_none() && self.queue.queued() > 0 {
@@ -269,8 +284,23 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// The frame by the numbers that collectors know; `None` where it has none.
+    fn renumbered<'f>(&mut self, frame: &Frame<'f>) -> Option<Frame<'f>> {
+        match &mut self.vpp {
+            Some(ports) if self.source == VPP => ports.place(frame),
+            Some(ports) if ports.are_alone() => None,
+            _ => Some(*frame),
+        }
+    }
+}
+
 impl Sink for Desk {
     fn packet(&mut self, frame: &Frame<'_>) {
+        let Some(frame) = &self.renumbered(frame) else {
+            self.counts.flow_samples_unknown += 1;
+            return;
+        };
         let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
         if self.source == PSAMPLE && !std::mem::replace(&mut sampled.by_psample, true) {
             self.appeared.push(frame.if_index);
@@ -289,7 +319,40 @@ impl Sink for Desk {
         }
     }
 
+    fn vpp(&mut self, told: &vpp::Message<'_>) {
+        let Some(ports) = &mut self.vpp else { return };
+        let told = match told {
+            vpp::Message::Status(status) => return ports.note(status),
+            vpp::Message::Interface(told) => told,
+        };
+        let Some(port) = ports.learn(told, self.now) else {
+            self.counts.malformed += 1;
+            return;
+        };
+        if !self.making.counters {
+            return;
+        }
+        let (outlet, now, index) = (&self.outlet, self.now, port.index);
+        let added = self.queue.add_counters(
+            self.uptime_ms,
+            DataSource::interface(index),
+            port.samples.wrapping_add(1),
+            |out| {
+                out.record(&PortName { name: Cow::Borrowed(&port.name) })?;
+                out.record(&generic_interface(told, index))
+            },
+            &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now),
+        );
+        if added.is_ok() {
+            port.samples = port.samples.wrapping_add(1);
+            self.counts.counter_samples += 1;
+        }
+    }
+
     fn discard(&mut self, dropped: &Discard<'_>) {
+        // Another number than VPP's would name the wrong interface.
+        let alone = self.vpp.as_ref().is_some_and(Ports::are_alone);
+        let dropped = &Discard { input: dropped.input.filter(|_| !alone), ..*dropped };
         let header = self.discards.take(dropped);
         let (outlet, now) = (&self.outlet, self.now);
         let added = self.queue.add_discard(

@@ -2,3 +2,4 @@
 
 pub mod ovs;
 pub mod transceivers;
+pub mod vpp;

@@ -13,10 +13,12 @@ use crate::sample::flow::{self, Known, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
 use crate::sample::guest::marks::{Marks, Socket};
 use crate::sample::local::Locals;
+use crate::sample::switch::thinning::{Taken, Thinning};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::flow::socket::TcpInfo;
 use crate::status::registry::State;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -26,6 +28,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The source whose interfaces send counters because it samples them.
 const PSAMPLE: &str = "psample";
+/// The source whose packets of a switch port a chip has sampled, at the rate of the port.
+const NFLOG: &str = "nflog";
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +77,8 @@ pub struct Desk {
     /// What guests are known by, where packets are to be marked.
     marks: Option<Arc<Marks>>,
     ledger: Ledger,
+    /// The ports of a switch that are sampled more often than is wanted.
+    thinning: Thinning,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
     appeared: Vec<u32>,
     /// Asks for TCP's state of connections, where that is wanted.
@@ -108,6 +114,7 @@ impl SharedDesk {
             locals: Locals::default(),
             marks: None,
             ledger: Ledger::default(),
+            thinning: Thinning::default(),
             appeared: Vec::new(),
             annotator: None,
             counts: Counts::default(),
@@ -171,6 +178,12 @@ impl Desk {
         self.ledger.get(if_index)
     }
 
+    /// The rate that is wanted of a switch port; `None` where it is none, or its chip alone decides. Samples of `psample`
+    /// that are more frequent are made into fewer, those of `nflog` are taken to have this rate.
+    pub fn want_rate(&mut self, if_index: u32, one_in: Option<NonZeroU32>) {
+        self.thinning.want(if_index, one_in);
+    }
+
     /// Data sources of `psample` that are new since the last call.
     pub fn take_appeared(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.appeared)
@@ -184,6 +197,7 @@ impl Desk {
     /// Forgets a data source that is no more.
     pub fn forget(&mut self, if_index: u32) {
         self.ledger.forget(if_index);
+        self.thinning.want(if_index, None);
     }
 
     /// A batch of this source begins.
@@ -244,6 +258,13 @@ impl Desk {
         self.annotator = Some(annotator);
     }
 
+    /// With the rate of its switch port, where the source does not know it.
+    fn at_its_rate<'a>(&self, frame: &Frame<'a>) -> Frame<'a> {
+        let port = || self.thinning.wanted(frame.if_index);
+        let one_in = if self.source == NFLOG { port().map(NonZeroU32::get) } else { None };
+        Frame { one_in: one_in.unwrap_or(frame.one_in), ..*frame }
+    }
+
     /// Makes the sample of a packet that was counted.
     fn emit(&mut self, packet: &Packet<'_>, tcp: Option<&TcpInfo>, socket: Option<Socket>) {
         let frame = packet.frame;
@@ -271,12 +292,22 @@ impl Desk {
 
 impl Sink for Desk {
     fn packet(&mut self, frame: &Frame<'_>) {
-        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
+        let frame = &self.at_its_rate(frame);
+        let taken = match self.source {
+            PSAMPLE => self.thinning.take(frame.if_index, frame.one_in),
+            _ => Taken::Sent(frame.one_in),
+        };
+        let (Taken::Sent(one_in) | Taken::Held(one_in)) = taken;
+        let sampled = self.ledger.entry(frame.if_index, self.source, one_in);
         if self.source == PSAMPLE && !std::mem::replace(&mut sampled.by_psample, true) {
             self.appeared.push(frame.if_index);
         }
         sampled.sampler.count(frame);
         self.counts.dropped_samples += u64::from(frame.lost);
+        if matches!(taken, Taken::Held(_)) {
+            return;
+        }
+        let frame = &Frame { one_in, ..*frame };
         let Some(packet) = Packet::of(frame) else {
             sampled.unknown += 1;
             self.counts.flow_samples_unknown += 1;

@@ -1,1 +1,5 @@
 //! What is to be done so that others sample: from what is wanted and what is there to the steps between them.
+
+pub mod port_rates;
+pub mod switchd;
+pub mod thinning;

@@ -70,11 +70,14 @@ pub fn load_or_built_in(options: &Options) -> Result<Loaded, LoadError> {
 
 /// What kind of machine lies under `root`, by the files of its distribution.
 pub fn read_platform(root: &Path) -> Platform {
-    let read = |path: &str| std::fs::read(root.join(path)).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let read =
+        |path: &str| std::fs::read(root.join(path)).map(|text| String::from_utf8_lossy(&text).into_owned());
     let os_release = read("etc/os-release").or_else(|_| read("usr/lib/os-release")).unwrap_or_default();
     let mut onl = String::new();
     if root.join("etc/onl").is_dir() {
-        onl = ["etc/onl/rootfs/manifest.json", "etc/issue"].map(|path| read(path).unwrap_or_default()).join("\n");
+        onl = ["etc/onl/rootfs/manifest.json", "etc/issue"]
+            .map(|path| read(path).unwrap_or_default())
+            .join("\n");
     }
     Platform::of(&os_release, &onl)
 }
@@ -100,9 +103,7 @@ pub fn load(path: &Path, root: &Path) -> Result<Loaded, LoadError> {
         parsed.problems.iter().filter(|p| wanted(p.severity)).map(|p| p.line(&name)).collect()
     };
     match parsed.settings {
-        Some(settings) => {
-            Ok(Loaded { settings, remarks: lines(|_| true) }.with_presets(read_platform(root)))
-        }
+        Some(settings) => Ok(Loaded { settings, remarks: lines(|_| true) }.with_presets(read_platform(root))),
         None => Err(LoadError::Refused { lines: lines(|s| s == Severity::Error) }),
     }
 }

@@ -7,6 +7,7 @@ use super::applications::{Applications, COMPONENT};
 use super::args::Options;
 use super::change::settings_of;
 use super::configuration::Loaded;
+use super::cumulus::Cumulus;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
@@ -72,6 +73,8 @@ pub struct Agent {
     pub packets: Packets,
     /// The thread of applications.
     pub applications: Applications,
+    /// The ports of a Cumulus Linux switch.
+    pub(super) cumulus: Cumulus,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -115,6 +118,7 @@ impl Agent {
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
             guests: Guests::new(&host),
+            cumulus: Cumulus::new(&host),
             watches: Watches::default(),
             thread_refused: false,
             applications_refused: false,
@@ -221,6 +225,7 @@ impl Agent {
         }
         if host_is_due {
             self.attend_guests(now);
+            self.attend_cumulus();
         }
         if now >= self.refresh_at {
             self.refresh_at = now + refresh_interval(&self.settings);
@@ -268,6 +273,7 @@ impl Agent {
         }
         self.measures.choose_changed(&self.settings, &changes);
         self.follow_sampling(&changes);
+        self.follow_cumulus(&changes);
         self.follow_guests(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })

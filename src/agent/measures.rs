@@ -6,6 +6,7 @@ use super::guard::{Panicked, guarded};
 use super::guests::{Facts, Guests, Scene};
 use super::ports;
 use super::samples::{Beside, Outcome, PortSample, SampleTo};
+use crate::collect::asic::Asic;
 use crate::collect::gpu::{Gpus, LIBRARY};
 use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
@@ -37,6 +38,7 @@ pub struct Measures {
     pub sources: HashMap<DataSource, u32>,
     /// NVIDIA's GPUs, where they are asked for.
     pub gpus: Option<Gpus>,
+    asic: Option<Asic>,
     host: Host,
     uuid: [u8; 16],
     counters: HostCounters,
@@ -121,6 +123,7 @@ impl Measures {
         Self {
             interfaces,
             gpus: None,
+            asic: None,
             host: host.clone(),
             uuid: [0; 16],
             counters: HostCounters::new(host),
@@ -142,6 +145,13 @@ impl Measures {
     pub fn set_gpus(&mut self, wanted: bool) {
         if wanted != self.gpus.is_some() {
             self.gpus = wanted.then(|| Gpus::open(&self.host, LIBRARY.as_ref()));
+        }
+    }
+
+    /// Looks at the tables of a switch chip from now on, or does not.
+    pub fn set_asic(&mut self, wanted: bool) {
+        if wanted != self.asic.is_some() {
+            self.asic = wanted.then(|| Asic::new(&self.host));
         }
     }
 
@@ -310,7 +320,8 @@ impl Measures {
         let net = (!self.net_members.is_empty()).then(|| self.net.record());
         let node = guests.counted().and_then(|domains| node(&self.sample, domains));
         let gpu = self.gpus.as_ref().and_then(|gpus| gpus.record(now));
-        let beside = Beside { node, gpu, net: net.as_ref() };
+        let asic = self.asic.as_mut().and_then(Asic::record);
+        let beside = Beside { node, gpu, asic, net: net.as_ref() };
         writer.host(&self.sample, &adaptors, &beside, sequence);
         sound
     }

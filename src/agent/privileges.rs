@@ -23,7 +23,7 @@ pub struct Need {
 
 /// What these settings need beyond an ordinary user's rights.
 pub fn needed(settings: &Settings) -> Vec<Need> {
-    use Capability::{CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+    use Capability::{CAP_BPF, CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
     let m = &settings.modules;
     let namespace = settings.collectors.iter().any(|c| c.namespace.is_some());
     let device = settings.collectors.iter().any(|c| c.device.is_some());
@@ -49,6 +49,7 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         ),
         (device, CAP_NET_RAW, false, "collector dev: binding to a device before Linux 5.7"),
         (containers, CAP_NET_ADMIN, false, "docker, containerd, k8s: the interfaces of containers"),
+        (m.cumulus.is_some(), CAP_DAC_OVERRIDE, false, "cumulus: portsamp writes the files of switchd"),
         (m.tcp.is_some(), CAP_SYS_ADMIN, false, "tcp: sockets in the network namespaces of containers"),
         (m.tcp.is_some(), CAP_SYS_PTRACE, false, "tcp: finding network namespaces that have no name"),
     ];

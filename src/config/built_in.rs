@@ -97,7 +97,10 @@ mod tests {
         assert!(taps(Platform::Host, "eth0", true) && !taps(Platform::Host, "docker0", false));
         for (switch, object) in [(Platform::Cumulus, "cumulus"), (Platform::Dent, "dent")] {
             assert!(!taps(switch, "eth0", true));
-            assert_eq!((of(switch).switchport("swp1s0"), of(switch).switchport("eth0")), (Some(object), None));
+            assert_eq!(
+                (of(switch).switchport("swp1s0"), of(switch).switchport("eth0")),
+                (Some(object), None)
+            );
         }
     }
 }

@@ -132,7 +132,9 @@ mod tests {
             )
         );
         let (dent, _) = settings("").with_presets(Platform::Dent);
-        assert!(dent.modules.dent.is_some() && dent.modules.nflog.is_none() && dent.modules.psample.is_some());
+        assert!(
+            dent.modules.dent.is_some() && dent.modules.nflog.is_none() && dent.modules.psample.is_some()
+        );
         assert_eq!(origin(&dent, "psample.group"), (Some("1".into()), "platform DENT".into()));
     }
 

@@ -13,12 +13,12 @@ use crate::sample::flow::{self, Known, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
 use crate::sample::guest::marks::{Marks, Socket};
 use crate::sample::local::Locals;
-use crate::sample::switch::thinning::{Taken, Thinning};
+use crate::sample::switch::thinning::{PortRate, Taken, Thinning};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::flow::socket::TcpInfo;
 use crate::status::registry::State;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -178,10 +178,10 @@ impl Desk {
         self.ledger.get(if_index)
     }
 
-    /// The rate that is wanted of a switch port; `None` where it is none, or its chip alone decides. Samples of `psample`
-    /// that are more frequent are made into fewer, those of `nflog` are taken to have this rate.
-    pub fn want_rate(&mut self, if_index: u32, one_in: Option<NonZeroU32>) {
-        self.thinning.want(if_index, one_in);
+    /// The rate of a switch port; the default for what is none. Samples of `psample` that are more frequent than is wanted
+    /// are made into fewer; those of `nflog` are taken to have the rate that was set.
+    pub fn set_port_rate(&mut self, if_index: u32, rate: PortRate) {
+        self.thinning.set_rate(if_index, rate);
     }
 
     /// Data sources of `psample` that are new since the last call.
@@ -197,7 +197,7 @@ impl Desk {
     /// Forgets a data source that is no more.
     pub fn forget(&mut self, if_index: u32) {
         self.ledger.forget(if_index);
-        self.thinning.want(if_index, None);
+        self.thinning.set_rate(if_index, PortRate::default());
     }
 
     /// A batch of this source begins.
@@ -258,13 +258,6 @@ impl Desk {
         self.annotator = Some(annotator);
     }
 
-    /// With the rate of its switch port, where the source does not know it.
-    fn at_its_rate<'a>(&self, frame: &Frame<'a>) -> Frame<'a> {
-        let port = || self.thinning.wanted(frame.if_index);
-        let one_in = if self.source == NFLOG { port().map(NonZeroU32::get) } else { None };
-        Frame { one_in: one_in.unwrap_or(frame.one_in), ..*frame }
-    }
-
     /// Makes the sample of a packet that was counted.
     fn emit(&mut self, packet: &Packet<'_>, tcp: Option<&TcpInfo>, socket: Option<Socket>) {
         let frame = packet.frame;
@@ -292,7 +285,8 @@ impl Desk {
 
 impl Sink for Desk {
     fn packet(&mut self, frame: &Frame<'_>) {
-        let frame = &self.at_its_rate(frame);
+        let set_to = if self.source == NFLOG { self.thinning.set_to(frame.if_index) } else { None };
+        let frame = &*at_rate(frame, set_to.unwrap_or(frame.one_in));
         let taken = match self.source {
             PSAMPLE => self.thinning.take(frame.if_index, frame.one_in),
             _ => Taken::Sent(frame.one_in),
@@ -307,7 +301,7 @@ impl Sink for Desk {
         if matches!(taken, Taken::Held(_)) {
             return;
         }
-        let frame = &Frame { one_in, ..*frame };
+        let frame = &*at_rate(frame, one_in);
         let Some(packet) = Packet::of(frame) else {
             sampled.unknown += 1;
             self.counts.flow_samples_unknown += 1;
@@ -334,4 +328,10 @@ impl Sink for Desk {
             Err(_) => self.counts.event_samples_suppressed += 1,
         }
     }
+}
+
+/// The frame as one of another rate.
+#[inline]
+fn at_rate<'s, 'a>(frame: &'s Frame<'a>, one_in: u32) -> Cow<'s, Frame<'a>> {
+    if one_in == frame.one_in { Cow::Borrowed(frame) } else { Cow::Owned(Frame { one_in, ..*frame }) }
 }

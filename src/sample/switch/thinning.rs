@@ -1,7 +1,7 @@
 //! Samples that a chip takes more often than is wanted: several are made into one, which stands for the packets of all.
 //!
-//! In: for each switch port the 1-in-N that is wanted; the rate that each sample tells. Out: for each sample what it stands
-//! for, or that it is held back. Rules: no packet is forgotten, also where rates change: what was held back is told with
+//! In: for each switch port the 1-in-N that is wanted, and the one that its chip is known to have; the rate that each sample
+//! tells. Out: for each sample what it stands for, or that it is held back. Rules: no packet is forgotten, also where rates change: what was held back is told with
 //! the next sample; a sample that is rare enough, and one of any other interface, passes as it is. Nothing is allocated
 //! for a sample.
 
@@ -17,9 +17,18 @@ pub struct Thinning {
 #[derive(Clone, Copy, Debug)]
 struct Port {
     if_index: u32,
-    one_in: NonZeroU32,
-    /// Packets that samples held back stand for; below `one_in` unless that has fallen.
+    rate: PortRate,
+    /// Packets that samples held back stand for; fewer than are wanted, unless that has changed.
     held: u32,
+}
+
+/// How a switch port is sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortRate {
+    /// One packet in so many is wanted; `None`: whatever comes.
+    pub wanted: Option<NonZeroU32>,
+    /// What the chip was set to, for sources that do not tell it.
+    pub set: Option<NonZeroU32>,
 }
 
 /// What becomes of a sample.
@@ -32,19 +41,19 @@ pub enum Taken {
 }
 
 impl Thinning {
-    /// Makes this the rate that is wanted of an interface; `None`: it is no switch port.
-    pub fn want(&mut self, if_index: u32, one_in: Option<NonZeroU32>) {
-        match (self.position(if_index), one_in) {
-            (Ok(at), Some(one_in)) => self.ports[at].one_in = one_in,
-            (Ok(at), None) => _ = self.ports.remove(at),
-            (Err(at), Some(one_in)) => self.ports.insert(at, Port { if_index, one_in, held: 0 }),
-            (Err(_), None) => {}
+    /// Makes this the rate of an interface; the default for what is no switch port.
+    pub fn set_rate(&mut self, if_index: u32, rate: PortRate) {
+        match (self.position(if_index), rate == PortRate::default()) {
+            (Ok(at), false) => self.ports[at].rate = rate,
+            (Ok(at), true) => _ = self.ports.remove(at),
+            (Err(at), false) => self.ports.insert(at, Port { if_index, rate, held: 0 }),
+            (Err(_), true) => {}
         }
     }
 
-    /// The rate that is wanted of a switch port.
-    pub fn wanted(&self, if_index: u32) -> Option<NonZeroU32> {
-        self.position(if_index).ok().map(|at| self.ports[at].one_in)
+    /// What the chip was set to for a switch port, where that is known.
+    pub fn set_to(&self, if_index: u32) -> Option<u32> {
+        self.position(if_index).ok().and_then(|at| self.ports[at].rate.set).map(NonZeroU32::get)
     }
 
     /// Takes a sample of an interface that stands for `one_in` packets.
@@ -52,8 +61,8 @@ impl Thinning {
         let Ok(at) = self.position(if_index) else { return Taken::Sent(one_in) };
         let port = &mut self.ports[at];
         port.held = port.held.saturating_add(one_in);
-        if port.held < port.one_in.get() {
-            return Taken::Held(port.one_in.get());
+        if let Some(wanted) = port.rate.wanted.filter(|wanted| port.held < wanted.get()) {
+            return Taken::Held(wanted.get());
         }
         Taken::Sent(std::mem::take(&mut port.held))
     }
@@ -70,8 +79,12 @@ mod tests {
 
     fn wanting(one_in: u32) -> Thinning {
         let mut thinning = Thinning::default();
-        thinning.want(7, NonZeroU32::new(one_in));
+        thinning.set_rate(7, wish(one_in));
         thinning
+    }
+
+    fn wish(one_in: u32) -> PortRate {
+        PortRate { wanted: NonZeroU32::new(one_in), set: None }
     }
 
     #[test]
@@ -95,11 +108,13 @@ mod tests {
     fn a_change_of_rates_forgets_nothing() {
         let mut ports = wanting(1000);
         assert_eq!(ports.take(7, 600), Taken::Held(1000));
-        ports.want(7, NonZeroU32::new(100));
+        ports.set_rate(7, wish(100));
         assert_eq!((ports.take(7, 600), ports.take(7, 600)), (Taken::Sent(1200), Taken::Sent(600)));
-        assert_eq!(ports.wanted(7), NonZeroU32::new(100));
-        ports.want(7, None);
-        assert_eq!((ports.wanted(7), ports.take(7, 1)), (None, Taken::Sent(1)));
+        assert_eq!(ports.take(7, 60), Taken::Held(100));
+        ports.set_rate(7, PortRate { wanted: None, set: NonZeroU32::new(60) });
+        assert_eq!((ports.set_to(7), ports.take(7, 60)), (Some(60), Taken::Sent(120)));
+        ports.set_rate(7, PortRate::default());
+        assert_eq!((ports.set_to(7), ports.take(7, 1)), (None, Taken::Sent(1)));
     }
 
     proptest! {
@@ -109,9 +124,11 @@ mod tests {
         ) {
             let mut ports = Thinning::default();
             let mut told = [(0_u64, 0_u64, 0_u32); 4];
-            for (if_index, wish, one_in) in steps {
-                if let Some(wish) = wish {
-                    ports.want(if_index, NonZeroU32::new(wish));
+            let mut wanted = [0; 4];
+            for (if_index, new, one_in) in steps {
+                if let Some(new) = new {
+                    ports.set_rate(if_index, wish(new));
+                    wanted[if_index as usize] = new;
                 }
                 let (all, sent, held) = &mut told[if_index as usize];
                 *all += u64::from(one_in);
@@ -121,8 +138,7 @@ mod tests {
                         prop_assert!(*held < wanted, "held back too long");
                     }
                     Taken::Sent(stands_for) => {
-                        let wanted = ports.wanted(if_index).map_or(0, NonZeroU32::get);
-                        prop_assert!(stands_for >= wanted && stands_for == *held + one_in);
+                        prop_assert!(stands_for >= wanted[if_index as usize] && stands_for == *held + one_in);
                         *sent += u64::from(stands_for);
                         *held = 0;
                     }

@@ -80,10 +80,10 @@ fn at_the_end_only_ports_that_may_have_a_rate_are_set_to_none() {
     plan.ended(&calls[1], fail(), now);
     plan.end_all();
     let ends: Vec<_> = std::iter::from_fn(|| plan.next_call(now)).collect();
-    assert_eq!(ends.iter().map(|call| (call.if_index, call.rates)).collect::<Vec<_>>(), [
-        (1, rates(0)),
-        (2, rates(0))
-    ]);
+    assert_eq!(
+        ends.iter().map(|call| (call.if_index, call.rates)).collect::<Vec<_>>(),
+        [(1, rates(0)), (2, rates(0))]
+    );
     ends.iter().for_each(|call| plan.ended(call, Ok(()), now));
     assert_eq!((plan.open(), plan.states().count()), (0, 0));
 }

@@ -8,7 +8,7 @@ mod change;
 pub mod commands;
 pub mod configuration;
 pub mod control;
-mod cumulus;
+pub mod cumulus;
 pub mod daemon;
 mod discovery;
 pub mod exit;

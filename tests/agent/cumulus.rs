@@ -182,7 +182,8 @@ fn a_port_is_set_again_only_where_its_rate_is_another_one() {
         // A link that flaps costs nothing …
         let more = Taps::up(&["swp2"]);
         ip("link set swp1 down");
-        let is_down = |interface: &serde_json::Value| interface["name"] == "swp1" && interface["oper_up"] == false;
+        let is_down =
+            |interface: &serde_json::Value| interface["name"] == "swp1" && interface["oper_up"] == false;
         wait_until("it is seen", LIMIT, || {
             switch.rig.snapshot()["interfaces"].as_array().unwrap().iter().any(is_down).then_some(())
         });

@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 use treatment::Treatment;
 
 /// The component's name, which is the object's in the configuration.
-const COMPONENT: &str = "cumulus";
+pub const COMPONENT: &str = "cumulus";
 /// What Cumulus Linux has been told of single ports.
 const SWITCHD: &str = "/etc/cumulus/switchd.conf";
 

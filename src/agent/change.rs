@@ -49,6 +49,7 @@ impl Agent {
         self.measures.choose_all(&self.settings);
         self.elect();
         self.apply_sampling();
+        self.apply_cumulus();
         self.apply_applications();
         self.apply_guests();
         self.apply_optics();

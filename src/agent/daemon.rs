@@ -7,6 +7,7 @@ use super::applications::{Applications, COMPONENT};
 use super::args::Options;
 use super::change::settings_of;
 use super::configuration::Loaded;
+use super::cumulus::Cumulus;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
@@ -78,6 +79,8 @@ pub struct Agent {
     pub open_vswitch: OpenVswitch,
     /// The thread that reads transceivers.
     pub(super) optics: Optics,
+    /// The ports of a Cumulus Linux switch.
+    pub(super) cumulus: Cumulus,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -123,6 +126,7 @@ impl Agent {
             open_vswitch: OpenVswitch::default(),
             guests: Guests::new(&host),
             optics: Optics::default(),
+            cumulus: Cumulus::new(&host),
             watches: Watches::default(),
             thread_refused: false,
             applications_refused: false,
@@ -229,6 +233,7 @@ impl Agent {
         }
         if host_is_due {
             self.attend_guests(now);
+            self.attend_cumulus();
         }
         if now >= self.refresh_at {
             self.refresh_at = now + refresh_interval(&self.settings);
@@ -277,6 +282,7 @@ impl Agent {
         }
         self.measures.choose_changed(&self.settings, &changes);
         self.follow_sampling(&changes);
+        self.follow_cumulus(&changes);
         self.follow_guests(&changes);
         self.follow_optics(&changes);
         let any = |test: fn(&Parts) -> bool| {

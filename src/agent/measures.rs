@@ -6,6 +6,7 @@ use super::guard::{Panicked, guarded};
 use super::guests::{Facts, Guests, Scene};
 use super::ports;
 use super::samples::{Beside, Outcome, PortSample, SampleTo};
+use crate::collect::asic::Asic;
 use crate::collect::gpu::{Gpus, LIBRARY};
 use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
@@ -42,6 +43,7 @@ pub struct Measures {
     pub sources: HashMap<DataSource, u32>,
     /// NVIDIA's GPUs, where they are asked for.
     pub gpus: Option<Gpus>,
+    asic: Option<Asic>,
     host: Host,
     uuid: [u8; 16],
     counters: HostCounters,
@@ -133,6 +135,7 @@ impl Measures {
         Self {
             interfaces,
             gpus: None,
+            asic: None,
             host: host.clone(),
             uuid: [0; 16],
             counters: HostCounters::new(host),
@@ -165,6 +168,13 @@ impl Measures {
     pub fn set_pfc(&mut self, wanted: bool) {
         self.pfc_wanted = wanted;
         self.interfaces.set_pfc(wanted);
+    }
+
+    /// Looks at the tables of a switch chip from now on, or does not.
+    pub fn set_asic(&mut self, wanted: bool) {
+        if wanted != self.asic.is_some() {
+            self.asic = wanted.then(|| Asic::new(&self.host));
+        }
     }
 
     /// What is so now, for guests.
@@ -366,7 +376,8 @@ impl Measures {
         let net = (!self.net_members.is_empty()).then(|| self.net.record());
         let node = guests.counted().and_then(|domains| node(&self.sample, domains));
         let gpu = self.gpus.as_ref().and_then(|gpus| gpus.record(now));
-        let beside = Beside { node, gpu, net: net.as_ref() };
+        let asic = self.asic.as_mut().and_then(Asic::record);
+        let beside = Beside { node, gpu, asic, net: net.as_ref() };
         writer.host(&self.sample, &adaptors, &beside, sequence);
         sound
     }

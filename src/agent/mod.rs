@@ -8,6 +8,7 @@ mod change;
 pub mod commands;
 pub mod configuration;
 pub mod control;
+pub mod cumulus;
 pub mod daemon;
 mod discovery;
 pub mod exit;

@@ -35,7 +35,7 @@ pub enum OnceError {
 /// The configuration is refused, there are no interfaces, or there is no agent address.
 pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     let now = host.clock.now();
-    let settings = configuration::load(config)?.settings;
+    let settings = configuration::load(config, &host.root)?.settings;
     let interfaces = Interfaces::open(RECEIVE_BUFFER, now)?;
     let mut measures = Measures::new(interfaces, host, settings.polling_secs);
     measures.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);

@@ -112,7 +112,8 @@ pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettin
     })
 }
 
-fn in_words(origin: &RateOrigin) -> String {
+/// Where a rate came from.
+pub fn in_words(origin: &RateOrigin) -> String {
     match origin {
         RateOrigin::Global => "sampling, its speed being unknown or the ratio 0".to_owned(),
         RateOrigin::Speed(key) => format!("sampling.{key}"),

@@ -53,6 +53,7 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         (containers, CAP_NET_ADMIN, false, "docker, containerd, k8s: the interfaces of containers"),
         // Not vital: the socket may be another's than root's.
         (m.ovs.is_some(), CAP_DAC_OVERRIDE, false, "ovs: the socket of Open vSwitch's data base"),
+        (m.cumulus.is_some(), CAP_DAC_OVERRIDE, false, "cumulus: portsamp writes the files of switchd"),
         (m.tcp.is_some(), CAP_SYS_ADMIN, false, "tcp: sockets in the network namespaces of containers"),
         (m.tcp.is_some(), CAP_SYS_PTRACE, false, "tcp: finding network namespaces that have no name"),
     ];

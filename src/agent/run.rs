@@ -76,6 +76,7 @@ struct Bells {
     applications: Arc<Notify>,
     open_vswitch: Arc<Notify>,
     optics: Arc<Notify>,
+    cumulus: Arc<Notify>,
 }
 
 impl Bells {
@@ -87,6 +88,7 @@ impl Bells {
             applications: agent.applications.news(),
             open_vswitch: agent.open_vswitch.news(),
             optics: agent.optics.news(),
+            cumulus: agent.cumulus.news(),
         }
     }
 
@@ -99,6 +101,7 @@ impl Bells {
             () = self.applications.notified() => Agent::on_applications,
             () = self.open_vswitch.notified() => Agent::on_open_vswitch,
             () = self.optics.notified() => Agent::on_optics,
+            () = self.cumulus.notified() => Agent::on_cumulus,
         }
     }
 }

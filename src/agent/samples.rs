@@ -6,7 +6,7 @@ use crate::collect::host::HostSample;
 use crate::collect::interfaces::ethtool_counts::EthtoolCounts;
 use crate::collect::interfaces::records::{ethernet, generic_interface, port_name};
 use crate::collect::interfaces::{Interface, LinkStats};
-use crate::sflow::counters::hardware::Gpu;
+use crate::sflow::counters::hardware::{BcmTables, Gpu};
 use crate::sflow::counters::host::{Adaptors, HostId, HostNetIo, HostParent};
 use crate::sflow::counters::port::{LacpPort, Pfc, Sfp};
 use crate::sflow::counters::virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtNode};
@@ -67,6 +67,8 @@ pub struct Beside<'a> {
     pub node: Option<VirtNode>,
     /// All its GPUs.
     pub gpu: Option<Gpu>,
+    /// The tables of its switch chip.
+    pub asic: Option<BcmTables>,
     /// Its adaptors' counters.
     pub net: Option<&'a HostNetIo>,
 }
@@ -110,6 +112,7 @@ impl<S: FnMut(Unsent<'_>)> SampleTo<'_, S> {
         self.counters(DataSource::HOST, sequence, |sample| {
             optional(sample, beside.node.as_ref())?;
             optional(sample, beside.gpu.as_ref())?;
+            optional(sample, beside.asic.as_ref())?;
             sample.record(adaptors)?;
             optional(sample, host.udp.as_ref())?;
             optional(sample, host.tcp.as_ref())?;

@@ -300,6 +300,7 @@ impl Agent {
                 shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
             }
         }
+        self.cumulus.show(interface, &mut shown);
         shown
     }
 }

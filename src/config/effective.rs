@@ -86,7 +86,7 @@ fn origin_in_words(origins: &Origins, key: &str) -> String {
     match origins.of(key) {
         Origin::Default => "default".to_owned(),
         Origin::Line(line) => format!("{}:{line}", origins.file_name),
-        Origin::Record(record) => record,
+        Origin::Record(words) | Origin::Preset(words) => words,
     }
 }
 

@@ -7,3 +7,4 @@
 //! What to do is decided in `sample/switch`.
 
 pub mod ovs;
+pub mod portsamp;

@@ -11,6 +11,7 @@ mod applications;
 mod bad_input;
 mod collectors;
 mod control;
+mod cumulus;
 mod daemon;
 mod discovery;
 mod ends;

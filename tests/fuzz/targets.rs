@@ -21,6 +21,7 @@ use hsflow::sample::guest::Engine;
 use hsflow::sample::guest::marks::{Marked, MarkedLink, Marks};
 use hsflow::sample::local::Locals;
 use hsflow::sample::skip::Skip;
+use hsflow::sample::switch::switchd::{PortSetting, parse_switchd};
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::decode::{Datagram, Sample, decode};
 use hsflow::sflow::flow::FlowRecord;
@@ -64,6 +65,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("procfs", procfs),
     ("samples", samples),
     ("sflow", sflow),
+    ("switchd", switchd),
 ];
 
 /// A configuration is refused exactly when an error is told, and every problem lies inside the text.
@@ -76,6 +78,14 @@ fn configuration(data: &[u8]) {
     }
     let refused = parsed.problems.iter().any(|problem| problem.severity == config::Severity::Error);
     assert_eq!(parsed.settings.is_none(), refused);
+}
+
+/// A port of switchd.conf is told of only where something is said of it, and is named in the text.
+fn switchd(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for (port, setting) in parse_switchd(&text) {
+        assert!(text.contains(&port) && setting != PortSetting::default());
+    }
 }
 
 /// Driver statistics are taken from the first column of their name, and only from columns that there are.

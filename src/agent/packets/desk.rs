@@ -13,6 +13,7 @@ use crate::sample::flow::{self, Known, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
 use crate::sample::guest::marks::{Marks, Socket};
 use crate::sample::local::Locals;
+use crate::sample::switch::thinning::{PortRate, Taken, Thinning};
 use crate::sample::switch::vpp::{Ports, generic_interface};
 use crate::sflow::counters::interface::PortName;
 use crate::sflow::datagram::{Datagrams, Unsent};
@@ -33,6 +34,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const PSAMPLE: &str = "psample";
 /// The source whose interfaces have numbers of their own.
 const VPP: &str = "vpp";
+/// The source whose packets of a switch port a chip has sampled, at the rate of the port.
+const NFLOG: &str = "nflog";
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub struct Desk {
     /// What guests are known by, where packets are to be marked.
     marks: Option<Arc<Marks>>,
     ledger: Ledger,
+    /// The ports of a switch that are sampled more often than is wanted.
+    thinning: Thinning,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
     appeared: Vec<u32>,
     /// VPP's interfaces, where they are wanted.
@@ -121,6 +126,7 @@ impl SharedDesk {
             locals: Locals::default(),
             marks: None,
             ledger: Ledger::default(),
+            thinning: Thinning::default(),
             appeared: Vec::new(),
             vpp: None,
             annotator: None,
@@ -185,6 +191,12 @@ impl Desk {
         self.ledger.get(if_index)
     }
 
+    /// The rate of a switch port; the default for what is none. Samples of `psample` that are more frequent than is wanted
+    /// are made into fewer; those of `nflog` are taken to have the rate that was set.
+    pub fn set_port_rate(&mut self, if_index: u32, rate: PortRate) {
+        self.thinning.set_rate(if_index, rate);
+    }
+
     /// Data sources of `psample` that are new since the last call.
     pub fn take_appeared(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.appeared)
@@ -199,6 +211,7 @@ impl Desk {
     /// Forgets a data source that is no more.
     pub fn forget(&mut self, if_index: u32) {
         self.ledger.forget(if_index);
+        self.thinning.set_rate(if_index, PortRate::default());
     }
 
     /// A batch of this source begins.
@@ -301,12 +314,23 @@ impl Sink for Desk {
             self.counts.flow_samples_unknown += 1;
             return;
         };
-        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
+        let set_to = if self.source == NFLOG { self.thinning.set_to(frame.if_index) } else { None };
+        let frame = &*at_rate(frame, set_to.unwrap_or(frame.one_in));
+        let taken = match self.source {
+            PSAMPLE => self.thinning.take(frame.if_index, frame.one_in),
+            _ => Taken::Sent(frame.one_in),
+        };
+        let (Taken::Sent(one_in) | Taken::Held(one_in)) = taken;
+        let sampled = self.ledger.entry(frame.if_index, self.source, one_in);
         if self.source == PSAMPLE && !std::mem::replace(&mut sampled.by_psample, true) {
             self.appeared.push(frame.if_index);
         }
         sampled.sampler.count(frame);
         self.counts.dropped_samples += u64::from(frame.lost);
+        if matches!(taken, Taken::Held(_)) {
+            return;
+        }
+        let frame = &*at_rate(frame, one_in);
         let Some(packet) = Packet::of(frame) else {
             sampled.unknown += 1;
             self.counts.flow_samples_unknown += 1;
@@ -366,4 +390,10 @@ impl Sink for Desk {
             Err(_) => self.counts.event_samples_suppressed += 1,
         }
     }
+}
+
+/// The frame as one of another rate.
+#[inline]
+fn at_rate<'s, 'a>(frame: &'s Frame<'a>, one_in: u32) -> Cow<'s, Frame<'a>> {
+    if one_in == frame.one_in { Cow::Borrowed(frame) } else { Cow::Owned(Frame { one_in, ..*frame }) }
 }

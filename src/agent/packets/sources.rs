@@ -39,6 +39,9 @@ impl Wanted {
 /// The rate of the packets of a firewall rule; `None` where none is to be sampled.
 pub fn nflog_rate(settings: &Settings) -> Option<RuleRate> {
     let nflog = settings.modules.nflog.as_ref()?;
+    if settings.modules.cumulus.is_some() && nflog.sampling.is_none() && !nflog.own_rule {
+        return RuleRate::of_chip(settings.sampling);
+    }
     let rate = if nflog.own_rule { RuleRate::of_own_rule } else { RuleRate::of_rule };
     rate(settings.sampling, nflog.sampling)
 }

@@ -7,7 +7,10 @@ const SWP: &str = "^swp[0-9s]+$";
 const SWITCHPORT: &str = "Names of the switch's ports";
 
 pub(super) static CUMULUS: Object = Object {
-    activity: PORTS,
+    activity: Activity::Active,
+    more: "Each port has the rate of its speed, set in the switch chip by /usr/lib/cumulus/portsamp; ports that \
+           switchd.conf (NVUE) has settings for are left alone. Brings nflog, psample and dropmon for the samples of the \
+           chip where the file does not name them. On Cumulus Linux it is always on.",
     ..Object::new(ObjectId::Cumulus, "cumulus", "Set up hardware sampling on Cumulus Linux", CUMULUS_KEYS)
 };
 

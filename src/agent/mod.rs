@@ -32,6 +32,7 @@ pub mod service;
 mod settings_file;
 pub mod sockets;
 pub mod start;
+pub mod stream;
 mod tap_states;
 pub mod timer;
 mod worker;

@@ -24,6 +24,7 @@ mod settings_file;
 mod soak;
 mod start;
 mod storm;
+mod stream;
 mod values;
 mod which;
 

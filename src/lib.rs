@@ -13,6 +13,7 @@ pub mod discover;
 pub mod export;
 pub mod host;
 pub mod log;
+pub mod policy;
 pub mod sample;
 pub mod sflow;
 pub mod source;

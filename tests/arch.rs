@@ -17,6 +17,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("status", &[]),
     ("sample", &["sflow", "config", "wire"]),
     ("config", &["sflow"]),
+    // Detection reads what the agent sends, and what it thinks of that is nobody's but the policy program's.
+    ("policy", &["sflow", "wire"]),
     // The environment as a value.
     ("host", &["sys"]),
     // Shells: kernel in, sockets and files out.
@@ -37,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Layers without I/O, clock or runtime.
-const PURE: &[&str] = &["wire", "sflow", "sample", "config", "status"];
+const PURE: &[&str] = &["wire", "sflow", "sample", "config", "status", "policy"];
 
 /// What I/O looks like in source text.
 const IO_WORDS: &[&str] = &[

@@ -323,8 +323,10 @@ impl Agent {
         if self.election.choice.is_none() || self.settings.suspended.is_some() {
             return;
         }
-        if self.outlet.lock().collectors.awaits_names() {
-            self.poll_missed = true;
+        // Collectors get what they missed when they are found; who reads along is there.
+        let awaited = self.outlet.lock().collectors.awaits_names();
+        self.poll_missed |= awaited;
+        if awaited && !self.outlet.is_watched() {
             return;
         }
         self.due.stamp(now, self.pace.uptime_ms(now));

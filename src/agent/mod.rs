@@ -36,6 +36,7 @@ pub mod service;
 mod settings_file;
 pub mod sockets;
 pub mod start;
+pub mod stream;
 mod tap_states;
 pub mod timer;
 mod vpp;

@@ -7,6 +7,7 @@ use super::{identity, ports};
 use crate::collect::host::Component;
 use crate::collect::interfaces::lag;
 use crate::config::Effective;
+use crate::export::readers::ReaderCounts;
 use crate::export::report::{CollectorStatus, State as CollectorState};
 use crate::sflow::ids::DataSource;
 use crate::sflow::json::hyphenated;
@@ -87,7 +88,7 @@ impl Agent {
     pub fn snapshot(&mut self, control_clients: u64) -> Snapshot {
         let health = self.measures.interfaces.health();
         let counts = self.packets.desk.lock().counts;
-        let datagrams_unsent = self.outlet.lock().unsent;
+        let (datagrams_unsent, readers, refused) = self.way_out();
         let now = self.host.clock.now();
         self.report_collectors(now);
         Snapshot {
@@ -96,6 +97,7 @@ impl Agent {
             agent: self.identity_in_force(now),
             settings: self.settings_in_force(),
             collectors: self.collectors_in_force(now),
+            readers,
             components: self.registry.list(),
             discovery: self.discovery_in_force(),
             interfaces: self.interfaces_in_force(),
@@ -112,6 +114,7 @@ impl Agent {
                 datagrams_unsent,
                 control_clients,
                 event_clients: self.guests.listeners_dropped(),
+                stream_readers: refused,
                 guests_refused: self.guests.refused(),
             },
             cost: cost(),
@@ -136,6 +139,15 @@ impl Agent {
             event_samples: counts.event_samples,
             event_samples_suppressed: counts.event_samples_suppressed,
         }
+    }
+
+    /// Datagrams that went to no collector, the programs that read along, and how many were turned away.
+    fn way_out(&self) -> (u64, Vec<snapshot::Reader>, u64) {
+        let mut outlet = self.outlet.lock();
+        let unsent = outlet.unsent;
+        let readers = outlet.readers();
+        let told = |ReaderCounts { pid, datagrams, dropped }| snapshot::Reader { pid, datagrams, dropped };
+        (unsent, readers.counts().map(told).collect(), readers.refused())
     }
 
     fn collectors_in_force(&self, now: Instant) -> Vec<snapshot::Collector> {

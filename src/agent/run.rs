@@ -7,6 +7,7 @@ use super::daemon::Agent;
 use super::exit::Exit;
 use super::guests::events::Events;
 use super::service::Service;
+use super::stream::Stream;
 use super::timer::Timer;
 use crate::collect::guests::{News, Receiver};
 use crate::sample::guest::Engine;
@@ -114,6 +115,8 @@ pub struct Sockets {
     pub commands: Option<Commands>,
     /// Tells of guests.
     pub events: Option<Events>,
+    /// Gives datagrams to programs of this host.
+    pub stream: Option<Stream>,
 }
 
 /// Runs the agent until it is told to end.
@@ -159,6 +162,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
                 agent.on_guests(engine, news);
             }
             client = listener(sockets.events.as_ref()) => agent.welcome(client),
+            reader = reader(sockets.stream.as_ref()) => agent.outlet.lock().welcome(reader),
             client = client(sockets.control.as_ref()) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();
@@ -217,6 +221,14 @@ async fn guest_news(guests: Option<&mut Receiver>) -> Option<(Engine, News)> {
 async fn listener(events: Option<&Events>) -> tokio::net::UnixStream {
     match events {
         Some(events) => events.client().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for somebody who reads along; for ever where there is no socket.
+async fn reader(stream: Option<&Stream>) -> socket2::Socket {
+    match stream {
+        Some(stream) => stream.reader().await,
         None => std::future::pending().await,
     }
 }

@@ -29,6 +29,9 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     write_settings(page, &s.settings)?;
     s.discovery.iter().try_for_each(|d| write_discovery(page, d))?;
     s.collectors.iter().try_for_each(|c| write_collector(page, c))?;
+    for r in &s.readers {
+        writeln!(page, "reader     process {}: {} datagrams, {} dropped", r.pid, r.datagrams, r.dropped)?;
+    }
     for component in &s.components {
         let (word, reason) = match &component.state {
             State::Running => ("running", ""),
@@ -53,7 +56,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     writeln!(
         page,
         "lost       {} packet samples, {} packets not describable, {} unreadable packet messages, {} drop events over \
-         the limit and {} untold, {} datagrams without agent address or collector; {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
+         the limit and {} untold, {} datagrams without agent address or collector; {} notification overruns, {} unreadable notifications, {} control clients, {} stream readers; {} full readings",
         t.dropped_samples,
         t.flow_samples_unknown,
         l.packets_malformed,
@@ -63,6 +66,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         l.interface_overruns,
         l.interface_malformed,
         l.control_clients,
+        l.stream_readers,
         l.interface_resyncs
     )?;
     writeln!(
@@ -227,6 +231,7 @@ mod tests {
     use crate::status::applications::{Application, Fault, Input};
     use crate::status::open_vswitch::Bridge;
     use crate::status::registry::Component;
+    use crate::status::snapshot::Reader;
 
     fn snapshot() -> Snapshot {
         Snapshot {
@@ -241,6 +246,7 @@ mod tests {
                 last_error: Some("Network is unreachable".into()),
                 ..Collector::default()
             }],
+            readers: vec![Reader { pid: 44, datagrams: 10, dropped: 2 }],
             components: vec![Component { name: "disk".into(), state: State::degraded("no sda"), since: 40 }],
             interfaces: vec![Interface {
                 index: 7,
@@ -285,6 +291,7 @@ mod tests {
             "DEGRADED",
             "NO ADDRESS, nothing is sent",
             "3 errors, last: Network is unreachable",
+            "reader     process 44: 10 datagrams, 2 dropped",
             "component  disk DEGRADED for 1 min 0 s no sda",
             "swp1",
             "2.5 Gb/s",

@@ -24,6 +24,9 @@ pub struct Snapshot {
     pub settings: SettingsInForce,
     /// Where datagrams go.
     pub collectors: Vec<Collector>,
+    /// Programs of this host that read along.
+    #[serde(default)]
+    pub readers: Vec<Reader>,
     /// Every component's state.
     pub components: Vec<Component>,
     /// What DNS says; none where it is not asked.
@@ -150,6 +153,17 @@ pub struct Collector {
     pub last_send_secs_ago: Option<u64>,
 }
 
+/// One program that reads the datagrams on the stream socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// Its process; 0 where the kernel cannot name it.
+    pub pid: u32,
+    /// Datagrams given.
+    pub datagrams: u64,
+    /// Datagrams that it did not make room for.
+    pub dropped: u64,
+}
+
 /// One interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
@@ -240,6 +254,9 @@ pub struct Losses {
     /// Readers of the events of guests that were turned away or did not read.
     #[serde(default)]
     pub event_clients: u64,
+    /// Readers of the stream socket that were turned away.
+    #[serde(default)]
+    pub stream_readers: u64,
     /// Guests that could not be taken in.
     #[serde(default)]
     pub guests_refused: u64,

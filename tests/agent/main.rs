@@ -26,6 +26,7 @@ mod settings_file;
 mod soak;
 mod start;
 mod storm;
+mod stream;
 mod values;
 mod vpp;
 mod which;

@@ -24,11 +24,8 @@ use crate::wire::netlink::vpp;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Notify;
-
-/// How long a sample waits for others in its datagram.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The source whose interfaces send counters because it samples them.
 const PSAMPLE: &str = "psample";
@@ -226,7 +223,7 @@ impl Desk {
             self.news.notify_one();
         }
         if self.flush_at.is_none() && self.queue.queued() > 0 {
-            self.flush_at = Some(self.now + LONGEST_WAIT);
+            self.flush_at = Some(self.now + self.outlet.patience());
         }
     }
 

@@ -15,6 +15,7 @@ use super::pace::Pace;
 use super::packets::Packets;
 use super::ports::SUSPENDED;
 use super::sampling::Watches;
+use super::tc_sampling::TcSampling;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::{Settings, TapId};
@@ -72,6 +73,8 @@ pub struct Agent {
     pub packets: Packets,
     /// The thread of applications.
     pub applications: Applications,
+    /// Switch ports that `tc` samples.
+    pub tc: TcSampling,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -114,6 +117,7 @@ impl Agent {
         Ok(Self {
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
+            tc: TcSampling::new(&host),
             guests: Guests::new(&host),
             watches: Watches::default(),
             thread_refused: false,
@@ -267,6 +271,7 @@ impl Agent {
             return;
         }
         self.measures.choose_changed(&self.settings, &changes);
+        self.follow_tc(&changes);
         self.follow_sampling(&changes);
         self.follow_guests(&changes);
         let any = |test: fn(&Parts) -> bool| {

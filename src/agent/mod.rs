@@ -33,6 +33,7 @@ mod settings_file;
 pub mod sockets;
 pub mod start;
 mod tap_states;
+pub mod tc_sampling;
 pub mod timer;
 mod worker;
 

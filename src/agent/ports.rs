@@ -11,11 +11,11 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 /// Bytes that are looked at, however few a sample shall have: addresses and tunnels lie in them.
-const FEWEST_BYTES: u32 = 128;
+pub(super) const FEWEST_BYTES: u32 = 128;
 
 /// Why there is no tap while there is nobody to send to.
 pub const SUSPENDED: &str = "nothing is sent now: see dns-sd";
-const RATE_ZERO: &str = "its sampling rate is 0";
+pub(super) const RATE_ZERO: &str = "its sampling rate is 0";
 
 /// Whether `interface` sends counter samples, and why or why not. `chip_sampled` are those that `psample` has samples of.
 pub fn decide(
@@ -76,11 +76,17 @@ pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, 
 }
 
 /// Why an object that fits interfaces taps none of them, if that is what the file says.
-pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettings) -> Option<String> {
+pub fn unused(
+    settings: &Settings,
+    table: &Table,
+    by_tc: impl Fn(&Interface) -> bool,
+    (object, tap): (TapId, &TapSettings),
+) -> Option<String> {
     let mut fitting = table.iter().filter(|i| tap.matches(candidate(i)));
     fitting.find_map(|i| {
         let (chosen, _) = settings.modules.tap(candidate(i))?;
         let why = match sampling(settings, i) {
+            _ if by_tc(i) => "tc samples it: see dent",
             _ if chosen != object => "the last object that fits counts, and pcap before epcap",
             Err(RATE_ZERO) => RATE_ZERO,
             _ => return None,
@@ -89,7 +95,8 @@ pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettin
     })
 }
 
-fn in_words(origin: &RateOrigin) -> String {
+/// Where a rate came from.
+pub(super) fn in_words(origin: &RateOrigin) -> String {
     match origin {
         RateOrigin::Global => "sampling, its speed being unknown or the ratio 0".to_owned(),
         RateOrigin::Speed(key) => format!("sampling.{key}"),

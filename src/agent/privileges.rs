@@ -39,6 +39,7 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         (epcap, CAP_NET_ADMIN, true, "epcap: attaching its program"),
         (group, CAP_NET_ADMIN, true, "nflog: its group"),
         (m.psample.is_some(), CAP_NET_ADMIN, true, "psample: its group"),
+        (m.dent.is_some(), CAP_NET_ADMIN, true, "dent: the tc filters of its ports"),
         (own_rule, CAP_NET_RAW, false, "nflog rule: iptables-legacy"),
         (m.dropmon.is_some(), CAP_NET_ADMIN, true, "dropmon: starting the monitor"),
         (

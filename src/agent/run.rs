@@ -74,6 +74,7 @@ struct Bells {
     packets: Arc<Notify>,
     discovered: Arc<Notify>,
     applications: Arc<Notify>,
+    tc: Arc<Notify>,
 }
 
 impl Bells {
@@ -83,6 +84,7 @@ impl Bells {
             packets: agent.packets.news(),
             discovered: agent.discovery.answered(),
             applications: agent.applications.news(),
+            tc: agent.tc.news(),
         }
     }
 
@@ -93,6 +95,7 @@ impl Bells {
             () = self.packets.notified() => Agent::on_packets,
             () = self.discovered.notified() => Agent::on_discovery,
             () = self.applications.notified() => Agent::on_applications,
+            () = self.tc.notified() => Agent::on_tc,
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn modules(tree: &Tree) -> Modules {
         json: tree.named(ObjectId::Json).map(json),
         pcap: tree.list(ObjectId::Pcap).map(tap).collect(),
         epcap: tree.list(ObjectId::Epcap).map(tap).collect(),
-        psample: tree.named(ObjectId::Psample).map(psample),
+        psample: tree.named(ObjectId::Psample).or_else(|| preset(tree)).map(psample),
         nflog: tree.named(ObjectId::Nflog).map(|nflog| packet_log(nflog, nflog.switch("rule"))),
         ulog: tree.named(ObjectId::Ulog).map(|ulog| packet_log(ulog, false)),
         dropmon: tree.named(ObjectId::Dropmon).map(dropmon),
@@ -42,6 +42,11 @@ pub(super) fn modules(tree: &Tree) -> Modules {
         nlroute: tree.named(ObjectId::Nlroute).map(nlroute),
         dbus: on(ObjectId::Dbus),
     }
+}
+
+/// Samples of a switch's hardware come by `psample`, whether the file names it or not.
+fn preset(tree: &Tree) -> Option<&Section> {
+    tree.named(ObjectId::Dent).map(|_| tree.section(ObjectId::Psample))
 }
 
 fn refresh(tree: &Tree, section: &Section) -> u32 {

@@ -33,7 +33,8 @@ use hsflow::wire::netlink::drop_monitor::{codes, discard};
 use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
 use hsflow::wire::netlink::{
-    address, bond_stats, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample, stats,
+    address, bond_stats, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample,
+    stats, tc_sample,
 };
 use hsflow::wire::{pcap, tunnel, udp};
 use std::num::NonZeroU32;
@@ -137,6 +138,7 @@ fn headers(data: &[u8]) {
 fn netlink(data: &[u8]) {
     for message in messages(data).flatten() {
         let _ = message.outcome();
+        assert!(message.words().is_none_or(|words| words.len() <= 3 * data.len()));
         assert!(inside(message.payload, data));
         parse_as_all(message.payload);
         write_again(message.payload);
@@ -161,6 +163,10 @@ fn parse_as_all(payload: &[u8]) {
     let _ = (clsact::interface(payload), clsact::is_clsact(payload));
     if let Ok(filter) = clsact::Filter::parse(payload) {
         assert!(!filter.ours || payload.windows(8).any(|text| text == b"hsflowd\0"));
+    }
+    if let Ok(tc_sample::Found::Ours(ours)) = tc_sample::Found::parse(payload) {
+        assert!(payload.windows(10).any(|text| text == b"hsflowd-rs"));
+        assert!(tc_sample::PREFERENCES.contains(&ours.preference));
     }
     let _ = nsid::parse(payload);
     let _ = inet_diag::Socket::parse(payload);

@@ -27,6 +27,7 @@ pub mod nsid;
 pub mod psample;
 pub mod request;
 pub mod stats;
+pub mod tc_sample;
 
 pub use error::ParseError;
 

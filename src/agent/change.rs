@@ -48,6 +48,7 @@ impl Agent {
     pub(super) fn apply_settings(&mut self, now: Instant) -> Applied {
         self.measures.choose_all(&self.settings);
         self.elect();
+        self.apply_tc();
         self.apply_sampling();
         self.apply_cumulus();
         self.apply_applications();

@@ -18,6 +18,7 @@ use super::pace::Pace;
 use super::packets::Packets;
 use super::ports::SUSPENDED;
 use super::sampling::Watches;
+use super::tc_sampling::TcSampling;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::{Settings, TapId};
@@ -81,6 +82,8 @@ pub struct Agent {
     pub(super) optics: Optics,
     /// The ports of a Cumulus Linux switch.
     pub(super) cumulus: Cumulus,
+    /// Switch ports that `tc` samples.
+    pub tc: TcSampling,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -124,6 +127,7 @@ impl Agent {
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
             open_vswitch: OpenVswitch::default(),
+            tc: TcSampling::new(&host),
             guests: Guests::new(&host),
             optics: Optics::default(),
             cumulus: Cumulus::new(&host),
@@ -281,6 +285,7 @@ impl Agent {
             return;
         }
         self.measures.choose_changed(&self.settings, &changes);
+        self.follow_tc(&changes);
         self.follow_sampling(&changes);
         self.follow_cumulus(&changes);
         self.follow_guests(&changes);

@@ -58,8 +58,8 @@ pub struct Measures {
     pfc_wanted: bool,
     /// What the transceivers of interfaces measured last.
     pub optics: HashMap<u32, Sfp>,
-    /// Interfaces of the last poll, each with the packets that it has counted in both directions.
-    pub packets: Vec<(u32, u64)>,
+    /// Interfaces of the last poll, each with the packets that it has counted, arriving and leaving.
+    pub packets: Vec<(u32, [u64; 2])>,
     /// Interfaces that `psample` has samples of.
     pub chip_sampled: HashSet<u32>,
     /// Interfaces whose counters VPP tells.
@@ -336,7 +336,7 @@ impl Measures {
                 if due.interfaces.binary_search(index).is_err() {
                     continue;
                 }
-                self.packets.push((*index, stats.rx_packets.saturating_add(stats.tx_packets)));
+                self.packets.push((*index, [stats.rx_packets, stats.tx_packets]));
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
                 let table = self.interfaces.table();
                 if let Some(interface) = table.get(*index) {

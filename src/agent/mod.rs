@@ -38,6 +38,7 @@ pub mod sockets;
 pub mod start;
 pub mod stream;
 mod tap_states;
+pub mod tc_sampling;
 pub mod timer;
 mod vpp;
 mod worker;

@@ -11,11 +11,11 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 /// Bytes that are looked at, however few a sample shall have: addresses and tunnels lie in them.
-const FEWEST_BYTES: u32 = 128;
+pub(super) const FEWEST_BYTES: u32 = 128;
 
 /// Why there is no tap while there is nobody to send to.
 pub const SUSPENDED: &str = "nothing is sent now: see dns-sd";
-const RATE_ZERO: &str = "its sampling rate is 0";
+pub(super) const RATE_ZERO: &str = "its sampling rate is 0";
 const NAMED_BOND: &str = "its bond is sampled by name; a pcap with its own name in dev would sample it too";
 const ONLY_VPP: &str = "vpp { osIndex = off } leaves all numbers of interfaces to VPP's";
 
@@ -99,11 +99,17 @@ pub fn sampling(settings: &Settings, table: &Table, interface: &Interface) -> Re
 }
 
 /// Why an object that fits interfaces taps none of them, if that is what the file says.
-pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettings) -> Option<String> {
+pub fn unused(
+    settings: &Settings,
+    table: &Table,
+    by_tc: impl Fn(&Interface) -> bool,
+    (object, tap): (TapId, &TapSettings),
+) -> Option<String> {
     let mut fitting = table.iter().filter(|i| tap.matches(candidate(i)));
     fitting.find_map(|i| {
         let (chosen, _) = settings.modules.tap(candidate(i))?;
         let why = match sampling(settings, table, i) {
+            _ if by_tc(i) => "tc samples it: see dent",
             _ if chosen != object => "the last object that fits counts, and pcap before epcap",
             Err(why @ (RATE_ZERO | NAMED_BOND)) => why,
             _ => return None,

@@ -40,6 +40,7 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         (group, CAP_NET_ADMIN, true, "nflog: its group"),
         (m.psample.is_some(), CAP_NET_ADMIN, true, "psample: its group"),
         (m.vpp.is_some(), CAP_NET_ADMIN, true, "vpp: what it tells, and its packets"),
+        (m.dent.is_some(), CAP_NET_ADMIN, true, "dent: the tc filters of its ports"),
         (own_rule, CAP_NET_RAW, false, "nflog rule: iptables-legacy"),
         (settings.wants_optics(), CAP_NET_ADMIN, true, "optics: reading transceivers"),
         (m.dropmon.is_some(), CAP_NET_ADMIN, true, "dropmon: starting the monitor"),

@@ -78,6 +78,7 @@ struct Bells {
     open_vswitch: Arc<Notify>,
     optics: Arc<Notify>,
     cumulus: Arc<Notify>,
+    tc: Arc<Notify>,
 }
 
 impl Bells {
@@ -90,6 +91,7 @@ impl Bells {
             open_vswitch: agent.open_vswitch.news(),
             optics: agent.optics.news(),
             cumulus: agent.cumulus.news(),
+            tc: agent.tc.news(),
         }
     }
 
@@ -103,6 +105,7 @@ impl Bells {
             () = self.open_vswitch.notified() => Agent::on_open_vswitch,
             () = self.optics.notified() => Agent::on_optics,
             () = self.cumulus.notified() => Agent::on_cumulus,
+            () = self.tc.notified() => Agent::on_tc,
         }
     }
 }

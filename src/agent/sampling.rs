@@ -162,6 +162,16 @@ impl Agent {
                 annotator.retain_namespaces();
             }
         }
+        self.tap(wishes);
+    }
+
+    /// Renews the taps of these interfaces.
+    pub(super) fn renew_taps(&mut self, indices: &[u32]) {
+        let wishes = indices.iter().map(|index| (*index, self.wish_of(*index))).collect();
+        self.tap(wishes);
+    }
+
+    fn tap(&mut self, wishes: Vec<(u32, Option<Wish>)>) {
         let (gone, there): (Vec<_>, Vec<_>) = wishes.into_iter().partition(|(_, wish)| wish.is_none());
         let applied = self.packets.apply_taps(gone.into_iter());
         let applied = applied.and_then(|()| self.packets.apply_taps(there.into_iter()));
@@ -171,8 +181,8 @@ impl Agent {
     /// The tap that an interface shall have; notes which object asks for it.
     fn wish_of(&mut self, index: u32) -> Option<Wish> {
         let table = self.measures.interfaces.table();
-        let sampling = table.get(index).and_then(|i| ports::sampling(&self.settings, table, i).ok());
-        let Some(sampling) = sampling else {
+        let interface = table.get(index).filter(|interface| !self.tc.covers(&self.settings, interface));
+        let Some(sampling) = interface.and_then(|i| ports::sampling(&self.settings, table, i).ok()) else {
             self.tapped_by.remove(&index);
             return None;
         };
@@ -189,11 +199,11 @@ impl Agent {
 
     fn report_thread(&mut self, applied: std::io::Result<()>) {
         self.thread_refused = applied.is_err();
-        let taps = self.packets.taps();
-        self.watches.retain(|index| taps.contains_key(index));
+        let (taps, tc) = (self.packets.taps(), &self.tc);
+        self.watches.retain(|index| taps.contains_key(index) || tc.sampled(*index).is_some());
         if let Err(error) = applied {
             self.set(WATCH, State::degraded(&format!("the packet thread cannot be started: {error}")));
-        } else if taps.is_empty() {
+        } else if taps.is_empty() && !self.tc.samples_any() {
             self.registry.remove(WATCH);
         }
         self.report_taps();
@@ -237,18 +247,20 @@ impl Agent {
             desk.retain(|index| table.get(index).is_some());
         }
         // Where there is no tap, that is said already.
-        let taps = &desk.report.taps;
-        self.watches.retain(|index| taps.get(index).is_some_and(|tap| tap.obstacle.is_none()));
-        for (index, packets) in &self.measures.packets {
-            let Some(wish) = self.packets.taps().get(index) else { continue };
-            if taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
-                continue;
-            }
+        let (taps, tc) = (&desk.report.taps, &self.tc);
+        let runs = |index: &u32| taps.get(index).is_some_and(|tap| tap.obstacle.is_none());
+        self.watches.retain(|index| runs(index) || tc.sampled(*index).is_some());
+        for (index, [arrived, left]) in &self.measures.packets {
+            let tap = self.packets.taps().get(index).filter(|_| runs(index));
+            let tap = tap.map(|wish| (wish.tap.one_in.get(), [true; 2]));
+            let Some((one_in, [arriving, leaving])) = tap.or_else(|| tc.sampled(*index)) else { continue };
+            let packets =
+                (if arriving { *arrived } else { 0 }).saturating_add(if leaving { *left } else { 0 });
             let samples = desk.sampled(*index).map_or(0, |s| s.sampler.samples() + s.unknown);
-            self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
+            self.watches.look(*index, packets, samples, one_in);
         }
         drop(desk);
-        if self.packets.taps().is_empty() {
+        if self.packets.taps().is_empty() && !self.tc.samples_any() {
             self.registry.remove(WATCH);
             return;
         }
@@ -281,7 +293,13 @@ impl Agent {
             (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
             shown.unknown = *unknown;
         }
+        if self.tc_in_force(interface, &mut shown) {
+            let silence = self.watches.silent.get(&interface.index);
+            shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
+            return shown;
+        }
         match ports::sampling(&self.settings, self.measures.interfaces.table(), interface) {
+            Err(_) if shown.source.is_none() && shown.warning.is_some() => {}
             Err(why) if shown.source.is_none() => shown.reason = Some(why.to_owned()),
             Err(_) => {}
             Ok(sampling) => {
@@ -294,8 +312,8 @@ impl Agent {
                 } else if shown.source.is_none() {
                     shown.reason = Some("its tap is being opened".to_owned());
                 }
-                shown.warning =
-                    tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
+                let asked = tap.and_then(|tap| tap.obstacle.clone());
+                shown.warning = asked.map(|o| format!("asked for, not possible: {o}")).or(shown.warning);
                 let silence = self.watches.silent.get(&interface.index);
                 shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
             }

@@ -200,7 +200,7 @@ pub struct Interface {
 /// How the packets of an interface are sampled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sampling {
-    /// What samples them: `pcap`, `epcap`, `nflog`, `psample`; none where nothing does.
+    /// What samples them: `pcap`, `epcap`, `nflog`, `psample`, `tc`; none where nothing does.
     pub source: Option<String>,
     /// One packet in so many; of sources that the kernel or a firewall rule drives, that of the last sample.
     pub one_in: Option<u32>,

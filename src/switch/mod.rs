@@ -8,3 +8,4 @@
 
 pub mod ovs;
 pub mod portsamp;
+pub mod tc;

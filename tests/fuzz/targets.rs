@@ -36,7 +36,7 @@ use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
 use hsflow::wire::netlink::{
     address, bond_stats, clsact, dcb, drop_monitor, ethtool, generic, inet_diag, link, module_eeprom, nflog,
-    nsid, psample, stats, vpp,
+    nsid, psample, stats, tc_sample, vpp,
 };
 use hsflow::wire::optics::{Memory, Stop, parse};
 use hsflow::wire::{pcap, tunnel, udp};
@@ -182,6 +182,7 @@ fn headers(data: &[u8]) {
 fn netlink(data: &[u8]) {
     for message in messages(data).flatten() {
         let _ = message.outcome();
+        assert!(message.words().is_none_or(|words| words.len() <= 3 * data.len()));
         assert!(inside(message.payload, data));
         parse_as_all(message.payload);
         write_again(message.payload);
@@ -207,6 +208,10 @@ fn parse_as_all(payload: &[u8]) {
     let _ = (clsact::interface(payload), clsact::is_clsact(payload));
     if let Ok(filter) = clsact::Filter::parse(payload) {
         assert!(!filter.ours || payload.windows(8).any(|text| text == b"hsflowd\0"));
+    }
+    if let Ok(tc_sample::Found::Ours(ours)) = tc_sample::Found::parse(payload) {
+        assert!(payload.windows(10).any(|text| text == b"hsflowd-rs"));
+        assert!(tc_sample::PREFERENCES.contains(&ours.preference));
     }
     let _ = nsid::parse(payload);
     let _ = [1, 2, 3].map(|kind| vpp::Message::parse(kind, payload).map(|_| ()));

@@ -2,7 +2,6 @@
 
 use super::{Activity, Key, Object, ObjectId, Repeat, int, name, path, pattern, switch};
 
-const PORTS: Activity = Activity::Partly("its switchport only says which interfaces send counter samples");
 const SWP: &str = "^swp[0-9s]+$";
 const SWITCHPORT: &str = "Names of the switch's ports";
 
@@ -17,13 +16,18 @@ pub(super) static CUMULUS: Object = Object {
 static CUMULUS_KEYS: &[Key] = &[pattern("switchport", SWP, SWITCHPORT)];
 
 pub(super) static DENT: Object = Object {
-    activity: PORTS,
-    ..Object::new(ObjectId::Dent, "dent", "Set up hardware sampling on DENT with tc", DENT_KEYS)
+    activity: Activity::Active,
+    more: "Each port gets a tc filter that samples at the rate of its speed: in the port's hardware, or, where its driver \
+           cannot, in the kernel. That is DENT's way, and that of every Linux with a switch chip (mlxsw, prestera, \
+           sparx5) or without one. Unless psample is given, this sets it to group 1, ingress. A port that tc samples is \
+           not tapped by pcap or epcap too. Filters and qdiscs of others are left as they are; ours are gone when the \
+           agent ends.",
+    ..Object::new(ObjectId::Dent, "dent", "Have tc sample the packets of switch ports", DENT_KEYS)
 };
 
 static DENT_KEYS: &[Key] = &[
     pattern("switchport", SWP, SWITCHPORT),
-    switch("sw", "off", "Let the kernel sample where the hardware cannot").not_yet(),
+    switch("sw", "off", "Sample in the kernel too where the port's hardware samples"),
 ];
 
 pub(super) static OPX: Object = Object {

@@ -3,6 +3,7 @@
 pub mod ovs;
 pub mod port_rates;
 pub mod switchd;
+pub mod tc;
 pub mod thinning;
 pub mod transceivers;
 pub mod vpp;

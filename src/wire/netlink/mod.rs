@@ -29,6 +29,7 @@ pub mod nsid;
 pub mod psample;
 pub mod request;
 pub mod stats;
+pub mod tc_sample;
 pub mod vpp;
 
 pub use error::ParseError;

@@ -391,6 +391,16 @@ proptest! {
     }
 
     #[test]
+    fn a_refusal_has_words_only_where_it_says_so(flags: u16, rest in proptest::collection::vec(any::<u8>(), 0..60)) {
+        let mut datagram = (16 + rest.len() as u32).to_ne_bytes().to_vec();
+        datagram.extend([2_u16, flags].map(u16::to_ne_bytes).concat());
+        datagram.extend([0; 8]);
+        datagram.extend(&rest);
+        let message = messages(&datagram).next().unwrap().unwrap();
+        prop_assert!(message.words().is_none() || flags & 0x200 != 0);
+    }
+
+    #[test]
     fn what_is_written_is_read_back(
         fixed in proptest::collection::vec(any::<u8>(), 0..20),
         values in proptest::collection::vec((0u16..0x4000, proptest::collection::vec(any::<u8>(), 0..40)), 0..8),

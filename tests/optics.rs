@@ -84,7 +84,7 @@ fn close(ours: Option<u32>, theirs: f64, unit: f64, what: &str) {
 const MILLI: f64 = 1000.0;
 
 /// What ethtool gets wrong, and is not compared.
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum But {
     Nothing,
     /// It divides by the multiplier that CMIS says the raw number is to be multiplied by.

@@ -47,7 +47,7 @@ fn traffic_through_a_bridge_reaches_the_collector_with_our_settings_and_the_righ
                         _ => None,
                     })?;
                     (header.header.get(6..12) == Some(&[2, 0, 0, 0, 0, from]))
-                        .then(|| (flow.header.clone(), header.clone()))
+                        .then(|| (flow.header, header.clone()))
                 });
                 mine.filter(|(flow, _)| flow.output.format == 0 && flow.output.value != 0).collect()
             };

@@ -4,6 +4,7 @@ use crate::guests::send;
 use crate::netns::{Elsewhere, json, run};
 use crate::open_vswitch::with_switch;
 use crate::rig::{LIMIT, all_flows, if_index, ip};
+use crate::support::catcher::UdpCatcher;
 use crate::support::wait_until;
 use hsflow::sflow::decode::{Datagram, decode};
 use hsflow::sflow::flow::FlowRecord;
@@ -31,10 +32,13 @@ fn traffic_through_a_bridge_reaches_the_collector_with_our_settings_and_the_righ
         ip("addr add 10.1.1.1/24 dev mgmt");
         ip("link set mgmt up");
         let hosts: Vec<_> = (1..3).map(|n| host(switch, n)).collect();
-        rig.configure(&format!(
-            "agent = mgmt subAgentId = {OWN} polling = 1 sampling = 2 headerBytes = 60 {}",
+        let second = UdpCatcher::on("[::1]:0");
+        let others = format!(
+            "collector {{ ip = ::1 udpport = {} }} subAgentId = {OWN} polling = 1 sampling = 2 headerBytes = 60 {}",
+            second.port(),
             switch.object()
-        ));
+        );
+        rig.configure(&format!("agent = mgmt {others}"));
         rig.start();
         rig.wait_component("ovs", "running");
         let ports = ["p1", "p2"].map(if_index);
@@ -71,6 +75,13 @@ fn traffic_through_a_bridge_reaches_the_collector_with_our_settings_and_the_righ
         let own: IpAddr = "10.1.1.1".parse().unwrap();
         let all = rig.catcher.datagrams();
         assert!(switchs(&all).iter().all(|datagram| datagram.agent == own));
+        let of = |agent: IpAddr| {
+            move |all: &[Vec<u8>]| switchs(all).iter().any(|datagram| datagram.agent == agent)
+        };
+        second.wait_for("the same at the other collector", LIMIT, of(own));
+        // An address that no device has is an agent address, too.
+        rig.reload(&format!("agentIP = 10.77.0.1 {others}"));
+        second.wait_for("another agent address", LIMIT, of("10.77.0.1".parse().unwrap()));
         let explained = rig.ctl(&["explain", "interface", "br0"]).1;
         assert!(
             explained

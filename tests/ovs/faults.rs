@@ -54,7 +54,7 @@ impl Task {
         if let Some(wishes) = self.wishes.take() {
             wishes.send_replace(Wish::default());
         }
-        self.thread.take().map(|thread| thread.join().unwrap());
+        self.thread.take().unwrap().join().unwrap();
     }
 }
 

@@ -106,7 +106,7 @@ fn serve(mut stream: UnixStream, book: &Mutex<Book>) {
         let heard: Vec<_> = messages.by_ref().map_while(Result::ok).collect();
         text.drain(..messages.byte_offset());
         for message in heard {
-            if !answer(&mut stream, book, message) {
+            if !answer(&mut stream, book, &message) {
                 return;
             }
         }
@@ -114,7 +114,7 @@ fn serve(mut stream: UnixStream, book: &Mutex<Book>) {
 }
 
 /// False: the connection ends.
-fn answer(stream: &mut UnixStream, book: &Mutex<Book>, message: Value) -> bool {
+fn answer(stream: &mut UnixStream, book: &Mutex<Book>, message: &Value) -> bool {
     let mut book = lock(book);
     let (id, method) = (message["id"].clone(), message["method"].as_str().unwrap_or_default().to_owned());
     book.heard.push(message.clone());
@@ -137,7 +137,7 @@ fn answer(stream: &mut UnixStream, book: &Mutex<Book>, message: Value) -> bool {
             }
             format!("{}{question}", json!({ "id": id, "result": tables, "error": null })).into_bytes()
         }
-        (_, "transact") => transact(&mut book, &message).into_bytes(),
+        (_, "transact") => transact(&mut book, message).into_bytes(),
         _ => Vec::new(),
     };
     drop(book);

@@ -146,7 +146,10 @@ impl Session {
         if operations.is_empty() {
             self.refusal = None;
         }
-        board.tell(self.told(tables, wish, now));
+        // What is on its way is told when it has come.
+        if operations.is_empty() || self.refusal.is_some() {
+            board.tell(self.told(tables, wish, now));
+        }
         if operations.is_empty() || self.is_done {
             return Ok(is_last);
         }

@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 pub const PROGRAM: &str = "/usr/lib/cumulus/portsamp";
 
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// Of what it prints, so much is looked at.
+/// Of what it prints, the last so many bytes are kept.
 const MOST_ANSWER: usize = 4096;
+/// Pieces that are read at once of one that prints without end.
+const MOST_PIECES: usize = 64;
 
 /// Why a port was not set.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +71,8 @@ struct Running {
     child: Child,
     output: PipeReader,
     answer: Vec<u8>,
+    /// It prints no more.
+    silent: bool,
     patience: Duration,
     until: Instant,
 }
@@ -103,6 +107,7 @@ impl Portsamp {
             child,
             output,
             answer: Vec::new(),
+            silent: false,
             patience,
             until: now + patience,
         });
@@ -138,7 +143,7 @@ impl Portsamp {
 
     /// What to wait for: each tells when a process prints something or ends, unless something it started still runs.
     pub fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.running.iter().filter(|running| running.answer.len() < MOST_ANSWER).map(|r| r.output.as_fd())
+        self.running.iter().filter(|running| !running.silent).map(|r| r.output.as_fd())
     }
 
     /// How many run.
@@ -156,15 +161,19 @@ impl Drop for Portsamp {
 impl Running {
     /// Takes what was printed.
     fn listen(&mut self) {
-        let mut block = [0; 512];
-        while self.answer.len() < MOST_ANSWER
-            && poll(&mut [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(1)
-        {
+        let mut block = [0; 1024];
+        for _ in 0..MOST_PIECES {
+            let mut waiting = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+            if self.silent || poll(&mut waiting, PollTimeout::ZERO) != Ok(1) {
+                return;
+            }
             match self.output.read(&mut block) {
                 Ok(count) if count > 0 => {
                     self.answer.extend_from_slice(block.get(..count).unwrap_or_default());
+                    let old = self.answer.len().saturating_sub(MOST_ANSWER);
+                    self.answer.drain(..old);
                 }
-                _ => return,
+                _ => self.silent = true,
             }
         }
     }
@@ -239,8 +248,8 @@ mod tests {
         assert!(said.ends_with("portsamp: exit status: 3: no such port"), "{said}");
         let (outcome, _) = run("exit 1", SOON);
         assert!(outcome.unwrap_err().to_string().ends_with("portsamp: exit status: 1"));
-        let (outcome, _) = run("yes no | head -c 1000000; echo last; exit 1", SOON);
-        assert!(outcome.is_err(), "however much it prints");
+        let (outcome, _) = run("head -c 1000000 /dev/zero | tr '\\0' '\\n'; echo last; exit 1", SOON);
+        assert!(outcome.unwrap_err().to_string().ends_with("exit status: 1: last"), "however much it prints");
     }
 
     #[test]

@@ -159,8 +159,9 @@ fn a_switch_needs_no_configuration_but_a_collector() {
         }
         let words = "in force though not named: cumulus, nflog, psample, dropmon by platform Cumulus Linux";
         switch.rig.assert_logged(words, 1);
-        let text = switch.explain("swp2");
-        assert!(text.contains("sampled 1 in 25000 by the switch chip"), "{text}");
+        let text = wait_until("the thread tells of it", LIMIT, || {
+            Some(switch.explain("swp2")).filter(|text| text.contains("sampled 1 in 25000 by the switch chip"))
+        });
         assert!(text.contains("its speed in Mb/s, at least 100, set in the chip by portsamp"), "{text}");
         assert!(switch.rig.component("pcap").is_empty());
         switch.stop();

@@ -57,7 +57,7 @@ check "the settings say where they come from" eval 'hsflowctl config show | grep
 
 # ---- another rate, end to end
 : > /cumulus/switchd/calls; : > $caught
-echo 'sflow { collector { ip = 127.0.0.1 } polling = 2 sampling.10G = 10 }' > /etc/hsflowd.conf
+echo 'sflow { collector { ip = 127.0.0.1 } polling = 0 sampling.10G = 10 }' > /etc/hsflowd.conf
 check "is reloaded" systemctl reload hsflowd
 within 20 "the ports are set again" called 'swp1 10 0 1,swp2 10 0 1,'
 in=$(packets); send 10000; settled

@@ -21,7 +21,7 @@ use crate::sflow::ids::DataSource;
 use crate::status::registry::State;
 use crate::wire::netlink::vpp;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -192,8 +192,8 @@ impl Desk {
 
     /// Forgets the data sources that are no more.
     pub fn retain(&mut self, exists: impl Fn(u32) -> bool) {
-        let vpp = self.vpp.as_ref();
-        self.ledger.retain(|index| exists(index) || vpp.is_some_and(|ports| ports.contains(index)));
+        let vpp: HashSet<u32> = self.vpp.iter().flat_map(Ports::iter).map(|port| port.index).collect();
+        self.ledger.retain(|index| exists(index) || vpp.contains(&index));
     }
 
     /// Forgets a data source that is no more.

@@ -71,11 +71,6 @@ impl Ports {
         self.known.values()
     }
 
-    /// Whether collectors know one of them by this number.
-    pub fn contains(&self, index: u32) -> bool {
-        self.iter().any(|port| port.index == index)
-    }
-
     /// Whether [`Self::take_changed`] has something.
     pub fn has_changed(&self) -> bool {
         self.changed

@@ -329,14 +329,12 @@ impl Sink for Desk {
             self.counts.malformed += 1;
             return;
         };
-        if !self.making.counters {
-            return;
-        }
         let (outlet, now, index) = (&self.outlet, self.now, port.index);
+        let Some(number) = port.next_sample(now).filter(|_| self.making.counters) else { return };
         let added = self.queue.add_counters(
             self.uptime_ms,
             DataSource::interface(index),
-            port.samples.wrapping_add(1),
+            number,
             |out| {
                 out.record(&PortName { name: Cow::Borrowed(&port.name) })?;
                 out.record(&generic_interface(told, index))
@@ -344,7 +342,7 @@ impl Sink for Desk {
             &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now),
         );
         if added.is_ok() {
-            port.samples = port.samples.wrapping_add(1);
+            port.sampled(now);
             self.counts.counter_samples += 1;
         }
     }

@@ -364,7 +364,7 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
     outlet.lock().set_agent(Some([192, 0, 2, 1].into()));
     outlet.lock().collectors.apply(&[settings], Duration::ZERO);
     let desk = SharedDesk::new(&outlet, Pace::new(clock.now()), Arc::default());
-    desk.lock().configure(Making { header_bytes: 128, datagram_bytes: 1400 }, clock.now());
+    desk.lock().configure(Making { header_bytes: 128, datagram_bytes: 1400, counters: true }, clock.now());
     let frame = traffic::udp_frame(64, [[2; 6], [4; 6]], [[192, 0, 2, 9].into(), [192, 0, 2, 8].into()], 0);
     desk.lock().set_marks(Some(Arc::new(Marks::new([&guest([192, 0, 2, 8])]))));
     let mut sender = traffic::Sender::new(near);

@@ -115,7 +115,7 @@ def datagram(data):
 
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, 33, 32 << 20)   # SO_RCVBUFFORCE: a slow machine must not lose datagrams
-s.bind(('127.0.0.1', int(sys.argv[1])))
+s.bind((sys.argv[2] if len(sys.argv) > 2 else '127.0.0.1', int(sys.argv[1])))
 print('listening', file=sys.stderr, flush=True)
 while True:
     data = s.recv(65536)

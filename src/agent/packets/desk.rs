@@ -22,7 +22,7 @@ use crate::sflow::ids::DataSource;
 use crate::status::registry::State;
 use crate::wire::netlink::vpp;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -201,8 +201,8 @@ impl Desk {
 
     /// Forgets the data sources that are no more.
     pub fn retain(&mut self, exists: impl Fn(u32) -> bool) {
-        let vpp = self.vpp.as_ref();
-        self.ledger.retain(|index| exists(index) || vpp.is_some_and(|ports| ports.contains(index)));
+        let vpp: HashSet<u32> = self.vpp.iter().flat_map(Ports::iter).map(|port| port.index).collect();
+        self.ledger.retain(|index| exists(index) || vpp.contains(&index));
     }
 
     /// Forgets a data source that is no more.
@@ -350,14 +350,12 @@ impl Sink for Desk {
             self.counts.malformed += 1;
             return;
         };
-        if !self.making.counters {
-            return;
-        }
         let (outlet, now, index) = (&self.outlet, self.now, port.index);
+        let Some(number) = port.next_sample(now).filter(|_| self.making.counters) else { return };
         let added = self.queue.add_counters(
             self.uptime_ms,
             DataSource::interface(index),
-            port.samples.wrapping_add(1),
+            number,
             |out| {
                 out.record(&PortName { name: Cow::Borrowed(&port.name) })?;
                 out.record(&generic_interface(told, index))
@@ -365,7 +363,7 @@ impl Sink for Desk {
             &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now),
         );
         if added.is_ok() {
-            port.samples = port.samples.wrapping_add(1);
+            port.sampled(now);
             self.counts.counter_samples += 1;
         }
     }

@@ -52,7 +52,7 @@ static TOP_KEYS: &[Key] = &[
         .more("As metrics (rtmetric) under the guest's name, where the kernel counts that. The C agent does not know this key."),
     Key::new("interfaceCounters", Kind::Choice(&["sampled", "physical", "all"]), "sampled", "Which interfaces send counter samples")
         .more(
-            "sampled: those with packet sampling, and switch ports, as the C agent does. physical: also every physical \
+            "sampled: those with packet sampling, with the members or the bond of such a one, and switch ports. physical: also every physical \
              interface. all: every interface but loopback. The C agent does not know this key.",
         ),
     switch("optics", "", "Also send what pluggable transceivers measure: light, temperature, voltage")

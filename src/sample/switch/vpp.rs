@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Interfaces that are remembered.
 const MOST: usize = 8192;
+/// Counters of one interface are not sent at shorter distances, however often they are told.
+const CLOSEST: Duration = Duration::from_millis(900);
 /// VPP tells of each interface every 20 s, unless it was told otherwise.
 const SILENT: Duration = Duration::from_mins(15);
 const IANA_ETHERNET: u64 = 6;
@@ -39,6 +41,21 @@ pub struct Port {
     /// Described since VPP started.
     current: bool,
     heard: Instant,
+    /// When its counters were last sent.
+    sent: Option<Instant>,
+}
+
+impl Port {
+    /// The number of the next counter sample, if there is to be one now.
+    pub fn next_sample(&self, now: Instant) -> Option<u32> {
+        let waits = self.sent.is_some_and(|sent| now.saturating_duration_since(sent) < CLOSEST);
+        (!waits).then(|| self.samples.wrapping_add(1))
+    }
+
+    /// That sample was made.
+    pub fn sampled(&mut self, now: Instant) {
+        (self.samples, self.sent) = (self.samples.wrapping_add(1), Some(now));
+    }
 }
 
 /// All of them, by VPP's number.
@@ -69,11 +86,6 @@ impl Ports {
     /// Each that is known.
     pub fn iter(&self) -> impl Iterator<Item = &Port> {
         self.known.values()
-    }
-
-    /// Whether collectors know one of them by this number.
-    pub fn contains(&self, index: u32) -> bool {
-        self.iter().any(|port| port.index == index)
     }
 
     /// Whether [`Self::take_changed`] has something.
@@ -110,6 +122,8 @@ impl Ports {
             self.known.retain(|_, port| port.index != index);
             self.changed = true;
         }
+        let same = self.known.get(&own).filter(|port| port.index == index);
+        let (samples, sent) = same.map_or((0, None), |port| (port.samples, port.sent));
         let yes = |flag: Option<u64>| flag.is_some_and(|flag| flag != 0);
         let new = Port {
             index,
@@ -117,7 +131,8 @@ impl Ports {
             speed_bps: told.speed_bps.filter(|speed| *speed != 0),
             admin_up: yes(told.admin_up),
             oper_up: yes(told.oper_up),
-            samples: self.known.get(&own).filter(|port| port.index == index).map_or(0, |port| port.samples),
+            samples,
+            sent,
             current: true,
             heard: now,
         };

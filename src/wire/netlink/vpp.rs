@@ -21,6 +21,7 @@ const INTERFACE: u16 = 2;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // it lives for one call, and nothing is to be allocated for it
 pub enum Message<'a> {
     /// How the plug-in fares.
     Status(Status),

@@ -84,6 +84,20 @@ fn after_vpp_has_started_again_its_interfaces_have_to_be_told_anew() {
 }
 
 #[test]
+fn counters_that_are_told_too_often_are_not_all_sent() {
+    let now = Clock::system().now();
+    let mut ports = Ports::new(DEFAULT);
+    let mut next = |sequence, now| {
+        let port = ports.learn(&told(1, None, sequence), now).unwrap();
+        let next = port.next_sample(now);
+        next.iter().for_each(|_| port.sampled(now));
+        next
+    };
+    let later = now + CLOSEST;
+    assert_eq!([next(1, now), next(2, now), next(3, later), next(4, later)], [Some(1), None, Some(2), None]);
+}
+
+#[test]
 fn a_number_claimed_twice_is_the_later_ones() {
     let now = Clock::system().now();
     let mut ports = Ports::new(DEFAULT);

@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn counters_alone_use_the_next_number() {
-        for body in ["", "kvm {}", "docker {}", "systemd {}", "cumulus {}", "ovs {}", "nvml {}", "dbus {}"] {
+        for body in
+            ["", "kvm {}", "docker {}", "systemd {}", "cumulus {}", "dent {}", "ovs {}", "nvml {}", "dbus {}"]
+        {
             assert_eq!(sub_agent(body), 100_001, "{body}");
         }
         assert_eq!(sub_agent("subAgentId=7"), 8);
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn packet_sources_use_the_number_itself() {
-        let bodies = "pcap epcap json tcp ulog nflog psample dropmon dent opx os10 sonic vpp k8s containerd";
+        let bodies = "pcap epcap json tcp ulog nflog psample dropmon opx os10 sonic vpp k8s containerd";
         for object in bodies.split(' ') {
             assert_eq!(sub_agent(&format!("{object} {{ }}")), 100_000, "{object}");
         }

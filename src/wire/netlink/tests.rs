@@ -406,7 +406,7 @@ proptest! {
 
     #[test]
     fn a_refusal_has_words_only_where_it_says_so(flags: u16, rest in proptest::collection::vec(any::<u8>(), 0..60)) {
-        let mut datagram = (16 + rest.len() as u32).to_ne_bytes().to_vec();
+        let mut datagram = u32::try_from(16 + rest.len()).unwrap().to_ne_bytes().to_vec();
         datagram.extend([2_u16, flags].map(u16::to_ne_bytes).concat());
         datagram.extend([0; 8]);
         datagram.extend(&rest);

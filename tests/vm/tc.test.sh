@@ -28,7 +28,7 @@ all_have() { local rate=$1 way=$2 port; shift 2; for port in "$@"; do has "$port
 action() { # the number of our action
   filters "$1" "${2:-ingress}" | awk '/action order/ {n = ""} $1 == "index" {n = $2} /cookie 6873666c6f77642d7273/ {print n; exit}'
 }
-state() { # of these ports: qdiscs and filters of all hooks, as tc tells
+kept() { # of these ports: qdiscs and filters of all hooks, as tc tells
   for l in "$@"; do
     tc qdisc show dev "$l"
     for way in root ingress egress; do echo "$l $way"; tc filter show dev "$l" $way; done
@@ -68,7 +68,7 @@ t = os.open("/dev/net/tun", os.O_RDWR); fcntl.ioctl(t, 0x400454ca, struct.pack("
 }
 tap sw4
 ports="sw0 sw1 sw2 sw3"
-state $ports > /tmp/before
+kept $ports > /tmp/before
 
 # ---- without the module: a tap in its place
 # (the user's own filter has loaded it: it is taken away, and put back)
@@ -82,7 +82,7 @@ within 5 "a port is tapped meanwhile" explains sw0 "1 in 10 by pcap"
 check "and why is told" explains sw0 "modprobe"
 check "the kernel was asked about one port, not about each" test "$(for l in $ports; do tc qdisc show dev $l; done | grep -c clsact)" -le 2
 rm /etc/modprobe.d/none.conf
-within 30 "when the module is there, tc samples" all_have 10 ingress sw0 sw1 sw2 sw3 || { ctl status; cat /tmp/agent/log; }
+within 120 "when the module is there, tc samples" all_have 10 ingress sw0 sw1 sw2 sw3 || { ctl status; cat /tmp/agent/log; }
 within 5 "and the tap is closed" explains sw0 "1 in 10 by tc"
 within 5 "the component runs" is dent running
 tc filter add dev sw1 ingress pref 3 protocol all matchall action sample rate 5 group 9
@@ -175,8 +175,17 @@ echo "     all removed after $(( ($(date +%s%N) - begun) / 1000000 )) ms"
 equal "none is left" "$(used)" 0
 for n in $(seq $many); do echo "link del swd$n"; done > /tmp/batch; ip -batch /tmp/batch
 
+# ---- as a service, with what its unit permits
+install_service
+systemd-sysusers; systemd-tmpfiles --create
+config 'sampling.10G = 10'; cp /tmp/agent/conf /etc/hsflowd.conf
+systemctl daemon-reload; systemctl start hsflowd
+within 20 "the service's filters" all_have 10 ingress sw0 sw1 sw2 sw3 || hsflowctl status
+within 5 "its component runs" state dent running
+systemctl stop hsflowd
+
 # ---- no trace
-state $ports > /tmp/after
+kept $ports > /tmp/after
 same() { diff <(sed 's/index [0-9]*//' /tmp/before) <(sed 's/index [0-9]*//' /tmp/after); }
 check "qdiscs and filters are as before" same
 finish

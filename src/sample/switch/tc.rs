@@ -7,11 +7,11 @@
 //! a filter there; hardware comes first, and the kernel where the port's driver cannot. Pure.
 
 mod repair;
+mod words;
 
 use crate::wire::ebpf::Hook;
 use crate::wire::netlink::clsact::Qdisc;
 use crate::wire::netlink::tc_sample::{Found, Ours, PREFERENCES, Sampling, Wanted};
-use std::fmt;
 
 pub use repair::{Repairs, retry_after};
 
@@ -26,6 +26,7 @@ pub mod errno {
     pub const EEXIST: i32 = 17;
     pub const ENODEV: i32 = 19;
     pub const EINVAL: i32 = 22;
+    pub const ETIMEDOUT: i32 = 110;
 }
 
 /// How a port is to be sampled.
@@ -225,6 +226,8 @@ impl Port {
     /// Notes the outcome of a step: the filter as the kernel tells of it, where it does.
     pub fn apply(&mut self, step: &Step, outcome: Result<Option<Ours>, Refusal>) {
         match (*step, outcome) {
+            // Whether it was taken or not.
+            (_, Err(refusal)) if refusal.errno == errno::ETIMEDOUT => self.stale = true,
             (Step::AddQdisc, Ok(_)) => (self.qdisc, self.own_qdisc) = (Some(Qdisc::Clsact), true),
             (Step::AddQdisc, Err(refusal)) if refusal.errno == errno::EEXIST => self.stale = true,
             (Step::AddQdisc, Err(refusal)) => self.obstruct(&refusal),
@@ -299,6 +302,11 @@ impl Port {
         standing
     }
 
+    /// Why a filter of ours is still there; to be asked where none is wished and there is no plan.
+    pub fn leftover(&self) -> Option<&Obstacle> {
+        self.sides.iter().filter(|side| !side.ours.is_empty()).find_map(|side| side.obstacle.as_ref())
+    }
+
     fn side(&mut self, hook: Hook) -> &mut Side {
         let [ingress, egress] = &mut self.sides;
         if hook == Hook::Ingress { ingress } else { egress }
@@ -313,45 +321,6 @@ fn is_final(number: i32) -> bool {
 /// The filter, its qdisc or its interface is no more.
 fn is_gone(number: i32) -> bool {
     [errno::ENOENT, errno::EINVAL, errno::ENODEV].contains(&number)
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(words) = &self.words {
-            write!(f, "{words}: ")?;
-        }
-        write!(f, "{}", std::io::Error::from_raw_os_error(self.errno))
-    }
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refusal) if refusal.errno == errno::ENOENT => {
-                write!(f, "the kernel lacks a module for it ({refusal}): modprobe cls_matchall act_sample")
-            }
-            Self::Refused(refusal) if refusal.errno == errno::EPERM => {
-                write!(f, "CAP_NET_ADMIN is missing ({refusal})")
-            }
-            Self::Refused(refusal) => write!(f, "the kernel refuses: {refusal}"),
-            Self::IngressQdisc => f.write_str(
-                "an ingress qdisc that is not ours stands in the place of clsact: leaving packets cannot be sampled",
-            ),
-            Self::Full => f.write_str("filters of others have all preferences from 1 to 8"),
-            Self::Contested => f.write_str("another program removes the filter whenever it is made; tried again later"),
-        }
-    }
-}
-
-impl fmt::Display for By {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hardware => f.write_str("in hardware"),
-            Self::Both => f.write_str("in hardware and by the kernel"),
-            Self::Kernel(None) => f.write_str("by the kernel"),
-            Self::Kernel(Some(refusal)) => write!(f, "by the kernel: the port's driver cannot ({refusal})"),
-        }
-    }
 }
 
 #[cfg(test)]

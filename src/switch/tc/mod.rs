@@ -32,6 +32,11 @@ const SLOT: usize = 8 * 1024;
 /// Steps that depend on each other: qdisc, hardware, each preference, kernel, and the same for the other hook.
 const ROUNDS: usize = 32;
 
+/// After something that only another look can tell.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Where somebody else is at it too, or answers were lost.
+const REMOVALS: usize = 3;
+
 /// All ports.
 #[derive(Debug)]
 pub struct Tc {
@@ -134,9 +139,14 @@ impl Tc {
 
     /// Removes all filters, and our qdiscs.
     pub fn remove_all(&mut self, now: Instant) {
-        let all: Vec<_> = self.ports.keys().map(|index| (*index, None)).collect();
-        self.wish(all);
-        self.turn(now);
+        for _ in 0..REMOVALS {
+            let all: Vec<_> = self.ports.keys().map(|index| (*index, None)).collect();
+            self.wish(all);
+            self.turn(now);
+            if self.ports.is_empty() {
+                return;
+            }
+        }
     }
 
     /// Where each port that is to be sampled stands.
@@ -197,7 +207,7 @@ impl Tc {
             let Some(tracked) = self.ports.get_mut(index) else { continue };
             let disturbed = std::mem::take(&mut tracked.disturbed);
             if disturbed && !tracked.port.plan(tracked.wish.as_ref()).is_empty() {
-                log::debug!(target: "dent", "somebody changed what was made on a port");
+                log::info!(target: "dent", "ifIndex {index}: another program has changed its filter");
                 if let Some(later) = tracked.repairs.postponed(now) {
                     tracked.port.hinder(&Obstacle::Contested);
                     tracked.retry = Some(later);
@@ -263,14 +273,19 @@ impl Tc {
             let Some(tracked) = self.ports.get_mut(index) else { continue };
             tracked.due = false;
             let retry = tracked.retry.take().filter(|retry| *retry > now);
+            if tracked.port.stale {
+                tracked.retry = now.checked_add(LOOK_AGAIN);
+                continue;
+            }
             let Some(wish) = &tracked.wish else {
+                if let Some(obstacle) = tracked.port.leftover() {
+                    log::warn!(target: "dent", "ifIndex {index}: a filter of ours is left: {obstacle}");
+                }
                 self.ports.remove(index);
                 continue;
             };
             let standing = tracked.port.standing(wish);
-            if tracked.port.stale {
-                tracked.retry = now.checked_add(Duration::from_secs(1));
-            } else if standing.obstacle.is_some() {
+            if standing.obstacle.is_some() {
                 tracked.failures = tracked.failures.saturating_add(1);
                 tracked.retry = retry.or_else(|| now.checked_add(retry_after(tracked.failures)));
             } else {

@@ -193,6 +193,17 @@ fn a_missing_module_is_named_with_what_mends_it() {
 }
 
 #[test]
+fn a_step_without_an_answer_is_looked_into_and_not_taken_twice() {
+    let mut kernel = Kernel::bare(Some(Qdisc::Clsact), false);
+    let mut port = kernel.look(&Port::default());
+    let [add] = port.plan(Some(&ingress(5)))[..] else { panic!() };
+    port.apply(&add, refuse(errno::ETIMEDOUT));
+    assert!(port.stale && port.plan(Some(&ingress(5))).is_empty());
+    let port = kernel.settle(&port, Some(&ingress(5)));
+    assert!(!port.stale && port.standing(&ingress(5)).by.is_some());
+}
+
+#[test]
 fn others_may_have_all_preferences() {
     let mut kernel = Kernel::bare(Some(Qdisc::Clsact), false);
     kernel.filters[0].extend((1..=8).map(|preference| (preference, None)));

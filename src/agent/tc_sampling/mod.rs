@@ -59,7 +59,7 @@ pub struct TcSampling {
     /// The thread could not be started.
     refused: Option<String>,
     /// How many ports are in hardware, and how many are not, as it was logged.
-    tally: (usize, usize),
+    hands: report::Hands,
 }
 
 impl TcSampling {
@@ -72,7 +72,7 @@ impl TcSampling {
             standings: BTreeMap::new(),
             thread: None,
             refused: None,
-            tally: (0, 0),
+            hands: report::Hands::default(),
         }
     }
 

@@ -12,6 +12,24 @@ use std::collections::BTreeMap;
 /// Ports that are named with a problem.
 const MOST_NAMED: usize = 4;
 
+/// Who samples for `tc`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hands {
+    in_hardware: bool,
+    in_kernel: bool,
+}
+
+impl Hands {
+    fn in_words(self) -> &'static str {
+        match (self.in_hardware, self.in_kernel) {
+            (true, true) => "by their hardware, and where that cannot, by the kernel",
+            (true, false) => "by their hardware",
+            (false, true) => "by the kernel: their hardware cannot",
+            (false, false) => "by nobody now",
+        }
+    }
+}
+
 impl Agent {
     /// Notes the component's state.
     pub(super) fn report_tc(&mut self) {
@@ -19,14 +37,12 @@ impl Agent {
             Some(state) => self.set(COMPONENT, state),
             None => self.registry.remove(COMPONENT),
         }
-        let of = |by: &By| matches!(by, By::Kernel(_));
-        let sampled: Vec<_> =
-            self.tc.standings.values().filter_map(|standing| standing.by.as_ref()).collect();
-        let by_kernel = sampled.iter().filter(|by| of(by)).count();
-        let tally = (sampled.len() - by_kernel, by_kernel);
-        if tally != self.tc.tally {
-            self.tc.tally = tally;
-            log::info!(target: COMPONENT, "ports that tc samples: {} in hardware, {} by the kernel", tally.0, tally.1);
+        let mut by = self.tc.standings.values().filter_map(|standing| standing.by.as_ref());
+        let in_kernel = by.clone().any(|by| matches!(by, By::Kernel(_)));
+        let hands = Hands { in_kernel, in_hardware: by.any(|by| !matches!(by, By::Kernel(_))) };
+        if hands != self.tc.hands {
+            self.tc.hands = hands;
+            log::info!(target: COMPONENT, "switch ports are sampled {}", hands.in_words());
         }
     }
 

@@ -102,7 +102,7 @@ pub fn alarms_per_sec(needed: u32, per_sec: f64, window_secs: f64) -> f64 {
     }
     let scan = Scan::new(needed, per_sec * window_secs);
     let step = scan.three / scan.two;
-    if step.is_finite() { -step.clamp(0.0, 1.0).ln() / window_secs } else { f64::INFINITY }
+    if step.is_finite() { (0.0 - step.clamp(0.0, 1.0).ln()) / window_secs } else { f64::INFINITY }
 }
 
 /// Seconds after which this part of all attacks is seen.

@@ -107,6 +107,7 @@ static COLLECTOR_KEYS: &[Key] = &[
         .more("A name is looked up in the background, and again from time to time."),
     int("udpport", 1, 65535, "", "6343", "UDP port of the collector"),
     name("dev", "Interface that datagrams leave by")
+        .alias(&["interface"])
         .more("Sub-agents cannot send that way: hsflowd.auto does not name such a collector.")
         .unset("as the routing table says"),
     name("namespace", "Network namespace to send from, a name under /var/run/netns")

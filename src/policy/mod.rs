@@ -9,4 +9,5 @@
 pub mod lines;
 pub mod model;
 
+pub mod file;
 pub mod plan;

@@ -69,7 +69,7 @@ impl Expiry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// An action on what matches.
-    Rule(Rule),
+    Rule(Box<Rule>),
     /// Vetted lines of iptables, in their order.
     Lines(Vec<RawRule>),
 }

@@ -29,6 +29,8 @@ pub struct Protected {
     pub peer: Prefix,
     /// Only this; `None` is everything with the peer.
     pub service: Option<(Protocol, u16, PortAt)>,
+    /// This host's own addresses, where they are known; none is any.
+    pub host: Vec<Prefix>,
     /// Traffic that goes through this host as well.
     pub forwarded: bool,
 }
@@ -65,21 +67,14 @@ impl Reach {
 impl Protected {
     /// Whether any packet of it may be reached.
     pub fn is_in(&self, reach: &Reach) -> bool {
-        let own =
-            [Direction::In, Direction::Out].iter().any(|direction| reach.directions.contains(direction));
-        let through = self.forwarded && reach.directions.contains(&Direction::Forward);
-        (own || through) && (self.is_sent(reach) || self.is_received(reach))
-    }
-
-    /// From the peer.
-    fn is_sent(&self, reach: &Reach) -> bool {
-        holds(&reach.sources, &self.peer) && self.fits(reach, &reach.source_ports, &reach.destination_ports)
-    }
-
-    /// To the peer.
-    fn is_received(&self, reach: &Reach) -> bool {
-        holds(&reach.destinations, &self.peer)
-            && self.fits(reach, &reach.destination_ports, &reach.source_ports)
+        let has = |direction| reach.directions.contains(&direction);
+        let sent = self.fits(reach, &reach.source_ports, &reach.destination_ports);
+        let received = self.fits(reach, &reach.destination_ports, &reach.source_ports);
+        let (from, to) = (holds(&reach.sources, &self.peer), holds(&reach.destinations, &self.peer));
+        let is_own = |list: &[Prefix]| self.host.is_empty() || self.host.iter().any(|own| holds(list, own));
+        (has(Direction::In) && sent && from && is_own(&reach.destinations))
+            || (has(Direction::Out) && received && to && is_own(&reach.sources))
+            || (has(Direction::Forward) && self.forwarded && ((sent && from) || (received && to)))
     }
 
     fn fits(&self, reach: &Reach, peer: &[Ports], host: &[Ports]) -> bool {
@@ -118,7 +113,7 @@ mod tests {
 
     fn collector() -> Protected {
         let service = Some((Protocol::UDP, 6343, PortAt::Peer));
-        Protected { peer: "192.0.2.9".parse().unwrap(), service, forwarded: false }
+        Protected { peer: "192.0.2.9".parse().unwrap(), service, host: Vec::new(), forwarded: false }
     }
 
     fn reach() -> Reach {
@@ -144,6 +139,16 @@ mod tests {
         // Answers of name servers: nobody sends samples from port 53.
         let answers = Reach { protocol: Some(Protocol::UDP), source_ports: vec![Ports::one(53)], ..reach() };
         assert!(!collector().is_in(&answers));
+    }
+
+    #[test]
+    fn packets_for_others_are_not_this_hosts() {
+        let there = Reach { destinations: vec!["198.51.100.0/24".parse().unwrap()], ..reach() };
+        assert!(collector().is_in(&there), "this host may be there");
+        let known = Protected { host: vec!["10.0.0.5".parse().unwrap()], ..collector() };
+        assert!(!known.is_in(&there) && known.is_in(&reach()));
+        let out = Reach { directions: [Direction::Out].into(), ..there };
+        assert!(!collector().is_in(&out));
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn kept(old: &[ChainRule], new: &[ChainRule]) -> Vec<Option<usize>> {
         }
     }
     let mut take = |rule: &ChainRule| places.get_mut(rule.mark.as_deref()?)?.pop_front();
-    longest_rise(old.iter().map(|rule| take(rule)).collect())
+    longest_rise(old.iter().map(&mut take).collect())
 }
 
 /// Keeps the longest run of places that rises, in n log n steps; the others become `None`.

@@ -44,8 +44,14 @@ fn run(location: &str, packet: &[u8]) -> Option<u32> {
 }
 
 fn ipv4(options: usize, protocol: u8, payload: &[u8]) -> Vec<u8> {
-    let mut header =
-        Ipv4Header::new(payload.len() as u16, 64, protocol.into(), [10, 0, 0, 1], [10, 0, 0, 2]).unwrap();
+    let mut header = Ipv4Header::new(
+        u16::try_from(payload.len()).unwrap(),
+        64,
+        protocol.into(),
+        [10, 0, 0, 1],
+        [10, 0, 0, 2],
+    )
+    .unwrap();
     // No-operation options, and bytes that would be mistaken for headers if the length were not minded.
     let filler: Vec<u8> = (0..options * 4).map(|at| [1, 1, 0x20, 1][at % 4]).collect();
     header.options = Ipv4Options::try_from(filler.as_slice()).unwrap();

@@ -9,6 +9,7 @@ mod docker;
 mod domain;
 mod json;
 mod pipe;
+mod policy;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
@@ -56,6 +57,9 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("nflog", log_messages),
     ("pcap", pcap),
     ("pipe", pipe::law),
+    ("policy_lines", policy::lines),
+    ("policy_saved", policy::saved),
+    ("policy_toml", policy::toml),
     ("procfs", procfs),
     ("samples", samples),
     ("sflow", sflow),

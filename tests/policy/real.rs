@@ -248,3 +248,63 @@ fn a_thousand_policies_are_put_in_at_once_and_one_more_later() {
         }
     });
 }
+
+/// An IPv4 packet to this host with so many words of options that do nothing.
+fn packet(options: usize, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap();
+    let mut header =
+        etherparse::Ipv4Header::new(length, 64, protocol.into(), [127, 0, 0, 1], [127, 0, 0, 1]).unwrap();
+    header.options = etherparse::Ipv4Options::try_from(vec![1_u8; options * 4].as_slice()).unwrap();
+    header.header_checksum = header.calc_header_checksum();
+    let mut packet = Vec::new();
+    header.write(&mut packet).unwrap();
+    packet.extend(payload);
+    packet
+}
+
+#[test]
+fn the_kernel_finds_keys_behind_ip_options() {
+    const NAME: &str = "real::the_kernel_finds_keys_behind_ip_options";
+    isolated(NAME, || {
+        if !can_run(NAME) {
+            return;
+        }
+        reach(&desired(
+            "[policy.gre]\ngre_key = 7\ndirection = \"in\"\naction = \"drop\"\n[policy.vni]\nvni = 9\ndirection = \"in\"\naction = \"drop\"\n",
+        ));
+        let raw = socket2::Type::from(nix::libc::SOCK_RAW);
+        let socket = socket2::Socket::new(
+            socket2::Domain::IPV4,
+            raw,
+            Some(socket2::Protocol::from(nix::libc::IPPROTO_RAW)),
+        )
+        .unwrap();
+        let to: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+        for options in [0, 1, 5, 10] {
+            // Keys right and wrong, without and with a checksum; the last without a key.
+            let gre: [&[u8]; 5] = [
+                &[0x20, 0, 8, 0, 0, 0, 0, 7],
+                &[0x20, 0, 8, 0, 0, 0, 0, 8],
+                &[0xA0, 0, 8, 0, 0xFF, 0xFF, 0, 0, 0, 0, 0, 7],
+                &[0xA0, 0, 8, 0, 0, 0, 0, 7, 0, 0, 0, 8],
+                &[0, 0, 8, 0, 0, 0, 0, 7],
+            ];
+            for bytes in gre {
+                socket.send_to(&packet(options, 47, bytes), &to.into()).unwrap();
+            }
+            for vni in [9, 10] {
+                let vxlan = [0x20, 0, 0x12, 0xB5, 0, 16, 0, 0, 8, 0, 0, 0, 0, 0, vni, 0];
+                socket.send_to(&packet(options, 17, &vxlan), &to.into()).unwrap();
+            }
+        }
+        let counted = || {
+            let observed = observe();
+            let v4 = observed.tables.iter().filter(|((family, _), _)| *family == Family::V4);
+            let rules = v4.flat_map(|(_, chains)| chains.values()).flat_map(|chain| &chain.rules);
+            rules.map(|rule| rule.counters.0).collect::<Vec<_>>()
+        };
+        // Two of GRE and one of VXLAN for each length of the header.
+        wait_until("all are counted", LIMIT, || (counted().iter().sum::<u64>() >= 12).then_some(()));
+        assert_eq!(counted(), [8, 4]);
+    });
+}

@@ -180,15 +180,29 @@ fn group(table: &mut Table<'_, '_>) -> Option<Group> {
 
 /// The last word, when everything is known: caps, groups, protections.
 fn admit(wishes: &mut Wishes, places: &Places, files: &[(&str, &str)]) {
+    let mut beside = 0;
+    let (limits, mut too_much) = (wishes.limits, Vec::new());
+    wishes.groups.retain(|name, group| match limits.check_group(group, beside) {
+        Ok(()) => {
+            beside += 1;
+            true
+        }
+        Err(why) => {
+            too_much.push((format!("group.{name}"), None, why));
+            false
+        }
+    });
     wishes.policies.sort_by(|a, b| a.name.cmp(&b.name));
     let policies = std::mem::take(&mut wishes.policies);
-    let (admitted, refused) = wishes.limits.admit(policies, &wishes.groups, &wishes.protected);
+    let (admitted, refused) = limits.admit(policies, &wishes.groups, &wishes.protected);
     wishes.policies = admitted;
-    for (name, why) in refused {
-        let Some((number, span)) = places.get(&name) else { continue };
-        let Some((file, text)) = files.get(*number) else { continue };
-        let mut source = Source { name: file, text, faults: Vec::new() };
-        source.fault(span, &format!("policy.{name}"), why);
+    let refused = refused.into_iter().map(|(name, why)| (format!("policy.{name}"), places.get(&name), why));
+    for (key, place, why) in too_much.into_iter().chain(refused) {
+        // A group may be in many files.
+        let (number, span) = place.cloned().unwrap_or_default();
+        let Some((name, text)) = files.get(number) else { continue };
+        let mut source = Source { name, text, faults: Vec::new() };
+        source.fault(&span, &key, why);
         wishes.faults.append(&mut source.faults);
     }
 }

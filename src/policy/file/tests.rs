@@ -169,6 +169,25 @@ fn files_say_more_together_than_each_alone() {
 }
 
 #[test]
+fn caps_hold_for_policies_groups_and_members() {
+    let text = "[limits]\npolicies = 1\ngroups = 1\nmembers = 1\n[group.a]\naddresses = [\"10.0.0.1\", \"10.0.0.2\"]\n\
+                [group.b]\naddresses = [\"10.0.0.1\"]\n[group.c]\naddresses = []\n\
+                [policy.a]\nsource = \"@a\"\naction = \"drop\"\n[policy.b]\nsource = \"@b\"\naction = \"drop\"\n\
+                [policy.c]\naction = \"accept\"\n";
+    let wishes = one(text);
+    let keys: Vec<_> =
+        wishes.faults.iter().map(|fault| (fault.key.as_str(), fault.kind.to_string())).collect();
+    assert_eq!(
+        keys[0],
+        ("group.c.addresses", "missing; an empty list would be no packet: leave the key out".into())
+    );
+    assert_eq!(keys[1], ("group.a", "2 addresses, [limits] allows 1".into()));
+    assert_eq!(keys[2], ("policy.a", "no group has the name a".into()));
+    assert_eq!(keys[3], ("policy.c", "there are 1 policies already, as many as [limits] allows".into()));
+    assert_eq!((wishes.policies.len(), wishes.groups.len(), keys.len()), (1, 1, 4));
+}
+
+#[test]
 fn what_is_protected_is_cut_only_by_force() {
     let protect = "[[protect]]\npeer = \"192.0.2.9\"\nprotocol = \"udp\"\nport = 6343\nat = \"peer\"\n";
     let cases = [

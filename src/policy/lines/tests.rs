@@ -1,6 +1,7 @@
 use super::*;
 use crate::policy::model::{Chain, Table};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 /// What sFlow-RT's script for reflection attacks sends to a switch.
 const DDOS: [&str; 3] = [
@@ -67,6 +68,8 @@ fn what_is_not_on_the_lists_is_refused_where_it_stands() {
         ("-A FORWARD -j DROP; reboot", 19, Code::Character),
         ("-A FORWARD -s ::1 -s 10.0.0.1 -j DROP", 19, Code::Duplicate),
         ("-A FORWARD -d 10.0.0.1 -m set --match-set ::1 src -j DROP", 15, Code::Argument),
+        ("-A INPUT -o eth0 -j DROP", 10, Code::Option),
+        ("-t mangle -A INPUT -j CLASSIFY --set-class 1:1", 23, Code::Target),
         ("-A FORWARD", 11, Code::Target),
         ("-A", 3, Code::Argument),
     ] {
@@ -127,6 +130,14 @@ fn is_harmless(rule: &RawRule) -> bool {
             && !word.trim_matches('"').starts_with("-t")
     };
     jumps == 1 && known && modules && words.iter().all(clean)
+}
+
+#[test]
+fn hostile_lines_are_near_enough_to_good_ones() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let lines = (0..2000).map(|_| line().new_tree(&mut runner).unwrap().current());
+    let taken = lines.filter(|line| parse(["[iptables]", line.as_str()], Dialect::Linux).is_ok()).count();
+    assert!((100..1500).contains(&taken), "{taken} of 2000 are taken");
 }
 
 proptest! {

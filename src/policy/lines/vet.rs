@@ -50,6 +50,8 @@ struct Vetting<'w, 'l> {
     seen: Vec<&'static str>,
     matches: Vec<String>,
     reach: Reach,
+    /// Where the rule will stand.
+    chain: Chain,
 }
 
 /// Reads a whole line.
@@ -64,6 +66,7 @@ pub(super) fn rule(words: &[Word<'_>], tool: Tool, dialect: Dialect) -> Result<R
         seen: Vec::new(),
         matches: Vec::new(),
         reach: Reach::default(),
+        chain: Chain::Forward,
     };
     vetting.rule()
 }
@@ -109,6 +112,7 @@ impl<'l> Vetting<'_, 'l> {
             .filter(|chain| table.has(*chain) && (self.tool != Tool::Ebtables || table == Table::Filter));
         let allowed = "INPUT, FORWARD or OUTPUT; in mangle also PREROUTING and POSTROUTING; in raw PREROUTING or OUTPUT";
         let chain = chain.ok_or_else(|| name.fault(Code::Chain, allowed))?;
+        self.chain = chain;
         self.reach.directions = chain.directions().iter().copied().collect();
         Ok((table, chain))
     }
@@ -147,6 +151,15 @@ impl<'l> Vetting<'_, 'l> {
         }
         if is_negated && !option.may_negate {
             return Err(word.fault(Code::Negation, "this option cannot be negated"));
+        }
+        // iptables says so only of the kernel's own chains; in ours the rule would never match.
+        let is_never = match name {
+            "-i" => matches!(self.chain, Chain::Output | Chain::Postrouting),
+            "-o" => matches!(self.chain, Chain::Input | Chain::Prerouting),
+            _ => false,
+        };
+        if is_never {
+            return Err(word.fault(Code::Option, "packets have no such interface at this chain"));
         }
         self.seen.push(name);
         let values = self.values(option)?;
@@ -220,6 +233,11 @@ impl<'l> Vetting<'_, 'l> {
                 Code::Target,
                 "a target of this table: DSCP, TOS and CLASSIFY are mangle's, REJECT filter's",
             ));
+        }
+        if target.name == "CLASSIFY" && matches!(chain, Chain::Input | Chain::Prerouting) {
+            return Err(
+                name.fault(Code::Target, "CLASSIFY where packets leave: FORWARD, OUTPUT or POSTROUTING")
+            );
         }
         let mut words = vec!["-j".to_owned(), target.name.to_owned()];
         self.target_options(target, &mut words)?;

@@ -1,6 +1,6 @@
 //! How much may be wanted, and the last word on whether a policy is taken up.
 
-use super::group::Groups;
+use super::group::{Group, Groups};
 use super::name::{GroupName, PolicyName};
 use super::protect::{Protected, Reach};
 use super::{Body, End, Policy, Prefix};
@@ -38,6 +38,17 @@ pub enum Refusal {
         /// How many there may be.
         most: usize,
     },
+    /// One group too many.
+    #[error("there are {0} groups already, as many as [limits] allows")]
+    Groups(usize),
+    /// Too large a group.
+    #[error("{found} addresses, [limits] allows {most}")]
+    Members {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// It names a group that there is not.
     #[error("no group has the name {0}")]
     Group(GroupName),
@@ -50,6 +61,21 @@ pub enum Refusal {
 }
 
 impl Limits {
+    /// Whether a group may be beside `others`.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_group(&self, group: &Group, others: usize) -> Result<(), Refusal> {
+        let found = group.addresses.len();
+        if others >= self.groups {
+            Err(Refusal::Groups(self.groups))
+        } else if found > self.members {
+            Err(Refusal::Members { found, most: self.members })
+        } else {
+            Ok(())
+        }
+    }
+
     /// Takes policies up in their order, the first ones first.
     pub fn admit(
         &self,

@@ -191,3 +191,27 @@ fn a_chain_that_others_jump_to_is_emptied_and_stays() {
     assert_eq!(left, [0]);
     assert_eq!(steps(&Desired::default(), &kernel), Vec::new());
 }
+
+#[test]
+fn a_set_that_cannot_hold_its_members_is_made_anew_and_swapped() {
+    let wanted = desired(
+        "[group.a]\naddresses = [\"10.0.0.1\", \"10.0.0.2\"]\n[policy.a]\nsource = \"@a\"\naction = \"drop\"\n",
+    );
+    let small = "hash:net family inet maxelem 1 timeout 0 comment\n";
+    let there =
+        format!("create hsflowd-g4-a {small}add hsflowd-g4-a 10.0.0.9/32 timeout 0 comment \"a\" -exist\n");
+    for leftover in ["", "create hsflowd-new "] {
+        let mut kernel = inhabited();
+        kernel.run(Program::Ipset, &there);
+        let start = kernel.clone();
+        if !leftover.is_empty() {
+            kernel.run(Program::Ipset, &format!("{leftover}{small}"));
+        }
+        let changes = steps(&wanted, &kernel);
+        carry_out(&mut kernel, &changes);
+        assert_holds(&kernel, &wanted);
+        assert_eq!(steps(&wanted, &kernel), Vec::new());
+        changes.iter().rev().for_each(|step| kernel.run(step.program, &step.undo));
+        assert_eq!(kernel, start, "what a crash left over stays away");
+    }
+}

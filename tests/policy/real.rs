@@ -187,6 +187,13 @@ fn what_others_break_is_repaired() {
             "[policy.a]\nprotocol = \"udp\"\ndirection = \"forward\"\naction = \"drop\"\n[policy.b]\nsource = \"10.0.0.1\"\naction = \"drop\"\n",
         );
         reach(&wanted);
+        // A set of ours that is too small, and what a crash left over.
+        let small = "hash:net family inet maxelem 1 timeout 0 comment\n";
+        done("ipset", &["restore"], &format!("create hsflowd-new {small}create hsflowd-g4-a {small}"));
+        let group = "[group.a]\naddresses = [\"10.0.0.1\", \"10.0.0.2\"]\n[policy.a]\nsource = \"@a\"\naction = \"drop\"\n";
+        reach(&desired(group));
+        assert_there(&desired(group));
+        reach(&wanted);
         let echoes = Echoes::learn(&observe());
         let mark =
             wanted.tables.values().next().unwrap().values().next().unwrap().rules[0].mark.clone().unwrap();

@@ -28,6 +28,9 @@ pub enum FaultKind {
     /// Larger than any such file.
     #[error("the file has {0} bytes, up to {most}", most = super::MOST_BYTES)]
     Size(usize),
+    /// Faults that are not listed.
+    #[error("{0} more faults are not listed")]
+    More(usize),
     /// A key that there is not.
     #[error("unknown{}", nearest.map(|known| format!(", did you mean '{known}'?")).unwrap_or_default())]
     Unknown {

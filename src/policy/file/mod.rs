@@ -23,7 +23,7 @@ use table::{Source, Table};
 use toml::de::DeTable;
 
 /// Bytes of a file that is read at all.
-pub const MOST_BYTES: usize = 8 << 20;
+pub const MOST_BYTES: usize = 4 << 20;
 const TOP: [&str; 4] = ["limits", "protect", "group", "policy"];
 const MOST: u64 = 1_000_000;
 
@@ -38,7 +38,7 @@ pub struct Wishes {
     pub protected: Vec<Protected>,
     /// Of the first file.
     pub limits: Limits,
-    /// In the order of the files, then what is not taken up.
+    /// In the order of the files; at most 100 of each, then a count.
     pub faults: Vec<Fault>,
 }
 
@@ -49,26 +49,27 @@ type Places = BTreeMap<PolicyName, (usize, Range<usize>)>;
 pub fn parse(files: &[(&str, &str)], dialect: Dialect) -> Wishes {
     let (mut wishes, mut places) = (Wishes::default(), Places::new());
     let mut limits = None;
-    for (number, (name, text)) in files.iter().enumerate() {
-        let mut source = Source { name, text, faults: Vec::new() };
+    let mut sources: Vec<_> = files.iter().map(|(name, text)| Source::new(name, text)).collect();
+    for (number, source) in sources.iter_mut().enumerate() {
+        let text = source.text;
         if text.len() > MOST_BYTES {
             source.fault(&(0..0), "", FaultKind::Size(text.len()));
-        } else {
-            match DeTable::parse(text) {
-                Ok(root) => {
-                    let mut root = Table::root(&mut source, &root);
-                    read(&mut root, number, (&mut wishes, &mut places, &mut limits), (files, dialect));
-                }
-                Err(why) => {
-                    let kind = FaultKind::Syntax(why.message().replace(char::is_control, " ").into());
-                    source.fault(&why.span().unwrap_or(0..0), "", kind);
-                }
+            continue;
+        }
+        match DeTable::parse(text) {
+            Ok(root) => {
+                let mut root = Table::root(source, &root);
+                read(&mut root, number, (&mut wishes, &mut places, &mut limits), (files, dialect));
+            }
+            Err(why) => {
+                let kind = FaultKind::Syntax(why.message().replace(char::is_control, " ").into());
+                source.fault(&why.span().unwrap_or(0..0), "", kind);
             }
         }
-        wishes.faults.append(&mut source.faults);
     }
     wishes.limits = limits.unwrap_or_default();
-    admit(&mut wishes, &places, files);
+    admit(&mut wishes, &places, &mut sources);
+    wishes.faults = sources.into_iter().flat_map(Source::finish).collect();
     wishes
 }
 
@@ -179,7 +180,7 @@ fn group(table: &mut Table<'_, '_>) -> Option<Group> {
 }
 
 /// The last word, when everything is known: caps, groups, protections.
-fn admit(wishes: &mut Wishes, places: &Places, files: &[(&str, &str)]) {
+fn admit(wishes: &mut Wishes, places: &Places, sources: &mut [Source<'_>]) {
     let mut beside = 0;
     let (limits, mut too_much) = (wishes.limits, Vec::new());
     wishes.groups.retain(|name, group| match limits.check_group(group, beside) {
@@ -200,10 +201,9 @@ fn admit(wishes: &mut Wishes, places: &Places, files: &[(&str, &str)]) {
     for (key, place, why) in too_much.into_iter().chain(refused) {
         // A group may be in many files.
         let (number, span) = place.cloned().unwrap_or_default();
-        let Some((name, text)) = files.get(number) else { continue };
-        let mut source = Source { name, text, faults: Vec::new() };
-        source.fault(&span, &key, why);
-        wishes.faults.append(&mut source.faults);
+        if let Some(source) = sources.get_mut(number) {
+            source.fault(&span, &key, why);
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Faults of a file that are listed; the others are counted.
+const LISTED: usize = 100;
 /// Characters of a name that are shown.
 const SHOWN: usize = 80;
 
@@ -17,18 +19,41 @@ type Value<'t> = Spanned<DeValue<'t>>;
 
 /// A file, and what is wrong in it so far.
 pub(super) struct Source<'t> {
-    pub(super) name: &'t str,
+    name: &'t str,
     pub(super) text: &'t str,
-    pub(super) faults: Vec<Fault>,
+    /// Where lines begin, so that a file of faults is not read again for each of them.
+    lines: Vec<usize>,
+    listed: Vec<Fault>,
+    count: usize,
 }
 
-impl Source<'_> {
+impl<'t> Source<'t> {
+    pub(super) fn new(name: &'t str, text: &'t str) -> Self {
+        let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { name, text, lines: std::iter::once(0).chain(breaks).collect(), listed: Vec::new(), count: 0 }
+    }
+
+    /// All faults, of many the first ones and how many more there are.
+    pub(super) fn finish(mut self) -> Vec<Fault> {
+        let more = self.count - self.listed.len();
+        if more > 0 {
+            self.listed.push(self.located(0, "", FaultKind::More(more)));
+        }
+        self.listed
+    }
+
     pub(super) fn fault(&mut self, span: &Range<usize>, key: &str, kind: impl Into<FaultKind>) {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let (file, key) = (self.name.to_owned(), key.to_owned());
-        self.faults.push(Fault { file, line, column, key, kind: kind.into() });
+        self.count += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push(self.located(span.start, key, kind.into()));
+        }
+    }
+
+    fn located(&self, at: usize, key: &str, kind: FaultKind) -> Fault {
+        let line = self.lines.partition_point(|start| *start <= at);
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let column = self.text.get(start..at).map_or(0, |before| before.chars().count()) + 1;
+        Fault { file: self.name.to_owned(), line, column, key: key.to_owned(), kind }
     }
 }
 
@@ -45,7 +70,7 @@ pub(super) struct Table<'s, 't> {
 impl<'s, 't> Table<'s, 't> {
     /// The whole file.
     pub(super) fn root(source: &'s mut Source<'t>, table: &'s Spanned<DeTable<'t>>) -> Self {
-        let before = source.faults.len();
+        let before = source.count;
         Self { source, table: table.get_ref(), span: 0..0, path: String::new(), before }
     }
 
@@ -60,7 +85,7 @@ impl<'s, 't> Table<'s, 't> {
             source.fault(&value.span(), path, wrong(value, "a table"));
             return None;
         };
-        let before = source.faults.len();
+        let before = source.count;
         let mut found = Self { source, table, span: value.span(), path: path.to_owned(), before };
         found.know(keys);
         Some(found)
@@ -74,7 +99,7 @@ impl<'s, 't> Table<'s, 't> {
 
     /// Whether nothing in it was wrong so far.
     pub(super) fn is_clean(&self) -> bool {
-        self.source.faults.len() == self.before
+        self.source.count == self.before
     }
 
     /// Notes keys that are none of these.

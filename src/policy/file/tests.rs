@@ -151,6 +151,14 @@ fn one_bad_policy_costs_only_itself() {
 }
 
 #[test]
+fn a_file_of_nothing_but_faults_costs_little() {
+    let text = (0..50_000).map(|n| format!("k{n} = 1\n")).collect::<String>();
+    let wishes = one(&text);
+    assert_eq!(wishes.faults.len(), 101);
+    assert_eq!(wishes.faults[100].kind, FaultKind::More(49_900));
+}
+
+#[test]
 fn files_say_more_together_than_each_alone() {
     let main = "[group.web]\naddresses = [\"10.0.0.1\"]\n[policy.a]\naction = \"drop\"\nsource = \"@mail\"\n";
     let more = "[limits]\nlines = 1\n[group.web]\naddresses = [\"10.0.0.2\"]\n[group.mail]\naddresses = [\"10.0.0.3\"]\n\

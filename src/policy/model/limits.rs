@@ -121,8 +121,8 @@ impl Limits {
             }
             Body::Lines(_) => {}
         }
-        let cut =
-            protected.iter().find(|p| !policy.forced && reaches(policy, groups).iter().any(|r| p.is_in(r)));
+        let reaches = if policy.forced { Vec::new() } else { reaches(policy, groups) };
+        let cut = protected.iter().find(|p| reaches.iter().any(|reach| p.is_in(reach)));
         cut.map_or(Ok(()), |p| Err(Refusal::Protected { protected: Box::new(p.clone()) }))
     }
 }

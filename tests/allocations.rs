@@ -21,6 +21,7 @@ use hsflow::collect::sockets::{Place, Sockets, Wanted};
 use hsflow::config::model::CollectorSettings;
 use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
+use hsflow::policy::react::{Change, Detector, Field, Filter, Measure, Rule, flows};
 use hsflow::sample::application::message::Reader;
 use hsflow::sample::connection::Connection;
 use hsflow::sample::flow::{Known, Packet, Sampler, discard, encode, path};
@@ -364,7 +365,7 @@ fn drives_without_allocating(source: &mut dyn Source, near: u32) {
     outlet.lock().set_agent(Some([192, 0, 2, 1].into()));
     outlet.lock().collectors.apply(&[settings], Duration::ZERO);
     let desk = SharedDesk::new(&outlet, Pace::new(clock.now()), Arc::default());
-    desk.lock().configure(Making { header_bytes: 128, datagram_bytes: 1400 }, clock.now());
+    desk.lock().configure(Making { header_bytes: 128, datagram_bytes: 1400, counters: true }, clock.now());
     let frame = traffic::udp_frame(64, [[2; 6], [4; 6]], [[192, 0, 2, 9].into(), [192, 0, 2, 8].into()], 0);
     desk.lock().set_marks(Some(Arc::new(Marks::new([&guest([192, 0, 2, 8])]))));
     let mut sender = traffic::Sender::new(near);
@@ -413,4 +414,60 @@ fn a_json_message_allocates_nothing_but_a_list_of_its_named_values() {
         assert!(reader.parse(metrics.as_bytes()).is_ok());
         assert_eq!(allocations(|| assert!(reader.parse(text.as_bytes()).is_ok())), expected, "{text}");
     }
+}
+
+#[test]
+fn detecting_a_flood_of_keys_and_an_attack_in_it_allocates_nothing() {
+    let flood: Vec<Vec<u8>> = (0..1000_u16).map(|number| sampled(&flood_packet(number))).collect();
+    let attack = sampled(&flood_packet(u16::MAX));
+    let rule = Rule {
+        fields: vec![Field::Source, Field::SourcePort],
+        filter: Filter::Protocol(17),
+        measure: Measure::Packets,
+        raise_per_sec: 100_000,
+        release_per_sec: 50_000,
+        duration: Duration::ZERO,
+        hold: Duration::from_millis(500),
+        most: 8,
+        window: Duration::from_secs(1),
+        slices: 10,
+        places: 64,
+    };
+    let mut detector = Detector::new(rule, std::hash::RandomState::new());
+    let (mut raised, mut released) = (0, 0);
+    let asked = allocations(|| {
+        for ms in 0..5000 {
+            let now = Duration::from_millis(ms);
+            let mut emit = |event: &hsflow::policy::react::Event| match event.change {
+                Change::Raise => raised += 1,
+                Change::Release => released += 1,
+            };
+            let from_attacker = (1000..2000).contains(&ms);
+            let one = if from_attacker { &attack } else { &flood[usize::try_from(ms).unwrap() % 1000] };
+            flows(one, &mut |flow| detector.flow(now, flow, &mut emit)).unwrap();
+            detector.tick(now, &mut emit);
+        }
+    });
+    assert_eq!((asked, raised, released), (0, 1, 1));
+}
+
+fn flood_packet(port: u16) -> Vec<u8> {
+    let packet = etherparse::PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+    let mut bytes = Vec::new();
+    packet.udp(port, 9).write(&mut bytes, &[0; 50]).unwrap();
+    bytes
+}
+
+/// A datagram with one sample of a packet, of which one in 1,000 is sampled.
+fn sampled(bytes: &[u8]) -> Vec<u8> {
+    let frame = Frame { if_index: 7, one_in: 1000, bytes, wire_len: 100, ..Frame::default() };
+    let packet = Packet::of(&frame).unwrap();
+    let path = path(&packet, &Locals::default());
+    let header = Sampler::new(7).next(1000, path);
+    let agent = [10, 0, 0, 1].into();
+    let (mut queue, mut stream, mut sent) = (Datagrams::new(1400, agent), Stream::new(agent, 0), Vec::new());
+    let mut send = |unsent: Unsent<'_>| sent = stream.complete(unsent).to_vec();
+    queue.add_flow(0, &header, |out| encode(&packet, path, Known::default(), 128, out), &mut send).unwrap();
+    queue.flush(0, &mut send);
+    sent
 }

@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sample", &["sflow", "config", "wire"]),
     ("config", &["sflow"]),
     // What is to be done to traffic. Of the configuration only the nearest of known words; the agent does not know it.
-    ("policy", &["sflow", "config", "host", "status"]),
+    // Detection reads what the agent sends.
+    ("policy", &["sflow", "wire", "config", "host", "status"]),
     // The environment as a value.
     ("host", &["sys"]),
     // Shells: kernel in, sockets and files out.
@@ -49,6 +50,7 @@ const PURE: &[&str] = &[
     "policy/file",
     "policy/lines",
     "policy/plan",
+    "policy/react",
 ];
 
 /// What I/O looks like in source text.

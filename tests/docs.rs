@@ -140,7 +140,10 @@ fn every_component_that_the_agent_reports_is_in_its_manual() {
     reported.extend(Component::ALL.map(|component| component.name().to_owned()));
     reported.extend(hsflow::agent::packets::COMPONENTS.map(str::to_owned));
     reported.extend(Engine::ALL.map(|engine| engine.name().to_owned()));
+    reported.extend(hsflow::agent::platforms::UNSUPPORTED.map(str::to_owned));
     reported.insert(hsflow::agent::applications::COMPONENT.to_owned());
+    reported.insert(hsflow::agent::cumulus::COMPONENT.to_owned());
+    reported.insert(hsflow::agent::tc_sampling::COMPONENT.to_owned());
     let families = words_in_source("const COLLECTOR: &str = \"");
     assert_eq!(families.len(), 1, "the collectors' prefix");
     reported.extend(families.iter().map(|prefix| prefix.trim().to_owned()));

@@ -9,6 +9,8 @@ build="gcc libc6-dev make ca-certificates"
 test="dbus-daemon dnsmasq-base docker.io containerd containernetworking-plugins podman runc busybox-static nftables iptables ipset nfdump-sflow pmacct tshark ethtool iproute2 util-linux procps strace man-db groff-base jq python3 g++"
 # what the feature libvirt is built with, and a libvirtd with guests to try it on
 test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
+# an Open vSwitch on which sFlow is set up, and hosts around it
+test="$test openvswitch-switch mininet"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
 

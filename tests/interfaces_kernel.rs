@@ -6,13 +6,14 @@
 #[path = "support/netns.rs"]
 mod netns;
 
+use hsflow::collect::interfaces::optics::{self, OpticsError, Port};
 use hsflow::collect::interfaces::{Change, Changes, Duplex, Interface, Interfaces, Kind, RECEIVE_BUFFER};
 use hsflow::sys::ethtool::Ethtool;
 use hsflow::sys::netlink::{Netlink, Protocol};
 use netns::{Elsewhere, can_make_taps, ip_batch, isolated, json, run};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
@@ -222,6 +223,23 @@ fn speed_set_by_ethtool_is_followed_without_polling() {
         run("ethtool -s tap0 speed 100000 duplex full autoneg off");
         wait_until(&mut interfaces, |i| named(i, "tap0").speed_bps == Some(100_000_000_000));
         assert_eq!(named(&interfaces, "tap0").duplex, Some(Duplex::Full));
+    });
+}
+
+#[test]
+fn ports_without_transceivers_and_flow_control_say_so_and_a_port_that_is_gone_is_gone() {
+    isolated("ports_without_transceivers_and_flow_control_say_so_and_a_port_that_is_gone_is_gone", || {
+        run("ip link add v0 type veth peer name v1");
+        let mut interfaces = open();
+        let index = named(&interfaces, "v0").index;
+        let (mut kernel, port) = (optics::Kernel::open().unwrap(), Port { index, name: "v0".to_owned() });
+        assert_eq!(optics::read(&mut kernel, &port), Err(OpticsError::Unsupported));
+        let mut found = HashMap::new();
+        interfaces.read_pfc(&[index], &mut found).unwrap();
+        assert!(found.is_empty(), "{found:?}");
+        run("ip link del v0");
+        assert_eq!(optics::read(&mut kernel, &port), Err(OpticsError::Gone));
+        interfaces.read_pfc(&[index], &mut found).unwrap();
     });
 }
 

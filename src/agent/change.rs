@@ -48,10 +48,16 @@ impl Agent {
     pub(super) fn apply_settings(&mut self, now: Instant) -> Applied {
         self.measures.choose_all(&self.settings);
         self.elect();
+        self.apply_tc();
         self.apply_sampling();
+        self.apply_cumulus();
         self.apply_applications();
         self.apply_guests();
-        self.apply_collectors(now)
+        self.apply_optics();
+        let applied = self.apply_collectors(now);
+        self.apply_open_vswitch();
+        self.report_platforms();
+        applied
     }
 
     /// A datagram stream is one sub-agent's: with another number it begins anew.
@@ -76,6 +82,7 @@ impl Agent {
         (self.wish, self.unresolved) = identity::wish(&self.settings);
         self.elect();
         self.write_auto();
+        self.apply_open_vswitch();
         let (name, ip) = (self.settings.agent_ip.as_ref()?, self.wish.ip?);
         self.revision += 1;
         Some(format!("agentIP {name} resolved to {ip}"))

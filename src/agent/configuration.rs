@@ -1,6 +1,6 @@
 //! Reading the configuration file. In: a path. Out: checked settings with the notes that the log and the status
 //! show, or every problem at once. Rules: a file with errors is refused whole; where there is no file and none was
-//! asked for, the configuration built in for this kind of machine holds.
+//! asked for, the configuration built in for this kind of machine holds; on a switch, its presets hold beside any file.
 
 use super::args::Options;
 use crate::config::{self, Platform, Severity, model::Settings};
@@ -52,27 +52,49 @@ impl LoadError {
 /// # Errors
 /// The file cannot be read, or has at least one error.
 pub fn load_or_built_in(options: &Options) -> Result<Loaded, LoadError> {
-    match load(&options.config) {
+    match load(&options.config, &options.root) {
         Err(LoadError::Unreadable { path, source })
             if source.kind() == io::ErrorKind::NotFound && !options.config_named =>
         {
-            let os_release = std::fs::read_to_string(options.root.join("etc/os-release")).unwrap_or_default();
-            let parsed = config::parse("built-in", Platform::of(&os_release).built_in());
+            let platform = read_platform(&options.root);
+            let parsed = config::parse("built-in", platform.built_in());
             let remark =
                 format!("{} does not exist: DNS is asked for collectors and rates (dns-sd)", path.display());
             // Valid by a test; else this would be a file with errors.
             let settings = parsed.settings.ok_or(LoadError::Unreadable { path, source })?;
-            Ok(Loaded { settings, remarks: vec![remark] })
+            Ok(Loaded { settings, remarks: vec![remark] }.with_presets(platform))
         }
         loaded => loaded,
     }
 }
 
-/// Reads and checks a configuration.
+/// What kind of machine lies under `root`, by the files of its distribution.
+pub fn read_platform(root: &Path) -> Platform {
+    let read =
+        |path: &str| std::fs::read(root.join(path)).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let os_release = read("etc/os-release").or_else(|_| read("usr/lib/os-release")).unwrap_or_default();
+    let mut onl = String::new();
+    if root.join("etc/onl").is_dir() {
+        onl = ["etc/onl/rootfs/manifest.json", "etc/issue"]
+            .map(|path| read(path).unwrap_or_default())
+            .join("\n");
+    }
+    Platform::of(&os_release, &onl)
+}
+
+impl Loaded {
+    fn with_presets(mut self, platform: Platform) -> Self {
+        let (settings, said) = self.settings.with_presets(platform);
+        self.remarks.extend(said);
+        Self { settings, ..self }
+    }
+}
+
+/// Reads and checks a configuration of the machine whose files lie under `root`.
 ///
 /// # Errors
 /// The file cannot be read, or has at least one error.
-pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+pub fn load(path: &Path, root: &Path) -> Result<Loaded, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let name = path.display().to_string();
@@ -81,7 +103,7 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
         parsed.problems.iter().filter(|p| wanted(p.severity)).map(|p| p.line(&name)).collect()
     };
     match parsed.settings {
-        Some(settings) => Ok(Loaded { settings, remarks: lines(|_| true) }),
+        Some(settings) => Ok(Loaded { settings, remarks: lines(|_| true) }.with_presets(read_platform(root))),
         None => Err(LoadError::Refused { lines: lines(|s| s == Severity::Error) }),
     }
 }

@@ -7,14 +7,18 @@ use super::applications::{Applications, COMPONENT};
 use super::args::Options;
 use super::change::settings_of;
 use super::configuration::Loaded;
+use super::cumulus::Cumulus;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
+use super::open_vswitch::OpenVswitch;
+use super::optics::Optics;
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use super::packets::Packets;
 use super::ports::SUSPENDED;
 use super::sampling::Watches;
+use super::tc_sampling::TcSampling;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::{Settings, TapId};
@@ -72,6 +76,14 @@ pub struct Agent {
     pub packets: Packets,
     /// The thread of applications.
     pub applications: Applications,
+    /// What Open vSwitch is told.
+    pub open_vswitch: OpenVswitch,
+    /// The thread that reads transceivers.
+    pub(super) optics: Optics,
+    /// The ports of a Cumulus Linux switch.
+    pub(super) cumulus: Cumulus,
+    /// Switch ports that `tc` samples.
+    pub tc: TcSampling,
     pub(super) watches: Watches,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
@@ -84,7 +96,7 @@ pub struct Agent {
     pub(super) unresolved: Option<String>,
     pub(super) datagrams: Datagrams,
     pub(super) auto: AutoFile,
-    due: Due,
+    pub(super) due: Due,
     /// A poll was given up because no collector has an address yet.
     poll_missed: bool,
     polled_second: u64,
@@ -114,7 +126,11 @@ impl Agent {
         Ok(Self {
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
+            open_vswitch: OpenVswitch::default(),
+            tc: TcSampling::new(&host),
             guests: Guests::new(&host),
+            optics: Optics::default(),
+            cumulus: Cumulus::new(&host),
             watches: Watches::default(),
             thread_refused: false,
             applications_refused: false,
@@ -221,6 +237,7 @@ impl Agent {
         }
         if host_is_due {
             self.attend_guests(now);
+            self.attend_cumulus();
         }
         if now >= self.refresh_at {
             self.refresh_at = now + refresh_interval(&self.settings);
@@ -242,6 +259,7 @@ impl Agent {
         let changed = self.outlet.lock().collectors.tick(self.since_start(now));
         if changed {
             self.write_auto();
+            self.apply_open_vswitch();
         }
         if self.poll_missed && !self.outlet.lock().collectors.awaits_names() {
             self.poll_missed = false;
@@ -267,8 +285,11 @@ impl Agent {
             return;
         }
         self.measures.choose_changed(&self.settings, &changes);
+        self.follow_tc(&changes);
         self.follow_sampling(&changes);
+        self.follow_cumulus(&changes);
         self.follow_guests(&changes);
+        self.follow_optics(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
@@ -278,9 +299,10 @@ impl Agent {
         if changes.addresses() {
             self.outlet.lock().collectors.addresses_changed();
         }
-        if any(|p| p.addresses || p.admin || p.master || p.name || p.alias) {
+        if any(|p| p.addresses || p.admin || p.master || p.mac || p.name || p.alias) {
             self.elect();
             self.write_auto();
+            self.apply_open_vswitch();
         }
     }
 
@@ -306,8 +328,10 @@ impl Agent {
         if self.election.choice.is_none() || self.settings.suspended.is_some() {
             return;
         }
-        if self.outlet.lock().collectors.awaits_names() {
-            self.poll_missed = true;
+        // Collectors get what they missed when they are found; who reads along is there.
+        let awaited = self.outlet.lock().collectors.awaits_names();
+        self.poll_missed |= awaited;
+        if awaited && !self.outlet.is_watched() {
             return;
         }
         self.due.stamp(now, self.pace.uptime_ms(now));
@@ -321,6 +345,7 @@ impl Agent {
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
         self.set("interfaces", State::from_result(polled.interfaces));
         self.watch_samplers();
+        self.read_optics(now);
         if self.applications_refused {
             self.apply_applications();
         }
@@ -334,7 +359,7 @@ impl Agent {
 
     /// Elects the agent address anew from the interfaces and wishes as they are.
     pub(super) fn elect(&mut self) {
-        let candidates = identity::candidates(self.measures.interfaces.table());
+        let candidates = identity::candidates(self.measures.interfaces.table(), &self.settings);
         let booting = self.pace.since_boot(self.host.clock.now()) < BOOTING;
         let election = elect(&candidates, &self.wish, Some(&self.election).filter(|_| !booting));
         if election.choice != self.election.choice {

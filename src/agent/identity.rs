@@ -7,7 +7,7 @@ use crate::collect::interfaces::{Address, Interface, Kind, Table};
 use crate::config::model::Settings;
 use crate::export::resolve_within;
 use crate::host::Host;
-use crate::sample::address::{Candidate, Device, Wish};
+use crate::sample::address::{Candidate, Device, Wish, is_virtual_router};
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -53,13 +53,13 @@ pub fn wish_with(settings: &Settings, ip: Option<IpAddr>) -> Wish {
 }
 
 /// Every address of the host with the facts of its device.
-pub fn candidates(table: &Table) -> Vec<Candidate> {
+pub fn candidates(table: &Table, settings: &Settings) -> Vec<Candidate> {
     let uplinked = masters_with_uplink(table);
     let candidate = |(order, address): (usize, &Address)| {
         let interface = table.get(address.if_index)?;
         Some(Candidate {
             ip: address.ip,
-            device: device(interface, &uplinked),
+            device: device(interface, &uplinked, settings),
             autoconf: address.autoconf || address.temporary,
             tentative: address.tentative,
             secondary: address.secondary,
@@ -69,8 +69,11 @@ pub fn candidates(table: &Table) -> Vec<Candidate> {
     table.addresses().enumerate().filter_map(candidate).collect()
 }
 
-fn device(interface: &Interface, uplinked: &HashSet<u32>) -> Device {
+fn device(interface: &Interface, uplinked: &HashSet<u32>, settings: &Settings) -> Device {
+    let second = interface.kind == Kind::Macvlan;
     Device {
+        shared: interface.mac.is_some_and(|mac| is_virtual_router(mac, second)),
+        switch_port: settings.modules.switchport(&interface.name).is_some(),
         if_index: interface.index,
         name: interface.name.clone(),
         alias: interface.alias.clone(),

@@ -6,19 +6,25 @@ use super::guard::{Panicked, guarded};
 use super::guests::{Facts, Guests, Scene};
 use super::ports;
 use super::samples::{Beside, Outcome, PortSample, SampleTo};
+use crate::collect::asic::Asic;
 use crate::collect::gpu::{Gpus, LIBRARY};
 use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
 use crate::collect::interfaces::host_net::{HostNet, counted};
 use crate::collect::interfaces::lag::lacp_port;
-use crate::collect::interfaces::{Change, Changes, Interface, InterfaceError, Interfaces, LinkStats, Table};
+use crate::collect::interfaces::pfc;
+use crate::collect::interfaces::{
+    Change, Changes, Interface, InterfaceError, Interfaces, Kind, LinkStats, Table,
+};
 use crate::config::model::Settings;
 use crate::host::Host;
 use crate::sample::schedule::Schedule;
+use crate::sflow::counters::port::Sfp;
 use crate::sflow::counters::virt::VirtNode;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use crate::wire::netlink::bond_stats::LacpCounts;
+use crate::wire::netlink::dcb::Pfc;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
@@ -37,6 +43,7 @@ pub struct Measures {
     pub sources: HashMap<DataSource, u32>,
     /// NVIDIA's GPUs, where they are asked for.
     pub gpus: Option<Gpus>,
+    asic: Option<Asic>,
     host: Host,
     uuid: [u8; 16],
     counters: HostCounters,
@@ -46,10 +53,17 @@ pub struct Measures {
     wanted: Vec<u32>,
     stats: Vec<(u32, LinkStats)>,
     lacp: HashMap<u32, LacpCounts>,
-    /// Interfaces of the last poll, each with the packets that it has counted in both directions.
-    pub packets: Vec<(u32, u64)>,
+    pfc: HashMap<u32, Pfc>,
+    /// Priority flow control is read too.
+    pfc_wanted: bool,
+    /// What the transceivers of interfaces measured last.
+    pub optics: HashMap<u32, Sfp>,
+    /// Interfaces of the last poll, each with the packets that it has counted, arriving and leaving.
+    pub packets: Vec<(u32, [u64; 2])>,
     /// Interfaces that `psample` has samples of.
     pub chip_sampled: HashSet<u32>,
+    /// Interfaces whose counters VPP tells.
+    pub by_vpp: HashSet<u32>,
     /// Interfaces that go by other names than the kernel's.
     pub port_names: HashMap<u32, String>,
 }
@@ -121,6 +135,7 @@ impl Measures {
         Self {
             interfaces,
             gpus: None,
+            asic: None,
             host: host.clone(),
             uuid: [0; 16],
             counters: HostCounters::new(host),
@@ -132,8 +147,12 @@ impl Measures {
             wanted: Vec::new(),
             stats: Vec::new(),
             lacp: HashMap::new(),
+            pfc: HashMap::new(),
+            pfc_wanted: false,
+            optics: HashMap::new(),
             packets: Vec::new(),
             chip_sampled: HashSet::new(),
+            by_vpp: HashSet::new(),
             port_names: HashMap::new(),
         }
     }
@@ -142,6 +161,19 @@ impl Measures {
     pub fn set_gpus(&mut self, wanted: bool) {
         if wanted != self.gpus.is_some() {
             self.gpus = wanted.then(|| Gpus::open(&self.host, LIBRARY.as_ref()));
+        }
+    }
+
+    /// Reads priority flow control from now on, or does not.
+    pub fn set_pfc(&mut self, wanted: bool) {
+        self.pfc_wanted = wanted;
+        self.interfaces.set_pfc(wanted);
+    }
+
+    /// Looks at the tables of a switch chip from now on, or does not.
+    pub fn set_asic(&mut self, wanted: bool) {
+        if wanted != self.asic.is_some() {
+            self.asic = wanted.then(|| Asic::new(&self.host));
         }
     }
 
@@ -200,7 +232,20 @@ impl Measures {
     }
 
     fn decide(&self, settings: &Settings, table: &Table, interface: &Interface) -> bool {
-        ports::decide(settings, table, &self.chip_sampled, interface).0
+        self.decision(settings, table, interface).0
+    }
+
+    /// Whether an interface sends the kernel's counters, and why or why not.
+    pub fn decision(
+        &self,
+        settings: &Settings,
+        table: &Table,
+        interface: &Interface,
+    ) -> (bool, &'static str) {
+        if self.by_vpp.contains(&interface.index) {
+            return (false, "VPP tells its counters, which Linux does not see");
+        }
+        ports::decide(settings, table, &self.chip_sampled, interface)
     }
 
     /// Numbers the samples of a source that is not polled by the schedule.
@@ -212,7 +257,10 @@ impl Measures {
     pub fn choose(&mut self, source: DataSource, send: bool) {
         if send {
             self.sources.entry(source).or_default();
-            self.schedule.insert(source);
+            let member = self.interfaces.table().get(source.index).filter(|i| i.is_bond_slave);
+            let bond =
+                member.and_then(|i| i.master).filter(|_| source == DataSource::interface(source.index));
+            self.schedule.insert_with(source, bond.map_or(source, DataSource::interface));
         } else {
             self.sources.remove(&source);
             self.schedule.remove(source);
@@ -231,7 +279,7 @@ impl Measures {
     ) -> Polled {
         self.want(due);
         let mut writer = SampleTo::new(due.uptime_ms, datagrams, send);
-        let interfaces = self.poll_interfaces(due, &mut writer);
+        let interfaces = self.poll_interfaces(due, settings.modules.names_by_alias(), &mut writer);
         let host = if due.host { self.poll_host(settings, guests, due.now, &mut writer) } else { Ok(()) };
         if !due.guests.is_empty() {
             let sample = &self.sample;
@@ -252,12 +300,25 @@ impl Measures {
     fn poll_interfaces<S: FnMut(Unsent<'_>)>(
         &mut self,
         due: &Due,
+        by_alias: bool,
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), InterfaceError> {
         self.packets.clear();
+        let mut flow_control = Ok(());
         for portion in self.wanted.chunks(PORTION) {
             self.stats.clear();
             self.interfaces.read_counters(portion, &mut self.stats)?;
+            if self.pfc_wanted {
+                self.pfc.clear();
+                let table = self.interfaces.table();
+                let is_physical = |i: &u32| table.get(*i).is_some_and(|i| i.kind == Kind::Physical);
+                let is_due = |i: &u32| due.interfaces.binary_search(i).is_ok();
+                let ports: Vec<u32> =
+                    portion.iter().copied().filter(|i| is_due(i) && is_physical(i)).collect();
+                let read = self.interfaces.read_pfc(&ports, &mut self.pfc);
+                // Without it the other records are sent all the same.
+                flow_control = flow_control.and(read);
+            }
             self.lacp.clear();
             let table = self.interfaces.table();
             let is_member = |index: &u32| table.get(*index).is_some_and(|interface| interface.is_bond_slave);
@@ -275,20 +336,25 @@ impl Measures {
                 if due.interfaces.binary_search(index).is_err() {
                     continue;
                 }
-                self.packets.push((*index, stats.rx_packets.saturating_add(stats.tx_packets)));
+                self.packets.push((*index, [stats.rx_packets, stats.tx_packets]));
                 let driver = self.interfaces.read_ethtool_counts(*index, due.now);
                 let table = self.interfaces.table();
                 if let Some(interface) = table.get(*index) {
-                    let given = self.port_names.get(index).map(String::as_str);
+                    let alias = interface.alias.as_deref().filter(|_| by_alias);
+                    let given = self.port_names.get(index).map(String::as_str).or(alias);
                     let bond = interface.master.and_then(|master| table.get(master));
                     let lacp = bond.and_then(|bond| lacp_port(interface, bond, self.lacp.get(index)));
-                    writer.interface(&PortSample { interface, given, stats, driver, lacp }, sequence);
+                    let counts = driver.and_then(|driver| driver.pfc);
+                    let pfc = pfc::record(self.pfc.get(index), counts);
+                    let sfp = self.optics.get(index);
+                    let port = PortSample { interface, given, stats, driver, lacp, sfp, pfc };
+                    writer.interface(&port, sequence);
                 }
             }
             // The samples of this portion are sent all the same.
             lag?;
         }
-        Ok(())
+        flow_control
     }
 
     fn poll_host<S: FnMut(Unsent<'_>)>(
@@ -310,7 +376,8 @@ impl Measures {
         let net = (!self.net_members.is_empty()).then(|| self.net.record());
         let node = guests.counted().and_then(|domains| node(&self.sample, domains));
         let gpu = self.gpus.as_ref().and_then(|gpus| gpus.record(now));
-        let beside = Beside { node, gpu, net: net.as_ref() };
+        let asic = self.asic.as_mut().and_then(Asic::record);
+        let beside = Beside { node, gpu, asic, net: net.as_ref() };
         writer.host(&self.sample, &adaptors, &beside, sequence);
         sound
     }

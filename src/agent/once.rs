@@ -35,12 +35,13 @@ pub enum OnceError {
 /// The configuration is refused, there are no interfaces, or there is no agent address.
 pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     let now = host.clock.now();
-    let settings = configuration::load(config)?.settings;
+    let settings = configuration::load(config, &host.root)?.settings;
     let interfaces = Interfaces::open(RECEIVE_BUFFER, now)?;
     let mut measures = Measures::new(interfaces, host, settings.polling_secs);
     measures.set_uuid(identity::uuid(host, &Options::default(), &settings).uuid);
     measures.choose_all(&settings);
-    let candidates = identity::candidates(measures.interfaces.table());
+    measures.set_pfc(settings.wants_pfc());
+    let candidates = identity::candidates(measures.interfaces.table(), &settings);
     let (wish, unresolved) = identity::wish(&settings);
     if let Some(why) = unresolved {
         log::warn!(target: "once", "{why}");

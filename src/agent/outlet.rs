@@ -1,23 +1,35 @@
-//! The way out: the agent's one stream of datagrams and the collectors that get it. In: datagrams without a number, from
-//! the threads that make samples. Out: numbered datagrams on UDP. Rule: numbering and sending are one step under one
+//! The way out: the agent's one stream of datagrams, the collectors that get it and the programs of this host that read
+//! along. In: datagrams without a number, from the threads that make samples. Out: numbered datagrams. Rule: numbering and sending are one step under one
 //! lock, taken once a datagram, so the numbers reach the wire in order. What takes longer than a send is done under it
 //! only where a collector's socket has to be opened (again).
 
 use crate::export::Collectors;
+use crate::export::readers::Readers;
 use crate::sflow::datagram::{Stream, Unsent};
+use socket2::Socket;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Stream and collectors.
+/// How long a sample waits for others in its datagram.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// The same while somebody reads along. Before and after it a sample waits for its thread's next visit, which is 30 ms
+/// at the most, and the three together are to be 100 ms.
+const WATCHED_WAIT: Duration = Duration::from_millis(40);
+
+/// Stream, collectors and readers.
 pub struct Outlet {
     /// Where datagrams go.
     pub collectors: Collectors,
     /// Datagrams handed to the collectors, counted once whatever their number.
     pub datagrams: u64,
-    /// Datagrams thrown away for want of an agent address, or of a collector with a known address.
+    /// Datagrams thrown away for want of an agent address, or of a collector with a known address, whoever read them here.
     pub unsent: u64,
+    /// Programs of this host that get the datagrams too.
+    readers: Readers,
+    watched: Arc<AtomicBool>,
     /// There is no agent address now.
     mute: bool,
     stream: Stream,
@@ -26,27 +38,44 @@ pub struct Outlet {
 
 /// The outlet, as all threads have it.
 #[derive(Clone)]
-pub struct SharedOutlet(Arc<Mutex<Outlet>>);
+pub struct SharedOutlet {
+    outlet: Arc<Mutex<Outlet>>,
+    watched: Arc<AtomicBool>,
+}
 
 impl SharedOutlet {
     /// An outlet without collectors or an agent address, which takes datagrams and sends none. `start` is the moment
     /// that the collectors count time from.
     pub fn new(root: &Path, sub_agent_id: u32, start: Instant) -> Self {
         let stream = Stream::new(NOBODY, sub_agent_id);
-        Self(Arc::new(Mutex::new(Outlet {
+        let watched = Arc::<AtomicBool>::default();
+        let outlet = Outlet {
             collectors: Collectors::new(root),
             datagrams: 0,
             unsent: 0,
+            readers: Readers::default(),
+            watched: Arc::clone(&watched),
             mute: true,
             stream,
             start,
-        })))
+        };
+        Self { outlet: Arc::new(Mutex::new(outlet)), watched }
+    }
+
+    /// How long a sample may wait for others in its datagram, from now on.
+    pub fn patience(&self) -> Duration {
+        if self.is_watched() { WATCHED_WAIT } else { LONGEST_WAIT }
+    }
+
+    /// True while somebody reads along.
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
     }
 
     /// The outlet for as long as the guard lives.
     pub fn lock(&self) -> MutexGuard<'_, Outlet> {
         // A panic under the lock cost a datagram; counters and sockets are whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outlet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,15 +101,43 @@ impl Outlet {
         self.stream = Stream::new(self.stream.agent(), sub_agent_id);
     }
 
-    /// Numbers a datagram and sends it to every collector. One that can go nowhere takes no number: a gap is to tell
-    /// collectors of a loss on the way, not of the time before they were found.
+    /// Numbers a datagram and sends it to every collector and reader. One that can go nowhere takes no number: a gap is to
+    /// tell of a loss on the way, not of the time before there was anybody.
     pub fn send(&mut self, unsent: Unsent<'_>, now: Instant) {
-        if self.mute || self.collectors.lack_addresses() {
+        let to_collectors = !self.mute && !self.collectors.lack_addresses();
+        if !to_collectors {
             self.unsent += 1;
-            return;
+            if self.mute || self.readers.is_empty() {
+                return;
+            }
         }
-        self.datagrams += 1;
-        self.collectors.send(self.stream.complete(unsent), since(self.start, now));
+        let datagram = self.stream.complete(unsent);
+        if to_collectors {
+            self.datagrams += 1;
+            self.collectors.send(datagram, since(self.start, now));
+        }
+        if !self.readers.is_empty() && self.readers.send(datagram) {
+            self.watch();
+        }
+    }
+
+    /// Takes in somebody who reads along from the next datagram on.
+    pub fn welcome(&mut self, reader: Socket) {
+        if !self.readers.add(reader) {
+            log::debug!(target: "stream", "too many readers: one is turned away");
+        }
+        self.watch();
+    }
+
+    /// Those who read along now.
+    pub fn readers(&mut self) -> &Readers {
+        self.readers.prune();
+        self.watch();
+        &self.readers
+    }
+
+    fn watch(&self) {
+        self.watched.store(!self.readers.is_empty(), Ordering::Relaxed);
     }
 }
 
@@ -97,6 +154,7 @@ mod tests {
     use crate::sflow::datagram::Datagrams;
     use crate::sflow::decode::decode;
     use crate::sflow::ids::Tag;
+    use std::io::Read;
     use std::net::UdpSocket;
     use std::sync::mpsc::channel;
 
@@ -141,5 +199,37 @@ mod tests {
         let length = far_end.recv(&mut bytes).unwrap();
         assert_eq!(decode(&bytes[..length]).unwrap().sequence, 1);
         assert_eq!((outlet.datagrams, outlet.unsent), (1, 2));
+    }
+
+    #[test]
+    fn samples_wait_less_while_somebody_reads_along() {
+        let shared = SharedOutlet::new(Path::new("/"), 7, Clock::system().now());
+        let unwatched = shared.patience();
+        let (ours, theirs) = Socket::pair(socket2::Domain::UNIX, socket2::Type::SEQPACKET, None).unwrap();
+        shared.lock().welcome(ours);
+        assert!(shared.is_watched() && shared.patience() < unwatched);
+        drop(theirs);
+        assert!(shared.lock().readers().is_empty());
+        assert_eq!((shared.is_watched(), shared.patience()), (false, unwatched));
+    }
+
+    #[test]
+    fn a_reader_gets_numbered_datagrams_where_there_is_no_collector_and_none_without_an_agent_address() {
+        let now = Clock::system().now();
+        let shared = SharedOutlet::new(Path::new("/"), 7, now);
+        let (ours, theirs) = Socket::pair(socket2::Domain::UNIX, socket2::Type::SEQPACKET, None).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let mut outlet = shared.lock();
+        outlet.set_agent(Some(AGENT));
+        send(&mut outlet, now);
+        outlet.welcome(ours);
+        send(&mut outlet, now);
+        outlet.set_agent(None);
+        send(&mut outlet, now);
+        assert_eq!((outlet.datagrams, outlet.unsent), (0, 3));
+        let mut bytes = [0; 1500];
+        let length = (&theirs).read(&mut bytes).unwrap();
+        assert_eq!(decode(&bytes[..length]).unwrap().sequence, 1, "nobody missed the one before");
+        assert!((&theirs).read(&mut bytes).is_err());
     }
 }

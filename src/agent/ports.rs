@@ -11,11 +11,13 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 /// Bytes that are looked at, however few a sample shall have: addresses and tunnels lie in them.
-const FEWEST_BYTES: u32 = 128;
+pub(super) const FEWEST_BYTES: u32 = 128;
 
 /// Why there is no tap while there is nobody to send to.
 pub const SUSPENDED: &str = "nothing is sent now: see dns-sd";
-const RATE_ZERO: &str = "its sampling rate is 0";
+pub(super) const RATE_ZERO: &str = "its sampling rate is 0";
+const NAMED_BOND: &str = "its bond is sampled by name; a pcap with its own name in dev would sample it too";
+const ONLY_VPP: &str = "vpp { osIndex = off } leaves all numbers of interfaces to VPP's";
 
 /// Whether `interface` sends counter samples, and why or why not. `chip_sampled` are those that `psample` has samples of.
 pub fn decide(
@@ -24,25 +26,43 @@ pub fn decide(
     chip_sampled: &HashSet<u32>,
     interface: &Interface,
 ) -> (bool, &'static str) {
+    if is_only_vpp(settings) {
+        return (false, ONLY_VPP);
+    }
+    let by_chip = |i: &Interface| settings.modules.psample.is_some() && chip_sampled.contains(&i.index);
+    let tapped = |i: &Interface| tap_settings(settings, table, i).is_ok();
     let port = Port {
         loopback: interface.kind == Kind::Loopback,
         physical: is_physical(interface),
         switch_port: settings.modules.switchport(&interface.name).is_some(),
         bond_of_switch_ports: has_switch_port(settings, table, interface),
-        tapped: tap_settings(settings, interface).is_ok(),
+        tapped: tapped(interface),
+        bond_sampled: in_bond_with(table, interface, |i| tapped(i) || by_chip(i)),
         behind_tap: interface
             .master
             .and_then(|index| table.get(index))
-            .is_some_and(|m| shows_ports(settings, m)),
-        chip_sampled: settings.modules.psample.is_some() && chip_sampled.contains(&interface.index),
+            .is_some_and(|m| shows_ports(settings, table, m)),
+        chip_sampled: by_chip(interface),
     };
     sends_counters(settings.interface_counters, port)
 }
 
+/// Whether collectors know VPP's interfaces by VPP's numbers, among which others would be taken for them.
+fn is_only_vpp(settings: &Settings) -> bool {
+    settings.modules.vpp.as_ref().is_some_and(|vpp| !vpp.os_index)
+}
+
 /// Whether a tapped interface has its ports send counters: a bridge does, unless told otherwise.
-fn shows_ports(settings: &Settings, master: &Interface) -> bool {
-    let tap = tap_settings(settings, master);
+fn shows_ports(settings: &Settings, table: &Table, master: &Interface) -> bool {
+    let tap = tap_settings(settings, table, master);
     tap.is_ok_and(|(_, tap)| tap.vport.unwrap_or(master.kind == Kind::Bridge))
+}
+
+/// Whether some other interface of the same aggregation is such a one: a member, or for a member the bond itself.
+fn in_bond_with(table: &Table, interface: &Interface, is_such: impl Fn(&Interface) -> bool) -> bool {
+    let members = || table.iter().filter(|i| i.is_bond_slave && i.master == Some(interface.index));
+    let bond = interface.master.filter(|_| interface.is_bond_slave).and_then(|index| table.get(index));
+    bond.is_some_and(&is_such) || (interface.is_bond_master && members().any(is_such))
 }
 
 /// The tap that an interface shall have.
@@ -57,11 +77,14 @@ pub struct Sampling {
 }
 
 /// The tap that an interface shall have, or why it has none.
-pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, &'static str> {
+pub fn sampling(settings: &Settings, table: &Table, interface: &Interface) -> Result<Sampling, &'static str> {
     if settings.suspended.is_some() {
         return Err(SUSPENDED);
     }
-    let (object, tap) = tap_settings(settings, interface)?;
+    if is_only_vpp(settings) {
+        return Err(ONLY_VPP);
+    }
+    let (object, tap) = tap_settings(settings, table, interface)?;
     let (one_in, origin) = match tap.sampling {
         Some(one_in) => (one_in, format!("sampling in {}", object.kind.name())),
         None => {
@@ -76,20 +99,27 @@ pub fn sampling(settings: &Settings, interface: &Interface) -> Result<Sampling, 
 }
 
 /// Why an object that fits interfaces taps none of them, if that is what the file says.
-pub fn unused(settings: &Settings, table: &Table, object: TapId, tap: &TapSettings) -> Option<String> {
+pub fn unused(
+    settings: &Settings,
+    table: &Table,
+    by_tc: impl Fn(&Interface) -> bool,
+    (object, tap): (TapId, &TapSettings),
+) -> Option<String> {
     let mut fitting = table.iter().filter(|i| tap.matches(candidate(i)));
     fitting.find_map(|i| {
         let (chosen, _) = settings.modules.tap(candidate(i))?;
-        let why = match sampling(settings, i) {
+        let why = match sampling(settings, table, i) {
+            _ if by_tc(i) => "tc samples it: see dent",
             _ if chosen != object => "the last object that fits counts, and pcap before epcap",
-            Err(RATE_ZERO) => RATE_ZERO,
+            Err(why @ (RATE_ZERO | NAMED_BOND)) => why,
             _ => return None,
         };
         Some(format!("{}: {why}", i.name))
     })
 }
 
-fn in_words(origin: &RateOrigin) -> String {
+/// Where a rate came from.
+pub fn in_words(origin: &RateOrigin) -> String {
     match origin {
         RateOrigin::Global => "sampling, its speed being unknown or the ratio 0".to_owned(),
         RateOrigin::Speed(key) => format!("sampling.{key}"),
@@ -99,18 +129,28 @@ fn in_words(origin: &RateOrigin) -> String {
 }
 
 /// A tap that names no device takes hardware, bridges and switch ports, and leaves what is made of them: the same packets
-/// pass there. Containers are what a dynamic one is for.
+/// pass there. Of a bond it takes the members, unless another tap names the bond. Containers are what a dynamic one is for.
 fn tap_settings<'s>(
     settings: &'s Settings,
+    table: &Table,
     interface: &Interface,
 ) -> Result<(TapId, &'s TapSettings), &'static str> {
     let found = settings.modules.tap(candidate(interface));
     let (object, tap) = found.ok_or("no pcap or epcap of the configuration fits it")?;
-    let derived = interface.is_bond_master
-        || matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
+    if tap.device.is_some() || tap.dynamic {
+        return Ok((object, tap));
+    }
+    let derived = matches!(interface.kind, Kind::Vlan | Kind::Veth | Kind::XenVif | Kind::Openvswitch);
     let is_port = settings.modules.switchport(&interface.name).is_some();
-    if tap.device.is_none() && !tap.dynamic && derived && !is_port {
+    if interface.is_bond_master || (derived && !is_port) {
         return Err("its packets pass another interface too; a pcap with its name in dev would sample it");
+    }
+    let is_named = |bond: &Interface| {
+        bond.is_bond_master
+            && settings.modules.tap(candidate(bond)).is_some_and(|(_, tap)| tap.device.is_some())
+    };
+    if interface.is_bond_slave && interface.master.and_then(|index| table.get(index)).is_some_and(is_named) {
+        return Err(NAMED_BOND);
     }
     Ok((object, tap))
 }

@@ -23,7 +23,7 @@ pub struct Need {
 
 /// What these settings need beyond an ordinary user's rights.
 pub fn needed(settings: &Settings) -> Vec<Need> {
-    use Capability::{CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+    use Capability::{CAP_BPF, CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
     let m = &settings.modules;
     let namespace = settings.collectors.iter().any(|c| c.namespace.is_some());
     let device = settings.collectors.iter().any(|c| c.device.is_some());
@@ -39,7 +39,10 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         (epcap, CAP_NET_ADMIN, true, "epcap: attaching its program"),
         (group, CAP_NET_ADMIN, true, "nflog: its group"),
         (m.psample.is_some(), CAP_NET_ADMIN, true, "psample: its group"),
+        (m.vpp.is_some(), CAP_NET_ADMIN, true, "vpp: what it tells, and its packets"),
+        (m.dent.is_some(), CAP_NET_ADMIN, true, "dent: the tc filters of its ports"),
         (own_rule, CAP_NET_RAW, false, "nflog rule: iptables-legacy"),
+        (settings.wants_optics(), CAP_NET_ADMIN, true, "optics: reading transceivers"),
         (m.dropmon.is_some(), CAP_NET_ADMIN, true, "dropmon: starting the monitor"),
         (
             m.dropmon.is_some(),
@@ -49,6 +52,9 @@ pub fn needed(settings: &Settings) -> Vec<Need> {
         ),
         (device, CAP_NET_RAW, false, "collector dev: binding to a device before Linux 5.7"),
         (containers, CAP_NET_ADMIN, false, "docker, containerd, k8s: the interfaces of containers"),
+        // Not vital: the socket may be another's than root's.
+        (m.ovs.is_some(), CAP_DAC_OVERRIDE, false, "ovs: the socket of Open vSwitch's data base"),
+        (m.cumulus.is_some(), CAP_DAC_OVERRIDE, false, "cumulus: portsamp writes the files of switchd"),
         (m.tcp.is_some(), CAP_SYS_ADMIN, false, "tcp: sockets in the network namespaces of containers"),
         (m.tcp.is_some(), CAP_SYS_PTRACE, false, "tcp: finding network namespaces that have no name"),
     ];

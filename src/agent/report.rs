@@ -7,6 +7,7 @@ use super::{identity, ports};
 use crate::collect::host::Component;
 use crate::collect::interfaces::lag;
 use crate::config::Effective;
+use crate::export::readers::ReaderCounts;
 use crate::export::report::{CollectorStatus, State as CollectorState};
 use crate::sflow::ids::DataSource;
 use crate::sflow::json::hyphenated;
@@ -87,7 +88,7 @@ impl Agent {
     pub fn snapshot(&mut self, control_clients: u64) -> Snapshot {
         let health = self.measures.interfaces.health();
         let counts = self.packets.desk.lock().counts;
-        let datagrams_unsent = self.outlet.lock().unsent;
+        let (datagrams_unsent, readers, refused) = self.way_out();
         let now = self.host.clock.now();
         self.report_collectors(now);
         Snapshot {
@@ -96,11 +97,13 @@ impl Agent {
             agent: self.identity_in_force(now),
             settings: self.settings_in_force(),
             collectors: self.collectors_in_force(now),
+            readers,
             components: self.registry.list(),
             discovery: self.discovery_in_force(),
             interfaces: self.interfaces_in_force(),
             guests: self.guests.list(self.measures.interfaces.table(), &self.measures.sources),
             applications: self.applications.report(),
+            open_vswitch: self.open_vswitch.report(),
             telemetry: self.telemetry(),
             losses: Losses {
                 interface_overruns: health.overruns,
@@ -111,6 +114,7 @@ impl Agent {
                 datagrams_unsent,
                 control_clients,
                 event_clients: self.guests.listeners_dropped(),
+                stream_readers: refused,
                 guests_refused: self.guests.refused(),
             },
             cost: cost(),
@@ -127,7 +131,7 @@ impl Agent {
             flow_samples: counts.flow_samples + told.flow_samples,
             flow_samples_suppressed: counts.flow_samples_suppressed + told.flow_samples_suppressed,
             flow_samples_unknown: counts.flow_samples_unknown,
-            counter_samples: own.counter_samples + told.counter_samples,
+            counter_samples: own.counter_samples + told.counter_samples + counts.counter_samples,
             counter_samples_suppressed: own.counter_samples_suppressed + told.counter_samples_suppressed,
             rtmetric_samples: own.rtmetric_samples + told.rtmetric_samples,
             rtflow_samples: told.rtflow_samples,
@@ -135,6 +139,15 @@ impl Agent {
             event_samples: counts.event_samples,
             event_samples_suppressed: counts.event_samples_suppressed,
         }
+    }
+
+    /// Datagrams that went to no collector, the programs that read along, and how many were turned away.
+    fn way_out(&self) -> (u64, Vec<snapshot::Reader>, u64) {
+        let mut outlet = self.outlet.lock();
+        let unsent = outlet.unsent;
+        let readers = outlet.readers();
+        let told = |ReaderCounts { pid, datagrams, dropped }| snapshot::Reader { pid, datagrams, dropped };
+        (unsent, readers.counts().map(told).collect(), readers.refused())
     }
 
     fn collectors_in_force(&self, now: Instant) -> Vec<snapshot::Collector> {
@@ -211,13 +224,13 @@ impl Agent {
             oper_up: i.oper_up,
             speed_bps: i.speed_bps,
             counter_samples: self.measures.sources.get(&DataSource::interface(i.index)).copied().unwrap_or(0),
-            counters_reason: ports::decide(&self.settings, table, &self.measures.chip_sampled, i)
-                .1
-                .to_owned(),
+            counters_reason: self.measures.decision(&self.settings, table, i).1.to_owned(),
+            alias: i.alias.clone(),
             bond: i.master.and_then(|master| lag::in_words(i, table.get(master)?)),
+            optics: self.optics.explain(i.index),
             sampling: self.sampling_in_force(i),
         };
-        table.iter().map(entry).collect()
+        table.iter().map(entry).chain(self.vpp_in_force()).collect()
     }
 }
 

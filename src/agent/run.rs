@@ -7,6 +7,7 @@ use super::daemon::Agent;
 use super::exit::Exit;
 use super::guests::events::Events;
 use super::service::Service;
+use super::stream::Stream;
 use super::timer::Timer;
 use crate::collect::guests::{News, Receiver};
 use crate::sample::guest::Engine;
@@ -74,6 +75,10 @@ struct Bells {
     packets: Arc<Notify>,
     discovered: Arc<Notify>,
     applications: Arc<Notify>,
+    open_vswitch: Arc<Notify>,
+    optics: Arc<Notify>,
+    cumulus: Arc<Notify>,
+    tc: Arc<Notify>,
 }
 
 impl Bells {
@@ -83,6 +88,10 @@ impl Bells {
             packets: agent.packets.news(),
             discovered: agent.discovery.answered(),
             applications: agent.applications.news(),
+            open_vswitch: agent.open_vswitch.news(),
+            optics: agent.optics.news(),
+            cumulus: agent.cumulus.news(),
+            tc: agent.tc.news(),
         }
     }
 
@@ -93,6 +102,10 @@ impl Bells {
             () = self.packets.notified() => Agent::on_packets,
             () = self.discovered.notified() => Agent::on_discovery,
             () = self.applications.notified() => Agent::on_applications,
+            () = self.open_vswitch.notified() => Agent::on_open_vswitch,
+            () = self.optics.notified() => Agent::on_optics,
+            () = self.cumulus.notified() => Agent::on_cumulus,
+            () = self.tc.notified() => Agent::on_tc,
         }
     }
 }
@@ -105,6 +118,8 @@ pub struct Sockets {
     pub commands: Option<Commands>,
     /// Tells of guests.
     pub events: Option<Events>,
+    /// Gives datagrams to programs of this host.
+    pub stream: Option<Stream>,
 }
 
 /// Runs the agent until it is told to end.
@@ -150,6 +165,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
                 agent.on_guests(engine, news);
             }
             client = listener(sockets.events.as_ref()) => agent.welcome(client),
+            reader = reader(sockets.stream.as_ref()) => agent.outlet.lock().welcome(reader),
             client = client(sockets.control.as_ref()) => {
                 let (control, client) = client;
                 let now = agent.host.clock.now();
@@ -169,6 +185,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
         }
     }
     service.stopping();
+    agent.end_open_vswitch().await;
     Ok(Exit::Ok)
 }
 
@@ -207,6 +224,14 @@ async fn guest_news(guests: Option<&mut Receiver>) -> Option<(Engine, News)> {
 async fn listener(events: Option<&Events>) -> tokio::net::UnixStream {
     match events {
         Some(events) => events.client().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for somebody who reads along; for ever where there is no socket.
+async fn reader(stream: Option<&Stream>) -> socket2::Socket {
+    match stream {
+        Some(stream) => stream.reader().await,
         None => std::future::pending().await,
     }
 }

@@ -6,9 +6,9 @@ use crate::collect::host::HostSample;
 use crate::collect::interfaces::ethtool_counts::EthtoolCounts;
 use crate::collect::interfaces::records::{ethernet, generic_interface, port_name};
 use crate::collect::interfaces::{Interface, LinkStats};
-use crate::sflow::counters::hardware::Gpu;
+use crate::sflow::counters::hardware::{BcmTables, Gpu};
 use crate::sflow::counters::host::{Adaptors, HostId, HostNetIo, HostParent};
-use crate::sflow::counters::port::LacpPort;
+use crate::sflow::counters::port::{LacpPort, Pfc, Sfp};
 use crate::sflow::counters::virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtNode};
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
@@ -54,6 +54,10 @@ pub struct PortSample<'a> {
     pub driver: Option<EthtoolCounts>,
     /// Its part in a bond.
     pub lacp: Option<LacpPort>,
+    /// What its transceiver measures.
+    pub sfp: Option<&'a Sfp>,
+    /// Its priority flow control.
+    pub pfc: Option<Pfc>,
 }
 
 /// What goes into the host's sample beside its own counters.
@@ -63,6 +67,8 @@ pub struct Beside<'a> {
     pub node: Option<VirtNode>,
     /// All its GPUs.
     pub gpu: Option<Gpu>,
+    /// The tables of its switch chip.
+    pub asic: Option<BcmTables>,
     /// Its adaptors' counters.
     pub net: Option<&'a HostNetIo>,
 }
@@ -90,6 +96,8 @@ impl<'a, S: FnMut(Unsent<'_>)> SampleTo<'a, S> {
         let ethernet = ethernet(interface, stats);
         let name = port_name(interface, port.given);
         self.counters(source, sequence, |sample| {
+            optional(sample, port.pfc.as_ref())?;
+            optional(sample, port.sfp)?;
             optional(sample, port.lacp.as_ref())?;
             sample.record(&name)?;
             optional(sample, ethernet.as_ref())?;
@@ -104,6 +112,7 @@ impl<S: FnMut(Unsent<'_>)> SampleTo<'_, S> {
         self.counters(DataSource::HOST, sequence, |sample| {
             optional(sample, beside.node.as_ref())?;
             optional(sample, beside.gpu.as_ref())?;
+            optional(sample, beside.asic.as_ref())?;
             sample.record(adaptors)?;
             optional(sample, host.udp.as_ref())?;
             optional(sample, host.tcp.as_ref())?;

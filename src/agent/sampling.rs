@@ -15,7 +15,7 @@ use crate::sample::local::Locals;
 use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
 use crate::status::snapshot;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of the sampled interfaces between two polls.
 #[derive(Debug, Default)]
@@ -33,8 +33,8 @@ impl Agent {
         self.tapped_by.clear();
         let indices: Vec<_> = self.measures.interfaces.table().iter().map(|i| i.index).collect();
         let wishes: Vec<_> = indices.into_iter().map(|index| (index, self.wish_of(index))).collect();
-        let Settings { header_bytes, datagram_bytes, .. } = self.settings;
-        let making = Making { header_bytes, datagram_bytes };
+        let Settings { header_bytes, datagram_bytes, polling_secs, .. } = self.settings;
+        let making = Making { header_bytes, datagram_bytes, counters: polling_secs > 0 };
         let applied = self.packets.apply(making, wishes.into_iter(), Wanted::of(&self.settings));
         self.report_thread(applied);
         self.apply_annotations();
@@ -110,7 +110,10 @@ impl Agent {
         let ulog = m.ulog.as_ref().map(|_| Some(unavailable("Linux has no ULOG since 3.17: use nflog")));
         let dropmon = m.dropmon.as_ref().map(|_| suspended.clone());
         let psample = m.psample.as_ref().map(|_| suspended.clone());
-        for (name, state) in [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample)] {
+        let vpp = m.vpp.as_ref().map(|_| suspended.clone());
+        let states =
+            [("nflog", nflog), ("ulog", ulog), ("dropmon", dropmon), ("psample", psample), ("vpp", vpp)];
+        for (name, state) in states {
             // Where nothing stands against it, the packet thread tells; that what it told holds again is no news to it.
             let told = || self.packets.desk.lock().report.components.get(name).cloned();
             match state.map(|state| state.or_else(told)) {
@@ -143,6 +146,14 @@ impl Agent {
             }
             wishes.push((index, self.wish_of(index)));
         }
+        // Whether a bond is sampled by name decides about its members.
+        let changed: BTreeSet<u32> = changes.iter().map(|(index, _)| index).collect();
+        let of_changed = |i: &&Interface| {
+            i.is_bond_slave && !changed.contains(&i.index) && i.master.is_some_and(|m| changed.contains(&m))
+        };
+        let table = self.measures.interfaces.table();
+        let members: Vec<u32> = table.iter().filter(of_changed).map(|i| i.index).collect();
+        wishes.extend(members.into_iter().map(|index| (index, self.wish_of(index))));
         if self.settings.modules.tcp.is_some() {
             let mut desk = self.packets.desk.lock();
             let table = self.measures.interfaces.table();
@@ -151,6 +162,16 @@ impl Agent {
                 annotator.retain_namespaces();
             }
         }
+        self.tap(wishes);
+    }
+
+    /// Renews the taps of these interfaces.
+    pub(super) fn renew_taps(&mut self, indices: &[u32]) {
+        let wishes = indices.iter().map(|index| (*index, self.wish_of(*index))).collect();
+        self.tap(wishes);
+    }
+
+    fn tap(&mut self, wishes: Vec<(u32, Option<Wish>)>) {
         let (gone, there): (Vec<_>, Vec<_>) = wishes.into_iter().partition(|(_, wish)| wish.is_none());
         let applied = self.packets.apply_taps(gone.into_iter());
         let applied = applied.and_then(|()| self.packets.apply_taps(there.into_iter()));
@@ -159,8 +180,9 @@ impl Agent {
 
     /// The tap that an interface shall have; notes which object asks for it.
     fn wish_of(&mut self, index: u32) -> Option<Wish> {
-        let interface = self.measures.interfaces.table().get(index);
-        let Some(sampling) = interface.and_then(|i| ports::sampling(&self.settings, i).ok()) else {
+        let table = self.measures.interfaces.table();
+        let interface = table.get(index).filter(|interface| !self.tc.covers(&self.settings, interface));
+        let Some(sampling) = interface.and_then(|i| ports::sampling(&self.settings, table, i).ok()) else {
             self.tapped_by.remove(&index);
             return None;
         };
@@ -177,11 +199,11 @@ impl Agent {
 
     fn report_thread(&mut self, applied: std::io::Result<()>) {
         self.thread_refused = applied.is_err();
-        let taps = self.packets.taps();
-        self.watches.retain(|index| taps.contains_key(index));
+        let (taps, tc) = (self.packets.taps(), &self.tc);
+        self.watches.retain(|index| taps.contains_key(index) || tc.sampled(*index).is_some());
         if let Err(error) = applied {
             self.set(WATCH, State::degraded(&format!("the packet thread cannot be started: {error}")));
-        } else if taps.is_empty() {
+        } else if taps.is_empty() && !self.tc.samples_any() {
             self.registry.remove(WATCH);
         }
         self.report_taps();
@@ -193,6 +215,7 @@ impl Agent {
         let components = desk.report.components.clone();
         let appeared = desk.take_appeared();
         drop(desk);
+        self.follow_vpp();
         // Those of the sources and taps are made below, with more than the thread knows: a report may be older than the
         // settings.
         if let Some(state) = components.get(WATCH) {
@@ -204,6 +227,8 @@ impl Agent {
         for index in appeared {
             self.measures.chip_sampled.insert(index);
             self.measures.choose_one(&self.settings, index);
+            let master = self.measures.interfaces.table().get(index).and_then(|interface| interface.master);
+            master.into_iter().for_each(|bond| self.measures.choose_one(&self.settings, bond));
         }
         self.report_taps();
     }
@@ -213,6 +238,7 @@ impl Agent {
         if self.thread_refused {
             return self.apply_sampling();
         }
+        self.follow_vpp();
         self.report_connections();
         let mut desk = self.packets.desk.lock();
         if std::mem::take(&mut self.watches.gone) {
@@ -221,18 +247,20 @@ impl Agent {
             desk.retain(|index| table.get(index).is_some());
         }
         // Where there is no tap, that is said already.
-        let taps = &desk.report.taps;
-        self.watches.retain(|index| taps.get(index).is_some_and(|tap| tap.obstacle.is_none()));
-        for (index, packets) in &self.measures.packets {
-            let Some(wish) = self.packets.taps().get(index) else { continue };
-            if taps.get(index).is_none_or(|tap| tap.obstacle.is_some()) {
-                continue;
-            }
+        let (taps, tc) = (&desk.report.taps, &self.tc);
+        let runs = |index: &u32| taps.get(index).is_some_and(|tap| tap.obstacle.is_none());
+        self.watches.retain(|index| runs(index) || tc.sampled(*index).is_some());
+        for (index, [arrived, left]) in &self.measures.packets {
+            let tap = self.packets.taps().get(index).filter(|_| runs(index));
+            let tap = tap.map(|wish| (wish.tap.one_in.get(), [true; 2]));
+            let Some((one_in, [arriving, leaving])) = tap.or_else(|| tc.sampled(*index)) else { continue };
+            let packets =
+                (if arriving { *arrived } else { 0 }).saturating_add(if leaving { *left } else { 0 });
             let samples = desk.sampled(*index).map_or(0, |s| s.sampler.samples() + s.unknown);
-            self.watches.look(*index, *packets, samples, wish.tap.one_in.get());
+            self.watches.look(*index, packets, samples, one_in);
         }
         drop(desk);
-        if self.packets.taps().is_empty() {
+        if self.packets.taps().is_empty() && !self.tc.samples_any() {
             self.registry.remove(WATCH);
             return;
         }
@@ -252,6 +280,7 @@ impl Agent {
             // What a tap has sampled is of the past where none is wanted now, and so is a source that was switched off.
             let origin = match *source {
                 "nflog" => nflog_rate(&self.settings).map(|rate| rate.origin.label().to_owned()),
+                "vpp" if self.settings.modules.vpp.is_some() => Some("VPP, told with each sample".to_owned()),
                 "psample" if self.settings.modules.psample.is_some() => {
                     Some("psample, told with each sample".to_owned())
                 }
@@ -264,7 +293,13 @@ impl Agent {
             (shown.samples, shown.pool, shown.drops) = (sampler.samples(), sampler.pool(), sampler.drops());
             shown.unknown = *unknown;
         }
-        match ports::sampling(&self.settings, interface) {
+        if self.tc_in_force(interface, &mut shown) {
+            let silence = self.watches.silent.get(&interface.index);
+            shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
+            return shown;
+        }
+        match ports::sampling(&self.settings, self.measures.interfaces.table(), interface) {
+            Err(_) if shown.source.is_none() && shown.warning.is_some() => {}
             Err(why) if shown.source.is_none() => shown.reason = Some(why.to_owned()),
             Err(_) => {}
             Ok(sampling) => {
@@ -277,12 +312,13 @@ impl Agent {
                 } else if shown.source.is_none() {
                     shown.reason = Some("its tap is being opened".to_owned());
                 }
-                shown.warning =
-                    tap.and_then(|tap| tap.obstacle.clone()).map(|o| format!("asked for, not possible: {o}"));
+                let asked = tap.and_then(|tap| tap.obstacle.clone());
+                shown.warning = asked.map(|o| format!("asked for, not possible: {o}")).or(shown.warning);
                 let silence = self.watches.silent.get(&interface.index);
                 shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
             }
         }
+        self.cumulus.show(interface, &mut shown);
         shown
     }
 }

@@ -1,6 +1,7 @@
 //! The agent's UNIX sockets: where they are, and who may connect. Rule: a socket that is left of an agent that has gone is
 //! replaced; any other file of that name is somebody's and stays.
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -21,14 +22,33 @@ pub fn path_beside(control: &Path, word: &str) -> PathBuf {
     }
 }
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+
 /// Listens on `path`, with these permissions.
 pub(super) fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
-    if std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
-        std::fs::remove_file(path)?;
-    }
+    remove_old(path)?;
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok(listener)
+}
+
+/// The same for a socket that keeps the boundaries of messages (`SOCK_SEQPACKET`).
+pub(super) fn listen_for_messages(path: &Path, mode: u32) -> io::Result<Socket> {
+    remove_old(path)?;
+    let listener = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
+    listener.set_nonblocking(true)?;
+    listener.bind(&SockAddr::unix(path)?)?;
+    std::fs::set_permissions(path, Permissions::from_mode(mode))?;
+    listener.listen(BACKLOG)?;
+    Ok(listener)
+}
+
+fn remove_old(path: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket()) {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

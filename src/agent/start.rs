@@ -11,6 +11,7 @@ use super::guests::events::Events;
 use super::pid_file::PidFile;
 use super::privileges::{self, PrivilegeError};
 use super::run::{self, Signals, Sockets};
+use super::stream::Stream;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
 use crate::sys::heap;
@@ -143,17 +144,19 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
         let alone = control.is_some();
         let commands = open_commands(&mut agent, alone);
         let events = open_events(&mut agent, alone);
+        let stream = open_stream(&mut agent, alone);
         let made = [
             agent.options.socket.parent().filter(|_| made_directory),
             control.as_ref().map(|_| agent.options.socket.as_path()),
             commands.as_ref().map(Commands::path),
             events.as_ref().map(Events::path),
+            stream.as_ref().map(Stream::path),
         ];
         if let Err(e) = give_up_privileges(&agent, &made) {
             log::error!(target: "privileges", "{e}");
             return Exit::NoPermission;
         }
-        let mut sockets = Sockets { control, commands, events };
+        let mut sockets = Sockets { control, commands, events, stream };
         match run::run(&mut agent, &mut sockets, signals).await {
             Ok(exit) => exit,
             Err(e) => {
@@ -212,6 +215,20 @@ fn open_events(agent: &mut Agent, alone: bool) -> Option<Events> {
         }
         Err(e) => {
             agent.set("guest-events", State::degraded(&format!("nobody is told of guests: {e}")));
+            None
+        }
+    }
+}
+
+/// The same for the socket of datagrams.
+fn open_stream(agent: &mut Agent, alone: bool) -> Option<Stream> {
+    match alone.then(|| Stream::open(&agent.options.socket))? {
+        Ok(stream) => {
+            agent.set("stream", State::Running);
+            Some(stream)
+        }
+        Err(e) => {
+            agent.set("stream", State::degraded(&format!("nobody can read along: {e}")));
             None
         }
     }

@@ -33,7 +33,8 @@ impl Agent {
         let mut problems = self.tap_problems(kind);
         let mut unused = Vec::new();
         for (object, tap) in idle {
-            match ports::unused(&self.settings, self.measures.interfaces.table(), object, tap) {
+            let by_tc = |interface: &_| self.tc.covers(&self.settings, interface);
+            match ports::unused(&self.settings, self.measures.interfaces.table(), by_tc, (object, tap)) {
                 Some(why) => unused.push(why),
                 None => problems.push(in_vain(kind, tap)),
             }

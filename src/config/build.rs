@@ -28,6 +28,8 @@ pub(super) fn settings(tree: &Tree, origins: Origins) -> Settings {
         forget_vms_secs: top.int("forgetVMs"),
         collectors: tree.list(ObjectId::Collector).filter_map(collector).collect(),
         guest_pressure: top.switch("guestPressure"),
+        optics: top.opt_switch("optics"),
+        pfc: top.opt_switch("pfc"),
         interface_counters: interface_counters(top),
         modules: super::build_modules::modules(tree),
         suspended: None,

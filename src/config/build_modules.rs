@@ -4,7 +4,7 @@
 
 use super::keys::ObjectId;
 use super::modules::{
-    Containerd, Dent, DnsSd, Docker, Dropmon, Json, K8s, Kvm, Modules, Nlroute, Opx, PacketLog, Psample,
+    Containerd, Dent, DnsSd, Docker, Dropmon, Json, K8s, Kvm, Modules, Nlroute, Opx, Ovs, PacketLog, Psample,
     Sonic, Switch, Systemd, Tap, Tcp, Vpp, Xen,
 };
 use super::tree::{Section, Tree};
@@ -27,7 +27,7 @@ pub(super) fn modules(tree: &Tree) -> Modules {
         containerd: tree.named(ObjectId::Containerd).map(|section| containerd(tree, section)),
         k8s: tree.named(ObjectId::K8s).map(k8s),
         systemd: tree.named(ObjectId::Systemd).map(systemd),
-        ovs: on(ObjectId::Ovs),
+        ovs: tree.named(ObjectId::Ovs).map(ovs),
         nvml: on(ObjectId::Nvml),
         cumulus: tree
             .named(ObjectId::Cumulus)
@@ -168,6 +168,13 @@ fn systemd(section: &Section) -> Systemd {
         cgroup_procs: section.text("cgroup_procs"),
         cgroup_acct: section.text("cgroup_acct"),
         mark_traffic: section.switch("markTraffic"),
+    }
+}
+
+fn ovs(section: &Section) -> Ovs {
+    Ovs {
+        unix_socket: section.text("unixsock"),
+        keep_at_exit: section.text("atExit").as_deref() == Some("keep"),
     }
 }
 

@@ -86,7 +86,7 @@ fn origin_in_words(origins: &Origins, key: &str) -> String {
     match origins.of(key) {
         Origin::Default => "default".to_owned(),
         Origin::Line(line) => format!("{}:{line}", origins.file_name),
-        Origin::Record(record) => record,
+        Origin::Record(words) | Origin::Preset(words) => words,
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn each_value_has_its_origin() {
         let list = of(
-            "sflow {\n polling=5 sampling.10g = 7 agent.cidr = 10.0.0.0/8 agent.cidr=!10.1.0.0/16\ncollector { ip=::1 }\n ovs { } }",
+            "sflow {\n polling=5 sampling.10g = 7 agent.cidr = 10.0.0.0/8 agent.cidr=!10.1.0.0/16\ncollector { ip=::1 }\n nvml { } }",
         );
         let some = |value: &str, origin: &str| (Some(value.to_owned()), origin.to_owned());
         assert_eq!(find(&list, "polling"), some("5", "f:2"));
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(find(&list, "collector.1.ip"), some("::1", "f:3"));
         assert_eq!(find(&list, "collector.1.udpport"), some("6343", "default"));
         assert_eq!(find(&list, "agentIP"), (None, "the best local address".to_owned()));
-        assert_eq!(find(&list, "ovs"), some("on", "f:4"));
+        assert_eq!(find(&list, "nvml"), some("on", "f:4"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Rules that need more than name and speed (skip bond members, VLANs, veth unless `dev` names them) are the caller's.
 
+use super::model::Settings;
 use super::modules::{Modules, Tap, TapId, TapKind};
 use super::value::Pattern;
 
@@ -30,7 +31,24 @@ impl Tap {
     }
 }
 
+impl Settings {
+    /// Whether transceivers are read.
+    pub fn wants_optics(&self) -> bool {
+        self.optics.unwrap_or_else(|| self.modules.is_switch())
+    }
+
+    /// Whether priority flow control is read.
+    pub fn wants_pfc(&self) -> bool {
+        self.pfc.unwrap_or_else(|| self.modules.is_switch())
+    }
+}
+
 impl Modules {
+    /// An object for a switch is there, whatever ports it has.
+    fn is_switch(&self) -> bool {
+        self.cumulus.is_some() || self.dent.is_some() || self.opx.is_some() || self.sonic.is_some()
+    }
+
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
     pub fn tap(&self, interface: Candidate<'_>) -> Option<(TapId, &Tap)> {
         self.taps().rev().find(|(_, tap)| tap.matches(interface))
@@ -43,6 +61,13 @@ impl Modules {
         let pcap =
             self.pcap.iter().enumerate().map(|(place, tap)| (TapId { kind: TapKind::Pcap, place }, tap));
         epcap.chain(pcap)
+    }
+
+    /// Whether counter samples name an interface by its alias, where it has one.
+    pub fn names_by_alias(&self) -> bool {
+        let names = self.k8s.as_ref().is_some_and(|k8s| k8s.set_if_name)
+            || self.sonic.as_ref().is_some_and(|sonic| sonic.set_if_name);
+        names && self.nlroute.as_ref().is_some_and(|nlroute| nlroute.set_if_alias)
     }
 
     /// The module that takes an interface for a switch port, if one does.
@@ -126,5 +151,21 @@ mod tests {
         assert_eq!(port("sonic { }", "Ethernet0"), None);
         assert_eq!(port("sonic { switchport=^Ethernet }", "Ethernet0"), Some("sonic"));
         assert_eq!(port("", "swp1"), None);
+    }
+
+    #[test]
+    fn an_alias_is_a_name_only_where_it_is_read_and_asked_for() {
+        let table = [
+            ("nlroute { }", false),
+            ("k8s { }", false),
+            ("nlroute { } k8s { }", true),
+            ("nlroute { } k8s { setIfName = off }", false),
+            ("nlroute { setIfAlias = off } k8s { }", false),
+            ("nlroute { } sonic { }", false),
+            ("nlroute { } sonic { setIfName = on }", true),
+        ];
+        for (body, expected) in table {
+            assert_eq!(settings(body).modules.names_by_alias(), expected, "{body}");
+        }
     }
 }

@@ -20,6 +20,7 @@ mod modules;
 pub mod origin;
 mod overlay;
 mod parser;
+mod preset;
 mod problem;
 mod speed;
 mod streams;

@@ -42,6 +42,10 @@ pub struct Settings {
     pub collectors: Vec<CollectorSettings>,
     /// Pressure stall information of guests is sent too (a key of ours: `guestPressure`).
     pub guest_pressure: bool,
+    /// What transceivers measure is sent too (a key of ours: `optics`); `None`: on switches.
+    pub optics: Option<bool>,
+    /// Priority flow control is sent too (a key of ours: `pfc`); `None`: on switches.
+    pub pfc: Option<bool>,
     /// Which interfaces send counter samples (a key of ours: `interfaceCounters`).
     pub interface_counters: InterfaceCounters,
     /// The feature objects that the file names.

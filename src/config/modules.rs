@@ -24,7 +24,7 @@ pub struct Modules {
     pub containerd: Option<Containerd>,
     pub k8s: Option<K8s>,
     pub systemd: Option<Systemd>,
-    pub ovs: bool,
+    pub ovs: Option<Ovs>,
     pub nvml: bool,
     pub cumulus: Option<Switch>,
     pub dent: Option<Dent>,
@@ -253,6 +253,15 @@ pub struct Systemd {
     pub cgroup_acct: Option<String>,
     /// Name the service in samples of its packets.
     pub mark_traffic: bool,
+}
+
+/// `ovs { }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ovs {
+    /// Socket of its data base, if not in the usual place.
+    pub unix_socket: Option<String>,
+    /// Bridges go on sending when the agent ends.
+    pub keep_at_exit: bool,
 }
 
 /// `cumulus { }`.

@@ -14,6 +14,8 @@ pub enum Origin {
     Line(usize),
     /// This DNS record says it.
     Record(String),
+    /// It is preset, for this reason.
+    Preset(String),
 }
 
 /// A value as it was written, and where.

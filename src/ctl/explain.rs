@@ -2,6 +2,7 @@
 //! [`Snapshot`]. Out: text. Pure.
 
 use super::status::speed;
+use crate::config::printed_speed;
 use crate::status::snapshot::{Interface, Sampling, Snapshot};
 use std::fmt::Write;
 
@@ -50,8 +51,18 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
         "{} is a {} interface, {link}; collectors know it as ifIndex {}.",
         i.name, i.kind, i.index
     )?;
+    if let Some(alias) = &i.alias {
+        writeln!(text, "Its alias is {alias}.")?;
+    }
     if let Some(bond) = &i.bond {
         writeln!(text, "It is {bond}.")?;
+    }
+    let bridges = snapshot.open_vswitch.iter().flat_map(|switch| &switch.bridges);
+    for bridge in bridges.filter(|bridge| bridge.name == i.name) {
+        writeln!(text, "It is a bridge of Open vSwitch: {}.", bridge.how)?;
+    }
+    if let Some(optics) = &i.optics {
+        writeln!(text, "Its transceiver: {optics}.")?;
     }
     match (&s.source, s.one_in) {
         (Some(source), Some(one_in)) => write_sampled(text, s, source, one_in)?,
@@ -66,11 +77,12 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     }
     let told = if i.counter_samples == 0 { "no counter samples" } else { "its counters" };
     writeln!(text, "It sends {told} ({}; {} so far).", i.counters_reason, i.counter_samples)?;
-    writeln!(
-        text,
-        "To change the sampling, write this in {file} and reload:\n  pcap {{ dev = {} sampling = N }}",
-        i.name
-    )
+    let wanted = match (s.source.as_deref(), i.speed_bps) {
+        (Some("tc"), Some(speed)) => format!("sampling.{} = N", printed_speed(speed)),
+        (Some("tc"), None) => "sampling = N".to_owned(),
+        _ => format!("pcap {{ dev = {} sampling = N }}", i.name),
+    };
+    writeln!(text, "To change the sampling, write this in {file} and reload:\n  {wanted}")
 }
 
 fn write_sampled(text: &mut String, s: &Sampling, source: &str, one_in: u32) -> std::fmt::Result {
@@ -121,6 +133,15 @@ mod tests {
         for words in ["1 in 10000 by pcap", "its speed in Mb/s", "12 samples", "3 were lost", "ifIndex 7"] {
             assert!(text.contains(words), "{words}: {text}");
         }
+    }
+
+    #[test]
+    fn of_a_port_that_tc_samples_the_rate_is_that_of_its_speed() {
+        let sampling = Sampling { source: Some("tc".into()), one_in: Some(10_000), ..Sampling::default() };
+        let mut snapshot = snapshot(sampling);
+        snapshot.interfaces[0].speed_bps = Some(10_000_000_000);
+        let text = interface(&snapshot, "eth0").unwrap();
+        assert!(text.contains("sampling.10G = N") && !text.contains("pcap"), "{text}");
     }
 
     #[test]

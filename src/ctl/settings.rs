@@ -2,6 +2,7 @@
 //! line a key, `key = value  # origin`; what has no value is a comment that says what holds instead.
 
 use super::{Exit, fail};
+use crate::agent::configuration::read_platform;
 use crate::config;
 use crate::status::snapshot::Value;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub(super) fn render(values: &[Value]) -> String {
     values.iter().map(|v| format!("{:width$}  # {}\n", left(v), v.origin)).collect()
 }
 
-/// What a file would mean, DNS not asked.
+/// What a file would mean on this machine, DNS not asked.
 pub(super) fn of_file(file: &Path) -> Result<Vec<Value>, Exit> {
     let name = file.display().to_string();
     let text = std::fs::read(file).map_err(|e| fail(&format!("{name}: {e}"), Exit::Usage))?;
@@ -25,6 +26,7 @@ pub(super) fn of_file(file: &Path) -> Result<Vec<Value>, Exit> {
     let Some(settings) = parsed.settings else {
         return Err(fail(&format!("{name}: refused; hsflowctl check {name} says why"), Exit::No));
     };
+    let (settings, _) = settings.with_presets(read_platform(Path::new("/")));
     let value = |e: config::Effective| Value { key: e.key, value: e.value, origin: e.origin };
     Ok(settings.effective().into_iter().map(value).collect())
 }

@@ -2,6 +2,7 @@
 //! read the page.
 
 use crate::status::applications::Applications;
+use crate::status::open_vswitch::OpenVswitch;
 use crate::status::registry::State;
 use crate::status::snapshot::{Collector, Discovery, Interface, Sampling, SettingsInForce, Snapshot};
 use std::fmt::Write;
@@ -28,6 +29,9 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     write_settings(page, &s.settings)?;
     s.discovery.iter().try_for_each(|d| write_discovery(page, d))?;
     s.collectors.iter().try_for_each(|c| write_collector(page, c))?;
+    for r in &s.readers {
+        writeln!(page, "reader     process {}: {} datagrams, {} dropped", r.pid, r.datagrams, r.dropped)?;
+    }
     for component in &s.components {
         let (word, reason) = match &component.state {
             State::Running => ("running", ""),
@@ -41,6 +45,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
     s.guests.iter().try_for_each(|g| super::guests::write_guest(page, g))?;
     write_applications(page, &s.applications)?;
+    s.open_vswitch.iter().try_for_each(|switch| write_open_vswitch(page, switch))?;
     let t = s.telemetry;
     writeln!(
         page,
@@ -51,7 +56,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     writeln!(
         page,
         "lost       {} packet samples, {} packets not describable, {} unreadable packet messages, {} drop events over \
-         the limit and {} untold, {} datagrams without agent address or collector; {} notification overruns, {} unreadable notifications, {} control clients; {} full readings",
+         the limit and {} untold, {} datagrams without agent address or collector; {} notification overruns, {} unreadable notifications, {} control clients, {} stream readers; {} full readings",
         t.dropped_samples,
         t.flow_samples_unknown,
         l.packets_malformed,
@@ -61,6 +66,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         l.interface_overruns,
         l.interface_malformed,
         l.control_clients,
+        l.stream_readers,
         l.interface_resyncs
     )?;
     writeln!(
@@ -165,6 +171,22 @@ fn write_applications(page: &mut String, a: &Applications) -> std::fmt::Result {
     Ok(())
 }
 
+fn write_open_vswitch(page: &mut String, switch: &OpenVswitch) -> std::fmt::Result {
+    let (count, ours) = (switch.bridges.len(), switch.bridges.iter().filter(|bridge| bridge.ours).count());
+    match &switch.sends {
+        Some(sends) => {
+            writeln!(page, "ovs        {ours} of {count} bridges send sFlow by themselves: {sends}")?
+        }
+        None => writeln!(
+            page,
+            "ovs        none of {count} bridges is to send: {}",
+            switch.idle.as_deref().unwrap_or("not wanted")
+        )?,
+    }
+    let mut others = switch.bridges.iter().filter(|bridge| !bridge.ours);
+    others.try_for_each(|bridge| writeln!(page, "           {}: {}", bridge.name.escape_debug(), bridge.how))
+}
+
 /// Nothing where nothing was asked for.
 fn write_sampling(page: &mut String, s: &Sampling) -> std::fmt::Result {
     if let (Some(source), Some(one_in)) = (&s.source, s.one_in) {
@@ -207,7 +229,9 @@ fn duration(secs: u64) -> String {
 mod tests {
     use super::*;
     use crate::status::applications::{Application, Fault, Input};
+    use crate::status::open_vswitch::Bridge;
     use crate::status::registry::Component;
+    use crate::status::snapshot::Reader;
 
     fn snapshot() -> Snapshot {
         Snapshot {
@@ -222,6 +246,7 @@ mod tests {
                 last_error: Some("Network is unreachable".into()),
                 ..Collector::default()
             }],
+            readers: vec![Reader { pid: 44, datagrams: 10, dropped: 2 }],
             components: vec![Component { name: "disk".into(), state: State::degraded("no sda"), since: 40 }],
             interfaces: vec![Interface {
                 index: 7,
@@ -230,6 +255,14 @@ mod tests {
                 ..Interface::default()
             }],
             guests: Vec::new(),
+            open_vswitch: Some(OpenVswitch {
+                sends: Some("1 in 400".into()),
+                idle: None,
+                bridges: vec![
+                    Bridge { name: "br0".into(), ours: true, how: "ours".into() },
+                    Bridge { name: "br\n1".into(), ours: false, how: "another's".into() },
+                ],
+            }),
             applications: Applications {
                 inputs: vec![Input {
                     name: "fifo /f".into(),
@@ -258,12 +291,14 @@ mod tests {
             "DEGRADED",
             "NO ADDRESS, nothing is sent",
             "3 errors, last: Network is unreachable",
+            "reader     process 44: 10 datagrams, 2 dropped",
             "component  disk DEGRADED for 1 min 0 s no sda",
             "swp1",
             "2.5 Gb/s",
             "json       fifo /f: 0 messages, NOT OPEN: no",
             "application web\\n\\u{1b}[2J 3:80 not sampled",
             "5 messages over the limit",
+            "ovs        1 of 2 bridges send sFlow by themselves: 1 in 400\n           br\\n1: another's",
             "2 messages not-json, last: at byte 3",
         ] {
             assert!(page.contains(words), "{words}\n{page}");

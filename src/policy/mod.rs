@@ -2,12 +2,12 @@
 //!
 //! `model` is what is wanted, in types that cannot be wrong; `file` reads it from TOML; `lines` vets raw iptables lines;
 //! `plan` compares what is wanted with what is there and tells the steps between, as texts for `iptables-restore` and
-//! `ipset restore`, each with the text that undoes it. All four are pure: texts and times in, values and texts out.
-//! Rule: only what is marked as ours is ever changed, and applying twice does nothing. The measuring agent does not
-//! know this layer.
-
-pub mod lines;
-pub mod model;
+//! `ipset restore`, each with the text that undoes it; `react` finds in the host's own samples what is too much. All are
+//! pure: texts, samples and times in, values and texts out. Rule: only what is marked as ours is ever changed, and
+//! applying twice does nothing. The measuring agent does not know this layer.
 
 pub mod file;
+pub mod lines;
+pub mod model;
 pub mod plan;
+pub mod react;

@@ -4,11 +4,13 @@
 //! result. Out: the chosen address with its device, or none, and one line that says why.
 //!
 //! Ranking: the class of the address (see [`Class`]), 13 more for an address of the device that `agent` names, 13 × n
-//! more for one in the n-th `agent.cidr` counted from the end of the file; then stable before autoconfigured, primary
-//! before secondary, lowest ifIndex, place in the kernel's list. Never chosen, whatever else there is: an address
+//! more for one in the n-th `agent.cidr` counted from the end of the file; then not a switch port before one, not 127/8 or
+//! ::1 before these, stable before autoconfigured, primary before secondary, lowest ifIndex, place in the kernel's list. An
+//! address on a virtual router's device, which other switches have too, comes after all routable ones, unless `agent` or
+//! `agent.cidr` names it. Never chosen, whatever else there is: an address
 //! that `agent.cidr=!…` excludes, one that duplicate address detection has not passed, and one on a container
 //! bridge unless `agent` or `agent.cidr` names it. A routable choice is kept while it lives and the wishes are the
-//! same, so that a host does not change its identity when an address is added.
+//! same, so that a host does not change its identity when an address is added, unless it is one that `agent` waits for.
 
 use crate::config::model::CidrRule;
 use std::cmp::Reverse;
@@ -42,6 +44,16 @@ pub struct Device {
     pub vlan: bool,
     /// A bridge that a container engine made for its containers.
     pub container_bridge: bool,
+    /// A virtual router's: switches that stand in for each other have the same addresses there.
+    pub shared: bool,
+    /// A port of a switch: its link may come and go.
+    pub switch_port: bool,
+}
+
+/// Whether a link address is that of a virtual router, which several machines have: VRRP's (RFC 9568, section 7.3), or, on a
+/// device made for a second address, Cumulus Linux's for MLAG and VRR.
+pub fn is_virtual_router(mac: [u8; 6], second: bool) -> bool {
+    matches!(mac, [0, 0, 0x5e, 0, 1 | 2, _]) || (second && matches!(mac, [0x44, 0x38, 0x39, 0xff, ..]))
 }
 
 /// One address on one device. The same address on two devices is two candidates.
@@ -92,22 +104,28 @@ pub struct Election {
     pub explanation: String,
     /// The wishes it was held under.
     wish: Wish,
+    /// There was a device that `agent` names.
+    pegged: bool,
 }
 
 /// Elects the agent address. The order of `candidates` does not matter.
 pub fn elect(candidates: &[Candidate], wish: &Wish, previous: Option<&Election>) -> Election {
-    let election = |choice, explanation| Election { choice, explanation, wish: wish.clone() };
+    let round = Round::new(candidates, wish);
+    let pegged = round.pegged.is_some();
+    let election = |choice, explanation| Election { choice, explanation, wish: wish.clone(), pegged };
     if let Some(ip) = wish.ip {
         let (choice, explanation) = literal(candidates, ip);
         return election(Some(choice), explanation);
     }
-    let round = Round::new(candidates, wish);
     let standing = round.standing();
     let kept = previous
         .filter(|last| last.wish == *wish)
         .and_then(|last| last.choice.as_ref())
         .filter(|choice| choice.class.is_some_and(Class::is_routable))
-        .and_then(|choice| standing.iter().find(|s| s.ip == choice.ip));
+        .and_then(|choice| standing.iter().find(|s| s.ip == choice.ip))
+        // The device that `agent` names has its address or its alias only now.
+        .filter(|_| round.pegged.is_none() || previous.is_some_and(|last| last.pegged))
+        .filter(|s| !s.is_last_resort());
     let Some(winner) = kept.or_else(|| standing.iter().max_by_key(|s| round.rank(s))) else {
         return election(None, round.nobody());
     };
@@ -144,9 +162,15 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
+    /// Other machines have it too, and nobody wishes for it.
+    fn is_last_resort(&self) -> bool {
+        self.device.shared && !self.pegged && self.cidr.is_none()
+    }
+
     /// Adds another device of the same address.
     fn merge(&mut self, other: &Standing<'a>) {
-        if (other.class, Reverse(other.device.if_index)) > (self.class, Reverse(self.device.if_index)) {
+        let worth = |s: &Self| (!s.device.shared, s.class, Reverse(s.device.if_index));
+        if worth(other) > worth(self) {
             (self.device, self.class) = (other.device, other.class);
         }
         self.pegged |= other.pegged;
@@ -205,11 +229,16 @@ impl<'a> Round<'a> {
     fn rank(&self, standing: &Standing) -> impl Ord + use<> {
         let cidr_boost = standing.cidr.map_or(0, |at| self.wish.cidrs.len() - at);
         let wishes = u64::from(standing.pegged) + cidr_boost as u64;
-        let score = u64::from(standing.class.rank()) + WISH * wishes;
+        let rank = standing.class.rank();
+        let last_resort = standing.is_last_resort();
+        // Behind what is routable, before the rest.
+        let rank = if last_resort { rank.min(Class::LinkLocal6.rank()) } else { rank };
+        let score = (u64::from(rank) + WISH * wishes, last_resort);
+        let own = (!standing.device.switch_port, !standing.ip.is_loopback());
         let (if_index, secondary, order) = standing.place;
         // No IPv4 class shares its number with an IPv6 one, so the family needs no place here.
         let late = (if_index, secondary, order, standing.ip);
-        (score, !standing.autoconf, Reverse(late))
+        (score, own, !standing.autoconf, Reverse(late))
     }
 
     fn explain(&self, winner: &Standing, kept: bool, standing: &[Standing]) -> String {
@@ -228,11 +257,19 @@ impl<'a> Round<'a> {
                 at + 1
             );
         }
+        if winner.is_last_resort() {
+            line +=
+                ", though other switches have it too: it is a virtual router's, and there is no better one";
+        }
         if kept {
             line += ", kept because it is still there";
         }
         let others = standing.len() - 1;
         line += &format!("; {others} {} considered", plural(others, "other", "others"));
+        let passed = standing.iter().filter(|s| s.ip != *ip && s.is_last_resort()).count();
+        if passed > 0 {
+            line += &format!(" ({passed} of virtual routers passed over: other switches have them too)");
+        }
         line + &self.unmatched_device()
     }
 

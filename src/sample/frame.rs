@@ -4,6 +4,8 @@
 //! is `None` or [`End::Unknown`], never a guess; lengths are those on the wire, whatever was captured; losses are handed
 //! on as what was added, never as totals.
 
+use crate::wire::netlink::vpp;
+
 /// Which way a packet crossed the interface whose sample it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Direction {
@@ -151,6 +153,8 @@ pub trait Sink {
     fn packet(&mut self, frame: &Frame<'_>);
     /// A dropped packet.
     fn discard(&mut self, discard: &Discard<'_>);
+    /// What VPP tells of itself or of an interface.
+    fn vpp(&mut self, _told: &vpp::Message<'_>) {}
 }
 
 /// A closure takes packets, for who reads a source of packets alone.

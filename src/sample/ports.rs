@@ -15,6 +15,8 @@ pub struct Port {
     pub switch_port: bool,
     /// It is a bond, and a member of it is a switch port.
     pub bond_of_switch_ports: bool,
+    /// It is a bond with a member that is sampled, or a member of a bond that is.
+    pub bond_sampled: bool,
     /// A `pcap` or `epcap` object names or matches it.
     pub tapped: bool,
     /// It is a port of a tapped bridge, and the tap's `vport` is on.
@@ -42,6 +44,9 @@ pub fn sends_counters(mode: InterfaceCounters, port: Port) -> (bool, &'static st
     }
     if port.chip_sampled {
         return (true, "sampled by psample");
+    }
+    if port.bond_sampled {
+        return (true, "sampled in its bond");
     }
     match mode {
         InterfaceCounters::All => (true, "interfaceCounters = all"),
@@ -72,6 +77,7 @@ mod tests {
             Port { tapped: true, ..Port::default() },
             Port { behind_tap: true, ..Port::default() },
             Port { chip_sampled: true, ..Port::default() },
+            Port { bond_sampled: true, ..Port::default() },
         ];
         for mode in [InterfaceCounters::Sampled, InterfaceCounters::Physical, InterfaceCounters::All] {
             assert!(ports.iter().all(|p| sends_counters(mode, *p).0));

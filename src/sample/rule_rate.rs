@@ -18,6 +18,8 @@ pub enum RuleRateOrigin {
     RuleAndGlobal,
     /// The rule is the agent's own and does it all.
     OwnRule,
+    /// A switch chip does it all.
+    Chip,
 }
 
 impl RuleRateOrigin {
@@ -28,6 +30,7 @@ impl RuleRateOrigin {
             Self::Rule => "probability of the rule",
             Self::RuleAndGlobal => "probability of the rule, then sampling",
             Self::OwnRule => "the agent's own rule",
+            Self::Chip => "sampling, for what is no port of the switch",
         }
     }
 }
@@ -62,6 +65,13 @@ impl RuleRate {
     pub fn of_own_rule(sampling: u32, rule_one_in: Option<u32>) -> Option<Self> {
         let rule_one_in = kernel_one_in(NonZeroU32::new(rule_one_in.unwrap_or(sampling))?);
         Some(Self { rule_one_in, skip: NonZeroU32::MIN, origin: RuleRateOrigin::OwnRule })
+    }
+
+    /// For packets that a switch chip has sampled, each port at its own rate; of other interfaces `sampling` is told.
+    /// `None` where that is 0.
+    pub fn of_chip(sampling: u32) -> Option<Self> {
+        let rule_one_in = NonZeroU32::new(sampling)?;
+        Some(Self { rule_one_in, skip: NonZeroU32::MIN, origin: RuleRateOrigin::Chip })
     }
 
     /// What a sample stands for.

@@ -5,7 +5,8 @@
 //! seconds, always in the same place of the cycle, so that collectors see evenly spaced samples and thousands of
 //! interfaces do not fall due together. The place is a hash of the source, not a random number: it survives restarts,
 //! reloads and the coming and going of other sources. Guests are due together, in every fifth second only: most of what
-//! few samples cost is to wake up for them, and interfaces are thousands where guests are hundreds.
+//! few samples cost is to wake up for them, and interfaces are thousands where guests are hundreds. A source may be due in
+//! the place of another, its leader: members of a bond are with their bond, so that their sums are those of one moment.
 //!
 //! Seconds are those of a monotonic clock, which starts at boot. With wall-clock seconds all hosts of a site would
 //! send their host sample (always `2:1`) at the same moment.
@@ -21,8 +22,16 @@ const BUNDLE_SECS: u32 = 5;
 pub struct Schedule {
     /// One list per second of the interval; empty when the interval is 0.
     slots: Vec<Vec<DataSource>>,
-    /// Every member and its place within its slot, so that removing does not search.
-    members: HashMap<DataSource, usize>,
+    members: HashMap<DataSource, Member>,
+}
+
+/// Where a source is.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    /// Whose slot.
+    leader: DataSource,
+    /// Its place within the slot, so that removing does not search.
+    place: usize,
 }
 
 impl Schedule {
@@ -55,29 +64,36 @@ impl Schedule {
 
     /// Adds a source; false if it is there already.
     pub fn insert(&mut self, source: DataSource) -> bool {
-        if self.contains(source) {
-            return false;
+        self.insert_with(source, source)
+    }
+
+    /// Adds a source to be due together with `leader`, be that a member or not; false if it is there already.
+    pub fn insert_with(&mut self, source: DataSource, leader: DataSource) -> bool {
+        match self.members.get(&source) {
+            Some(member) if member.leader == leader => return false,
+            Some(_) => _ = self.remove(source),
+            None => {}
         }
-        let place = match self.slot_mut(source) {
+        let place = match self.slot_mut(leader) {
             Some(slot) => {
                 slot.push(source);
                 slot.len() - 1
             }
             None => 0,
         };
-        self.members.insert(source, place);
+        self.members.insert(source, Member { leader, place });
         true
     }
 
     /// Takes a source out; false if it was not there.
     pub fn remove(&mut self, source: DataSource) -> bool {
-        let Some(place) = self.members.remove(&source) else { return false };
-        let moved = self.slot_mut(source).and_then(|slot| {
+        let Some(Member { leader, place }) = self.members.remove(&source) else { return false };
+        let moved = self.slot_mut(leader).and_then(|slot| {
             slot.swap_remove(place);
             slot.get(place).copied()
         });
-        if let Some(moved) = moved {
-            self.members.insert(moved, place);
+        if let Some(member) = moved.and_then(|moved| self.members.get_mut(&moved)) {
+            member.place = place;
         }
         true
     }
@@ -87,10 +103,10 @@ impl Schedule {
         if interval_secs == self.interval_secs() {
             return;
         }
-        let sources: Vec<_> = self.members.drain().map(|(source, _)| source).collect();
+        let sources: Vec<_> = self.members.drain().map(|(source, member)| (source, member.leader)).collect();
         self.slots = vec![Vec::new(); interval_secs as usize];
-        for source in sources {
-            self.insert(source);
+        for (source, leader) in sources {
+            self.insert_with(source, leader);
         }
     }
 
@@ -196,6 +212,24 @@ mod tests {
         assert_eq!(crowd.next_after(0), alone);
     }
 
+    #[test]
+    fn members_of_a_bond_are_due_with_it_whenever_they_join() {
+        let (bond, members) = (DataSource::interface(99), [3, 4].map(DataSource::interface));
+        let mut schedule = interfaces(1, 9, 20);
+        for member in members {
+            assert!(schedule.insert_with(member, bond) && !schedule.insert_with(member, bond));
+        }
+        schedule.insert(bond);
+        for interval in [20, 30, 7] {
+            schedule.set_interval(interval);
+            let of =
+                |source| (0..interval.into()).find(|s| schedule.due(*s).any(|due| due == source)).unwrap();
+            assert_eq!(members.map(of), [of(bond); 2]);
+        }
+        schedule.remove(bond);
+        assert!(schedule.insert(members[0]) && schedule.contains(members[1]));
+    }
+
     fn arb_source() -> impl Strategy<Value = DataSource> {
         (0_u32..4, 0_u32..50).prop_map(|(class, index)| DataSource { class, index })
     }
@@ -203,15 +237,17 @@ mod tests {
     proptest! {
         #[test]
         fn each_member_is_due_once_in_any_interval_whatever_happened_before(
-            changes in prop::collection::vec((any::<bool>(), arb_source()), 0..200),
+            changes in prop::collection::vec((any::<bool>(), arb_source(), arb_source()), 0..200),
             intervals in prop::collection::vec(1_u32..400, 1..4),
             start in 0_u64..1 << 40,
         ) {
             let mut schedule = Schedule::new(intervals[0]);
             let mut model = std::collections::BTreeSet::new();
-            for (n, (add, source)) in changes.into_iter().enumerate() {
+            for (n, (add, source, leader)) in changes.into_iter().enumerate() {
                 if add {
-                    prop_assert_eq!(schedule.insert(source), model.insert(source));
+                    // One that is there may move.
+                    prop_assert!(schedule.insert_with(source, leader) || model.contains(&source));
+                    model.insert(source);
                 } else {
                     prop_assert_eq!(schedule.remove(source), model.remove(&source));
                 }

@@ -26,7 +26,8 @@ use judge::Judge;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-const WANTED: Wanted = Wanted { family: FAMILY, group: GROUP, side_group: None, capability: "CAP_SYS_ADMIN" };
+const WANTED: Wanted =
+    Wanted { family: FAMILY, group: GROUP, side_group: None, programs: false, capability: "CAP_SYS_ADMIN" };
 const CAPABILITY: &str = "CAP_NET_ADMIN";
 /// After a refusal, which most often is a privilege that does not come back.
 const RETRY: Duration = Duration::from_mins(5);

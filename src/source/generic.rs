@@ -50,6 +50,8 @@ pub(super) struct Wanted {
     pub(super) group: &'static str,
     /// Another group, joined where that is possible.
     pub(super) side_group: Option<&'static str>,
+    /// Programs may send to the group as the kernel does.
+    pub(super) programs: bool,
     /// What joining the group needs on newer kernels.
     pub(super) capability: &'static str,
 }
@@ -78,7 +80,10 @@ impl Membership {
     /// # Errors
     /// There can be no such sockets here at all.
     pub(super) fn new(wanted: Wanted) -> Result<Self, SysError> {
-        let hears = Netlink::open(Protocol::Generic, RECEIVE_BYTES)?;
+        let mut hears = Netlink::open(Protocol::Generic, RECEIVE_BYTES)?;
+        if wanted.programs {
+            hears.hear_programs();
+        }
         // Before the first question, so that no answer is out of date.
         hears.join(NOTIFY)?;
         let mut membership = Self {
@@ -209,7 +214,7 @@ impl Membership {
 
     /// Nothing is joined twice: after an overrun the family is most often the same.
     fn try_join(&mut self) -> Result<u16, Obstacle> {
-        let Wanted { family: name, group, side_group, capability } = self.wanted;
+        let Wanted { family: name, group, side_group, capability, .. } = self.wanted;
         let (mut family, mut numbers) = (0, [None; 2]);
         let read = |payload: &[u8]| {
             if let Ok(found) = Family::parse(payload) {

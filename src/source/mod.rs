@@ -12,6 +12,7 @@ pub mod ebpf;
 mod generic;
 pub mod nflog;
 pub mod psample;
+pub mod vpp;
 
 use crate::sample::frame::Sink;
 use crate::sys::SysError;

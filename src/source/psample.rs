@@ -24,8 +24,13 @@ use sequence::Sequence;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-const WANTED: Wanted =
-    Wanted { family: FAMILY, group: GROUP, side_group: Some(CONFIG_GROUP), capability: "CAP_NET_ADMIN" };
+const WANTED: Wanted = Wanted {
+    family: FAMILY,
+    group: GROUP,
+    side_group: Some(CONFIG_GROUP),
+    programs: true,
+    capability: "CAP_NET_ADMIN",
+};
 
 /// What to listen to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 pub mod applications;
 pub mod command;
 pub mod guests;
+pub mod open_vswitch;
 pub mod registry;
 pub mod snapshot;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 
 use super::applications::Applications;
 use super::guests::Guest;
+use super::open_vswitch::OpenVswitch;
 use super::registry::Component;
 use super::telemetry::Telemetry;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Snapshot {
     pub settings: SettingsInForce,
     /// Where datagrams go.
     pub collectors: Vec<Collector>,
+    /// Programs of this host that read along.
+    #[serde(default)]
+    pub readers: Vec<Reader>,
     /// Every component's state.
     pub components: Vec<Component>,
     /// What DNS says; none where it is not asked.
@@ -36,6 +40,9 @@ pub struct Snapshot {
     /// Applications that tell of themselves.
     #[serde(default)]
     pub applications: Applications,
+    /// What Open vSwitch was told; none without a connection to it.
+    #[serde(default)]
+    pub open_vswitch: Option<OpenVswitch>,
     /// The agent's own counters.
     pub telemetry: Telemetry,
     /// What was lost on the way in, and made good where it could be.
@@ -146,6 +153,17 @@ pub struct Collector {
     pub last_send_secs_ago: Option<u64>,
 }
 
+/// One program that reads the datagrams on the stream socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reader {
+    /// Its process; 0 where the kernel cannot name it.
+    pub pid: u32,
+    /// Datagrams given.
+    pub datagrams: u64,
+    /// Datagrams that it did not make room for.
+    pub dropped: u64,
+}
+
 /// One interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
@@ -165,9 +183,15 @@ pub struct Interface {
     pub counter_samples: u32,
     /// Why counters are or are not sent.
     pub counters_reason: String,
+    /// Its alias, by which `agent` may name it.
+    #[serde(default)]
+    pub alias: Option<String>,
     /// What it does in its bond, where it is a member of one.
     #[serde(default)]
     pub bond: Option<String>,
+    /// What its transceiver measures or why it does not, where it is read.
+    #[serde(default)]
+    pub optics: Option<String>,
     /// How its packets are sampled.
     #[serde(default)]
     pub sampling: Sampling,
@@ -176,7 +200,7 @@ pub struct Interface {
 /// How the packets of an interface are sampled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sampling {
-    /// What samples them: `pcap`, `epcap`, `nflog`, `psample`; none where nothing does.
+    /// What samples them: `pcap`, `epcap`, `nflog`, `psample`, `tc`; none where nothing does.
     pub source: Option<String>,
     /// One packet in so many; of sources that the kernel or a firewall rule drives, that of the last sample.
     pub one_in: Option<u32>,
@@ -230,6 +254,9 @@ pub struct Losses {
     /// Readers of the events of guests that were turned away or did not read.
     #[serde(default)]
     pub event_clients: u64,
+    /// Readers of the stream socket that were turned away.
+    #[serde(default)]
+    pub stream_readers: u64,
     /// Guests that could not be taken in.
     #[serde(default)]
     pub guests_refused: u64,

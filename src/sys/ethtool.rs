@@ -15,11 +15,17 @@ const ETHTOOL_GDRVINFO: u32 = 0x3;
 const ETHTOOL_GSTRINGS: u32 = 0x1b;
 const ETHTOOL_GSTATS: u32 = 0x1d;
 const ETHTOOL_GSSET_INFO: u32 = 0x37;
+const ETHTOOL_GMODULEINFO: u32 = 0x42;
+const ETHTOOL_GMODULEEEPROM: u32 = 0x43;
 const ETHTOOL_GLINKSETTINGS: u32 = 0x4c;
 const ETH_SS_STATS: u32 = 1;
 
 /// Bytes of `struct ethtool_link_settings` without its bit maps.
 const LINK_SETTINGS_LEN: usize = 48;
+/// Bytes of `struct ethtool_eeprom` before its data.
+const MODULE_HEADER: usize = 16;
+/// Bytes of a transceiver's memory that are read at once.
+const MODULE_BLOCK: usize = 128;
 const MAX_MASK_WORDS: usize = 127;
 const MARGIN: usize = 16 * 1024;
 /// Bytes of a statistic's name.
@@ -138,6 +144,25 @@ impl Ethtool {
         let count = count.min(word(&block, 4) as usize);
         out.extend(values.iter().take(count).map(|value| u64::from_ne_bytes(*value)));
         Ok(())
+    }
+
+    /// How many bytes of memory the plugged-in transceiver has; may read its first ones over the bus.
+    pub fn module_len(&self, name: &str) -> Result<u32, SysError> {
+        let mut block = [0; 44];
+        block[..4].copy_from_slice(&ETHTOOL_GMODULEINFO.to_ne_bytes());
+        self.call("ETHTOOL_GMODULEINFO", name, &mut block)?;
+        Ok(word(&block, 8))
+    }
+
+    /// 128 bytes of them. The bus is slow: this takes 10 ms and more. Needs `CAP_NET_ADMIN`.
+    pub fn module_bytes(&self, name: &str, offset: u32) -> Result<[u8; MODULE_BLOCK], SysError> {
+        const OPERATION: &str = "ETHTOOL_GMODULEEEPROM";
+        let mut block = [0; MODULE_HEADER + MODULE_BLOCK];
+        block[..4].copy_from_slice(&ETHTOOL_GMODULEEEPROM.to_ne_bytes());
+        block[8..12].copy_from_slice(&offset.to_ne_bytes());
+        block[12..16].copy_from_slice(&as_u32(MODULE_BLOCK).to_ne_bytes());
+        self.call(OPERATION, name, &mut block)?;
+        block.last_chunk().copied().ok_or_else(|| SysError::new(OPERATION, name, Errno::EIO))
     }
 
     fn call(&self, operation: &'static str, name: &str, block: &mut [u8]) -> Result<(), SysError> {

@@ -3,13 +3,15 @@
 //! In: requests as bytes. Out: [`Datagrams`], each as the kernel sent it. The socket never blocks; waiting is
 //! poll(2) with the caller's limit. Truncation is counted in the batch, an overrun is the error `ENOBUFS`, once;
 //! after either the caller must ask for everything again. Datagrams from other processes are dropped: only the
-//! kernel's (port 0) are handed on. Spec: netlink(7), recvmmsg(2).
+//! kernel's (port 0) are handed on, unless [`Netlink::hear_programs`] says otherwise. Spec: netlink(7), recvmmsg(2).
 
 use super::SysError;
 use super::memory_info::MemoryInfo;
 use super::receive::recvmmsg;
 use netlink_sys::Socket;
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
+use netlink_sys::protocols::{
+    NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_USERSOCK,
+};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -36,6 +38,8 @@ pub enum Protocol {
     Netfilter,
     /// `NETLINK_SOCK_DIAG`: sockets, by their addresses.
     SocketDiag,
+    /// `NETLINK_USERSOCK`: from program to program.
+    Programs,
 }
 
 impl Protocol {
@@ -45,6 +49,7 @@ impl Protocol {
             Self::Generic => "NETLINK_GENERIC",
             Self::Netfilter => "NETLINK_NETFILTER",
             Self::SocketDiag => "NETLINK_SOCK_DIAG",
+            Self::Programs => "NETLINK_USERSOCK",
         }
     }
 }
@@ -54,6 +59,7 @@ impl Protocol {
 pub struct Netlink {
     socket: Socket,
     protocol: Protocol,
+    programs: bool,
     arena: Box<[u8]>,
     lengths: Vec<usize>,
 }
@@ -108,6 +114,7 @@ impl Netlink {
             Protocol::Generic => NETLINK_GENERIC,
             Protocol::Netfilter => NETLINK_NETFILTER,
             Protocol::SocketDiag => NETLINK_SOCK_DIAG,
+            Protocol::Programs => NETLINK_USERSOCK,
         };
         let mut socket = Socket::new(number).map_err(failed("socket"))?;
         socket.bind_auto().map_err(failed("bind"))?;
@@ -117,7 +124,8 @@ impl Netlink {
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
         let arena = vec![0; arena].into_boxed_slice();
-        let socket = Self { socket, protocol, arena, lengths: Vec::with_capacity(MAX_BATCH) };
+        let lengths = Vec::with_capacity(MAX_BATCH);
+        let socket = Self { socket, protocol, programs: false, arena, lengths };
         socket.set_receive_buffer(receive_bytes)?;
         Ok(socket)
     }
@@ -135,6 +143,11 @@ impl Netlink {
         self.socket
             .set_no_enobufs(true)
             .map_err(|error| SysError::io("setsockopt NETLINK_NO_ENOBUFS", self.protocol.name(), &error))
+    }
+
+    /// Hands on datagrams of other processes too. Those that send in `NETLINK_GENERIC` have `CAP_NET_ADMIN`.
+    pub fn hear_programs(&mut self) {
+        self.programs = true;
     }
 
     /// Joins a multicast group.
@@ -218,7 +231,7 @@ impl Netlink {
         for (header, sender) in headers.iter().zip(&senders).take(count) {
             let cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             truncated += usize::from(cut);
-            let wanted = !cut && sender.nl_pid == 0;
+            let wanted = !cut && (self.programs || sender.nl_pid == 0);
             self.lengths.push(if wanted { header.msg_len as usize } else { 0 });
         }
         Ok(Some(truncated))

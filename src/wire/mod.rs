@@ -6,6 +6,7 @@ pub mod ethernet;
 pub mod frame;
 pub mod ip;
 pub mod netlink;
+pub mod optics;
 pub mod pcap;
 pub mod protobuf;
 mod shim;

@@ -92,7 +92,7 @@ fn without_a_file_a_switch_samples_its_ports_as_soon_as_a_record_exists_and_stop
         if !own_resolver(&rig) {
             return;
         }
-        mounts::cover("/etc/os-release", &rig.dir.write("os-release", "ID=cumulus-linux\n"));
+        mounts::cover("/etc/os-release", &rig.dir.write("os-release", "NAME=DENTOS\nID=debian\n"));
         let Some(server) = serve(&[]) else { return };
         rig.start_unconfigured();
 

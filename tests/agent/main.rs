@@ -11,12 +11,14 @@ mod applications;
 mod bad_input;
 mod collectors;
 mod control;
+mod cumulus;
 mod daemon;
 mod discovery;
 mod ends;
 mod guests;
 mod interfaces;
 mod packets;
+mod platforms;
 mod privileges;
 mod reload;
 mod rig;
@@ -24,7 +26,9 @@ mod settings_file;
 mod soak;
 mod start;
 mod storm;
+mod stream;
 mod values;
+mod vpp;
 mod which;
 
 #[path = "../support/dnsmasq.rs"]

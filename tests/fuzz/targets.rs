@@ -8,6 +8,7 @@ mod containerd;
 mod docker;
 mod domain;
 mod json;
+mod ovs;
 mod pipe;
 mod policy;
 
@@ -21,6 +22,7 @@ use hsflow::sample::guest::Engine;
 use hsflow::sample::guest::marks::{Marked, MarkedLink, Marks};
 use hsflow::sample::local::Locals;
 use hsflow::sample::skip::Skip;
+use hsflow::sample::switch::switchd::{PortSetting, parse_switchd};
 use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
 use hsflow::sflow::decode::{Datagram, Sample, decode};
 use hsflow::sflow::flow::FlowRecord;
@@ -34,8 +36,10 @@ use hsflow::wire::netlink::drop_monitor::{codes, discard};
 use hsflow::wire::netlink::header::messages;
 use hsflow::wire::netlink::request::Request;
 use hsflow::wire::netlink::{
-    address, bond_stats, clsact, drop_monitor, ethtool, generic, inet_diag, link, nflog, nsid, psample, stats,
+    address, bond_stats, clsact, dcb, drop_monitor, ethtool, generic, inet_diag, link, module_eeprom, nflog,
+    nsid, psample, stats, tc_sample, vpp,
 };
+use hsflow::wire::optics::{Memory, Stop, parse};
 use hsflow::wire::{pcap, tunnel, udp};
 use std::num::NonZeroU32;
 
@@ -55,6 +59,8 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("json", json::law),
     ("netlink", netlink),
     ("nflog", log_messages),
+    ("ovs", ovs::law),
+    ("optics", optics),
     ("pcap", pcap),
     ("pipe", pipe::law),
     ("policy_lines", policy::lines),
@@ -63,6 +69,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("procfs", procfs),
     ("samples", samples),
     ("sflow", sflow),
+    ("switchd", switchd),
 ];
 
 /// A configuration is refused exactly when an error is told, and every problem lies inside the text.
@@ -77,10 +84,19 @@ fn configuration(data: &[u8]) {
     assert_eq!(parsed.settings.is_none(), refused);
 }
 
+/// A port of switchd.conf is told of only where something is said of it, and is named in the text.
+fn switchd(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for (port, setting) in parse_switchd(&text) {
+        assert!(text.contains(&port) && setting != PortSetting::default());
+    }
+}
+
 /// Driver statistics are taken from the first column of their name, and only from columns that there are.
 fn ethtool_names(data: &[u8]) {
     let (names, _) = data.as_chunks();
-    let Some(columns) = Columns::find(names) else { return };
+    let _ = Columns::find(names, true).map(|columns| columns.pick(&[]));
+    let Some(columns) = Columns::find(names, false) else { return };
     let numbers: Vec<u64> = (0..).take(names.len()).collect();
     let picked = columns.pick(&numbers);
     let text = |column: usize| names.get(column).and_then(|name| name.split(|byte| *byte == 0).next());
@@ -92,6 +108,35 @@ fn ethtool_names(data: &[u8]) {
         assert!(!name.is_empty() && (0..column).all(|earlier| text(earlier) != Some(name)));
     }
     assert_eq!(columns.pick(&[]), Default::default());
+}
+
+/// A transceiver's memory, a block for each 128 bytes after the first one, which tells which blocks are refused: readings that
+/// a module can have, after no more questions than there are blocks.
+fn optics(data: &[u8]) {
+    let Some((refused, bytes)) = data.split_first() else { return };
+    let (mut memory, mut blocks) = (Memory::default(), bytes.as_chunks::<128>().0.iter());
+    for asked in 0..12 {
+        match parse(&memory) {
+            Ok(readings) => {
+                assert!((1..=32).contains(&readings.lanes.len()));
+                assert!(readings.temperature_mc.is_none_or(|mc| mc.abs() <= 128_000));
+                for lane in &readings.lanes {
+                    let powers = [lane.tx.now_uw, lane.tx.max_uw, lane.rx.now_uw, lane.rx.min_uw];
+                    assert!(powers.into_iter().flatten().all(|uw| uw <= 6554));
+                }
+                return;
+            }
+            Err(Stop::Wanted { block, vital }) => {
+                let next = if refused >> (asked % 8) & 1 == 1 { None } else { blocks.next() };
+                if vital && next.is_none() {
+                    return;
+                }
+                memory.put(block, next.copied());
+            }
+            Err(Stop::NoOptics(_) | Stop::Fault(_)) => return,
+        }
+    }
+    panic!("it asks again for what it has");
 }
 
 /// What was captured of a packet lies inside its record, and nothing behind it counts.
@@ -141,6 +186,7 @@ fn headers(data: &[u8]) {
 fn netlink(data: &[u8]) {
     for message in messages(data).flatten() {
         let _ = message.outcome();
+        assert!(message.words().is_none_or(|words| words.len() <= 3 * data.len()));
         assert!(inside(message.payload, data));
         parse_as_all(message.payload);
         write_again(message.payload);
@@ -154,6 +200,7 @@ fn parse_as_all(payload: &[u8]) {
     let _ = (stats::parse(payload), bond_stats::parse(payload));
     let _ = generic::Family::parse(payload);
     let _ = ethtool::parse_link_change(payload);
+    let _ = (module_eeprom::parse(payload), dcb::parse(payload));
     let _ = nflog::Packet::parse(payload);
     let _ = psample::Sample::parse(payload);
     let _ = psample::new_group(payload);
@@ -166,7 +213,12 @@ fn parse_as_all(payload: &[u8]) {
     if let Ok(filter) = clsact::Filter::parse(payload) {
         assert!(!filter.ours || payload.windows(8).any(|text| text == b"hsflowd\0"));
     }
+    if let Ok(tc_sample::Found::Ours(ours)) = tc_sample::Found::parse(payload) {
+        assert!(payload.windows(10).any(|text| text == b"hsflowd-rs"));
+        assert!(tc_sample::PREFERENCES.contains(&ours.preference));
+    }
     let _ = nsid::parse(payload);
+    let _ = [1, 2, 3].map(|kind| vpp::Message::parse(kind, payload).map(|_| ()));
     let _ = inet_diag::Socket::parse(payload);
 }
 

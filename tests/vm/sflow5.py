@@ -23,6 +23,8 @@ FIELDS = {      # record -> names and struct format
 }
 
 HEADS = {       # sample -> what stands between its data source and its records
+    1: ('rate', 'pool', 'drops', 'input', 'output'),
+    2: (),
     3: ('rate', 'pool', 'drops', 'inputFormat', 'input', 'outputFormat', 'output'),
     4: (),
     5: ('drops', 'input', 'output', 'reason'),
@@ -61,6 +63,10 @@ def record(number, body, flow=False):
         return '%d:%d %d:%d' % (r.u32(), r.u32(), r.u32(), r.u32())
     if number in (1038, 1042):
         return r.opaque().decode()
+    if number == 10:
+        names = ('index', 'bias', 'tx', 'txMin', 'txMax', 'txWavelength', 'rx', 'rxMin', 'rxMax', 'rxWavelength')
+        head = dict(module=r.u32(), lanes=r.u32(), voltage=r.u32(), temperature=struct.unpack('>i', r.take(4))[0])
+        return dict(head, list=[dict(zip(names, [r.u32() for _ in names])) for _ in range(r.u32())])
     if number == 1041:
         return [r.opaque().decode(), r.opaque().decode()]
     if number == 1005:
@@ -83,12 +89,14 @@ def sample(r):
     tag, body = r.u32(), Reader(r.opaque())
     if tag not in HEADS:
         return dict(tag=tag)
-    s = dict(tag=tag, sequence=body.u32(), source='%d:%d' % (body.u32(), body.u32()))
+    sequence, source = body.u32(), body.u32()
+    pair = (source >> 24, source & 0xffffff) if tag < 3 else (source, body.u32())   # those below 3 are compact
+    s = dict(tag=tag, sequence=sequence, source='%d:%d' % pair)
     s.update((name, body.u32()) for name in HEADS[tag])
     s['records'] = {}
     for _ in range(body.u32()):
         number = body.u32()
-        s['records'][str(number)] = record(number, body.opaque(), flow=tag != 4)
+        s['records'][str(number)] = record(number, body.opaque(), flow=tag not in (2, 4))
     return s
 
 
@@ -107,7 +115,7 @@ def datagram(data):
 
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, 33, 32 << 20)   # SO_RCVBUFFORCE: a slow machine must not lose datagrams
-s.bind(('127.0.0.1', int(sys.argv[1])))
+s.bind((sys.argv[2] if len(sys.argv) > 2 else '127.0.0.1', int(sys.argv[1])))
 print('listening', file=sys.stderr, flush=True)
 while True:
     data = s.recv(65536)

@@ -18,11 +18,8 @@ use crate::status::applications::{Applications, Input};
 use crate::status::registry::State;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Notify;
-
-/// How long a sample waits for others in its datagram.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Causes of faults that are no message's own.
 const OVER_LIMIT: &str = "over-limit";
@@ -250,7 +247,7 @@ impl Desk {
             self.poll();
         }
         if self.flush_at.is_none() && self.queue.queued() > 0 {
-            self.flush_at = Some(self.now + LONGEST_WAIT);
+            self.flush_at = Some(self.now + self.outlet.patience());
         }
         if self.flush_at.is_some_and(|at| at <= self.now) {
             self.flush(self.now);

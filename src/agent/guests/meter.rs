@@ -42,6 +42,8 @@ pub(super) struct Meter {
     pub(super) cgroup: Option<Cgroup>,
     pub(super) network: Option<Network>,
     pub(super) values: Values,
+    /// Interfaces of the host that led into its network and are gone, with their names: they go before its end is told.
+    pub(super) lost_ports: BTreeMap<u32, String>,
     /// How often it was read.
     pub(super) polls: u32,
     /// What of the cgroup could not be found or read, in words, and at which reading.
@@ -145,6 +147,12 @@ fn place_of(hierarchies: &Hierarchies, guest: &Guest) -> Result<Option<Place>, S
 }
 
 impl Meter {
+    /// Whether an interface of the host leads into its network.
+    pub(super) fn has_port(&self, index: u32) -> bool {
+        let mut vnics = self.network.iter().flat_map(|network| &network.vnics);
+        vnics.any(|vnic| vnic.host_if_index == Some(index))
+    }
+
     /// Takes in what an engine says of the guest, and looks for what changed with it.
     pub(super) fn follow(&mut self, guest: &Guest, kernel: &mut Kernel) {
         let by = (guest.pid, guest.cgroup.clone());

@@ -88,6 +88,14 @@ impl Guests {
             Change::Added | Change::Updated(_) => None,
         };
         let leads = |index| scene.table.get(index).and_then(|interface| interface.link_namespace);
+        for (index, change) in changes.iter() {
+            if let Change::Removed(old) | Change::Replaced(old) = change
+                && old.link_namespace.is_some()
+            {
+                let led = self.meters.values_mut().filter(|meter| meter.has_port(index));
+                led.for_each(|meter| _ = meter.lost_ports.insert(index, old.name.clone()));
+            }
+        }
         let namespaces: BTreeSet<u32> =
             changes.iter().flat_map(|(index, change)| [led(change), leads(index)]).flatten().collect();
         if namespaces.is_empty() {

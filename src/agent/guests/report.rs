@@ -88,11 +88,12 @@ fn pressure(pressure: &crate::collect::guests::cgroup::Pressure) -> Pressure {
 }
 
 fn interfaces(meter: &Meter, table: &Table) -> Vec<GuestInterface> {
+    let port = |index| table.get(index).map(|port| &port.name).or_else(|| meter.lost_ports.get(&index));
     let containers = meter.network.iter().flat_map(|network| &network.vnics).map(|vnic| GuestInterface {
         name: vnic.name.clone(),
         mac: vnic.mac.map(colons),
         addresses: vnic.ips.clone(),
-        host_interface: vnic.host_if_index.and_then(|index| Some(table.get(index)?.name.clone())),
+        host_interface: vnic.host_if_index.and_then(port).cloned(),
         host_if_index: vnic.host_if_index,
     });
     let machines = meter.values.domain.iter().flat_map(|domain| &domain.vnics).map(|vnic| GuestInterface {

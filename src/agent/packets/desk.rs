@@ -13,25 +13,34 @@ use crate::sample::flow::{self, Known, Packet};
 use crate::sample::frame::{Discard, Frame, Sink};
 use crate::sample::guest::marks::{Marks, Socket};
 use crate::sample::local::Locals;
+use crate::sample::switch::thinning::{PortRate, Taken, Thinning};
+use crate::sample::switch::vpp::{Ports, generic_interface};
+use crate::sflow::counters::interface::PortName;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::flow::socket::TcpInfo;
+use crate::sflow::ids::DataSource;
 use crate::status::registry::State;
-use std::collections::BTreeMap;
+use crate::wire::netlink::vpp;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Notify;
-
-/// How long a sample waits for others in its datagram.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// The source whose interfaces send counters because it samples them.
 const PSAMPLE: &str = "psample";
+/// The source whose interfaces have numbers of their own.
+const VPP: &str = "vpp";
+/// The source whose packets of a switch port a chip has sampled, at the rate of the port.
+const NFLOG: &str = "nflog";
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Flow samples written.
     pub flow_samples: u64,
+    /// Counter samples of VPP's interfaces.
+    pub counter_samples: u64,
     /// Flow samples that fit into no datagram.
     pub flow_samples_suppressed: u64,
     /// Packets that no sample can describe.
@@ -55,6 +64,8 @@ pub struct Making {
     pub header_bytes: u32,
     /// Most bytes of a datagram.
     pub datagram_bytes: u32,
+    /// Counters are sent.
+    pub counters: bool,
 }
 
 /// The desk; see [`SharedDesk`].
@@ -73,8 +84,12 @@ pub struct Desk {
     /// What guests are known by, where packets are to be marked.
     marks: Option<Arc<Marks>>,
     ledger: Ledger,
+    /// The ports of a switch that are sampled more often than is wanted.
+    thinning: Thinning,
     /// Data sources that a chip or the kernel's own rules sample, since the agent's loop last asked.
     appeared: Vec<u32>,
+    /// VPP's interfaces, where they are wanted.
+    pub vpp: Option<Ports>,
     /// Asks for TCP's state of connections, where that is wanted.
     pub annotator: Option<Annotator>,
     /// Totals since the start.
@@ -108,7 +123,9 @@ impl SharedDesk {
             locals: Locals::default(),
             marks: None,
             ledger: Ledger::default(),
+            thinning: Thinning::default(),
             appeared: Vec::new(),
+            vpp: None,
             annotator: None,
             counts: Counts::default(),
             report: Report::default(),
@@ -171,6 +188,12 @@ impl Desk {
         self.ledger.get(if_index)
     }
 
+    /// The rate of a switch port; the default for what is none. Samples of `psample` that are more frequent than is wanted
+    /// are made into fewer; those of `nflog` are taken to have the rate that was set.
+    pub fn set_port_rate(&mut self, if_index: u32, rate: PortRate) {
+        self.thinning.set_rate(if_index, rate);
+    }
+
     /// Data sources of `psample` that are new since the last call.
     pub fn take_appeared(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.appeared)
@@ -178,12 +201,14 @@ impl Desk {
 
     /// Forgets the data sources that are no more.
     pub fn retain(&mut self, exists: impl Fn(u32) -> bool) {
-        self.ledger.retain(exists);
+        let vpp: HashSet<u32> = self.vpp.iter().flat_map(Ports::iter).map(|port| port.index).collect();
+        self.ledger.retain(|index| exists(index) || vpp.contains(&index));
     }
 
     /// Forgets a data source that is no more.
     pub fn forget(&mut self, if_index: u32) {
         self.ledger.forget(if_index);
+        self.thinning.set_rate(if_index, PortRate::default());
     }
 
     /// A batch of this source begins.
@@ -194,11 +219,11 @@ impl Desk {
     /// The batch is complete.
     pub fn end(&mut self) {
         self.release_held();
-        if !self.appeared.is_empty() {
+        if !self.appeared.is_empty() || self.vpp.as_ref().is_some_and(Ports::has_changed) {
             self.news.notify_one();
         }
         if self.flush_at.is_none() && self.queue.queued() > 0 {
-            self.flush_at = Some(self.now + LONGEST_WAIT);
+            self.flush_at = Some(self.now + self.outlet.patience());
         }
     }
 
@@ -269,14 +294,40 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// The frame by the numbers that collectors know; `None` where it has none.
+    fn renumbered<'f>(&mut self, frame: &Frame<'f>) -> Option<Frame<'f>> {
+        match &mut self.vpp {
+            Some(ports) if self.source == VPP => ports.place(frame),
+            Some(ports) if ports.are_alone() => None,
+            _ => Some(*frame),
+        }
+    }
+}
+
 impl Sink for Desk {
     fn packet(&mut self, frame: &Frame<'_>) {
-        let sampled = self.ledger.entry(frame.if_index, self.source, frame.one_in);
+        let Some(frame) = &self.renumbered(frame) else {
+            self.counts.flow_samples_unknown += 1;
+            return;
+        };
+        let set_to = if self.source == NFLOG { self.thinning.set_to(frame.if_index) } else { None };
+        let frame = &*at_rate(frame, set_to.unwrap_or(frame.one_in));
+        let taken = match self.source {
+            PSAMPLE => self.thinning.take(frame.if_index, frame.one_in),
+            _ => Taken::Sent(frame.one_in),
+        };
+        let (Taken::Sent(one_in) | Taken::Held(one_in)) = taken;
+        let sampled = self.ledger.entry(frame.if_index, self.source, one_in);
         if self.source == PSAMPLE && !std::mem::replace(&mut sampled.by_psample, true) {
             self.appeared.push(frame.if_index);
         }
         sampled.sampler.count(frame);
         self.counts.dropped_samples += u64::from(frame.lost);
+        if matches!(taken, Taken::Held(_)) {
+            return;
+        }
+        let frame = &*at_rate(frame, one_in);
         let Some(packet) = Packet::of(frame) else {
             sampled.unknown += 1;
             self.counts.flow_samples_unknown += 1;
@@ -289,7 +340,38 @@ impl Sink for Desk {
         }
     }
 
+    fn vpp(&mut self, told: &vpp::Message<'_>) {
+        let Some(ports) = &mut self.vpp else { return };
+        let told = match told {
+            vpp::Message::Status(status) => return ports.note(status),
+            vpp::Message::Interface(told) => told,
+        };
+        let Some(port) = ports.learn(told, self.now) else {
+            self.counts.malformed += 1;
+            return;
+        };
+        let (outlet, now, index) = (&self.outlet, self.now, port.index);
+        let Some(number) = port.next_sample(now).filter(|_| self.making.counters) else { return };
+        let added = self.queue.add_counters(
+            self.uptime_ms,
+            DataSource::interface(index),
+            number,
+            |out| {
+                out.record(&PortName { name: Cow::Borrowed(&port.name) })?;
+                out.record(&generic_interface(told, index))
+            },
+            &mut |unsent: Unsent<'_>| outlet.lock().send(unsent, now),
+        );
+        if added.is_ok() {
+            port.sampled(now);
+            self.counts.counter_samples += 1;
+        }
+    }
+
     fn discard(&mut self, dropped: &Discard<'_>) {
+        // Another number than VPP's would name the wrong interface.
+        let alone = self.vpp.as_ref().is_some_and(Ports::are_alone);
+        let dropped = &Discard { input: dropped.input.filter(|_| !alone), ..*dropped };
         let header = self.discards.take(dropped);
         let (outlet, now) = (&self.outlet, self.now);
         let added = self.queue.add_discard(
@@ -303,4 +385,10 @@ impl Sink for Desk {
             Err(_) => self.counts.event_samples_suppressed += 1,
         }
     }
+}
+
+/// The frame as one of another rate.
+#[inline]
+fn at_rate<'s, 'a>(frame: &'s Frame<'a>, one_in: u32) -> Cow<'s, Frame<'a>> {
+    if one_in == frame.one_in { Cow::Borrowed(frame) } else { Cow::Owned(Frame { one_in, ..*frame }) }
 }

@@ -31,7 +31,8 @@ use tokio::sync::Notify;
 
 /// The components that packet sampling has: sources by their names in the configuration, the questions about
 /// connections, and the watch over samplers.
-pub const COMPONENTS: [&str; 8] = ["pcap", "epcap", "nflog", "ulog", "psample", "dropmon", "tcp", WATCH];
+pub const COMPONENTS: [&str; 9] =
+    ["pcap", "epcap", "nflog", "ulog", "psample", "dropmon", "vpp", "tcp", WATCH];
 
 /// The component of the watch over samplers.
 pub const WATCH: &str = "packet-samples";

@@ -3,9 +3,9 @@
 //! is tried again.
 
 use super::desk::Desk;
-use crate::config::model::{Dropmon, Settings};
+use crate::config::model::{Dropmon, Settings, Vpp};
 use crate::sample::rule_rate::RuleRate;
-use crate::source::{Source, drop_monitor, nflog, psample};
+use crate::source::{Source, drop_monitor, nflog, psample, vpp as vpp_source};
 use crate::status::registry::State;
 use crate::sys::SysError;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub struct Wanted {
     nflog: Option<nflog::Settings>,
     psample: Option<psample::Settings>,
     dropmon: Option<Dropmon>,
+    /// By which numbers VPP's interfaces go.
+    pub(super) vpp: Option<Vpp>,
 }
 
 impl Wanted {
@@ -29,6 +31,7 @@ impl Wanted {
             nflog: nflog_settings(settings),
             psample: psample_settings(settings),
             dropmon: modules.dropmon.clone(),
+            vpp: modules.vpp.clone(),
         }
     }
 }
@@ -36,6 +39,9 @@ impl Wanted {
 /// The rate of the packets of a firewall rule; `None` where none is to be sampled.
 pub fn nflog_rate(settings: &Settings) -> Option<RuleRate> {
     let nflog = settings.modules.nflog.as_ref()?;
+    if settings.modules.cumulus.is_some() && nflog.sampling.is_none() && !nflog.own_rule {
+        return RuleRate::of_chip(settings.sampling);
+    }
     let rate = if nflog.own_rule { RuleRate::of_own_rule } else { RuleRate::of_rule };
     rate(settings.sampling, nflog.sampling)
 }
@@ -65,6 +71,7 @@ pub(super) struct Sources {
     nflog: Option<nflog::Log>,
     psample: Option<psample::Samples>,
     dropmon: Option<drop_monitor::Drops>,
+    vpp: Option<vpp_source::Vpp>,
     suppressed: u64,
     failed: BTreeMap<&'static str, SysError>,
 }
@@ -72,7 +79,7 @@ pub(super) struct Sources {
 impl Sources {
     /// Opens and closes until these are there.
     pub(super) fn apply(&mut self, wanted: Wanted) {
-        let Self { nflog, psample, dropmon, failed, .. } = self;
+        let Self { nflog, psample, dropmon, vpp, failed, .. } = self;
         if wanted.nflog != self.wanted.nflog {
             // The kernel knows one owner of a group: the old one goes first. Its rules go meanwhile.
             if let Some(old) = nflog.take() {
@@ -88,6 +95,9 @@ impl Sources {
             *dropmon = made(failed, "dropmon", wanted.dropmon.clone().map(drop_monitor::Drops::new));
             self.suppressed = 0;
         }
+        if wanted.vpp.is_some() != self.wanted.vpp.is_some() {
+            *vpp = made(failed, "vpp", wanted.vpp.as_ref().map(|_| vpp_source::Vpp::new()));
+        }
         self.wanted = wanted;
     }
 
@@ -99,6 +109,7 @@ impl Sources {
                 nflog: wanted.nflog.filter(|_| self.nflog.is_some()),
                 psample: wanted.psample.filter(|_| self.psample.is_some()),
                 dropmon: wanted.dropmon.clone().filter(|_| self.dropmon.is_some()),
+                vpp: wanted.vpp.clone().filter(|_| self.vpp.is_some()),
             };
             self.apply(wanted);
         }
@@ -119,7 +130,8 @@ impl Sources {
         let nflog = self.nflog.iter_mut().map(|source| source as &mut dyn Source);
         let psample = self.psample.iter_mut().map(|source| source as &mut dyn Source);
         let dropmon = self.dropmon.iter_mut().map(|source| source as &mut dyn Source);
-        nflog.chain(psample).chain(dropmon)
+        let vpp = self.vpp.iter_mut().map(|source| source as &mut dyn Source);
+        nflog.chain(psample).chain(dropmon).chain(vpp)
     }
 
     /// Notes dropped packets that were held back since the last call.

@@ -12,6 +12,7 @@ use super::taps::Taps;
 use super::{Order, WATCH, Wanted};
 use crate::agent::guard::{Panicked, guarded};
 use crate::host::{Clock, Host};
+use crate::sample::switch::vpp::Ports;
 use crate::source::{Finding, Visit};
 use crate::status::registry::State;
 use crate::sys::SysError;
@@ -171,6 +172,9 @@ impl PacketThread {
     }
 
     fn apply_sources(&mut self, wanted: Wanted, now: Instant) {
+        if wanted.vpp != self.sources.wanted().vpp {
+            self.desk.lock().vpp = wanted.vpp.clone().map(Ports::new);
+        }
         self.sources.apply(wanted);
         self.check_at = Some(now);
     }

@@ -1,4 +1,5 @@
-//! Multicast and broadcast packets from a driver's own statistics, which the kernel's counters lack.
+//! Multicast and broadcast packets, and frames of priority flow control, from a driver's own statistics, which the kernel's
+//! counters lack.
 //!
 //! In: an interface, the time. Out: [`EthtoolCounts`], each `None` where the driver has no such statistic. Drivers
 //! name them as they like, so there is a table of names, matched exactly; the first that a driver has is used.
@@ -8,6 +9,7 @@
 //! [`INTERVAL`] old, and asked for at most that often.
 
 use super::model::Interface;
+use super::pfc::{PfcColumns, PfcCounts};
 use super::transport::Driver;
 use crate::sys::ethtool::NAME_LEN;
 use std::collections::HashMap;
@@ -69,21 +71,23 @@ pub struct EthtoolCounts {
     pub out_multicast: Option<u64>,
     pub in_broadcast: Option<u64>,
     pub out_broadcast: Option<u64>,
+    pub pfc: Option<PfcCounts>,
 }
 
 /// Where in a driver's list of statistics the known ones are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     total: usize,
     in_multicast: Option<usize>,
     out_multicast: Option<usize>,
     in_broadcast: Option<usize>,
     out_broadcast: Option<usize>,
+    pfc: Option<PfcColumns>,
 }
 
 impl Columns {
-    /// Looks the known names up in a driver's list; `None` where it has none of them.
-    pub fn find(names: &[[u8; NAME_LEN]]) -> Option<Self> {
+    /// Looks the known names up in a driver's list, those of flow control with `pfc`; `None` where it has none of them.
+    pub fn find(names: &[[u8; NAME_LEN]], pfc: bool) -> Option<Self> {
         let column = |known: &[&str]| {
             known.iter().find_map(|known| names.iter().position(|name| name_text(name) == known.as_bytes()))
         };
@@ -93,6 +97,7 @@ impl Columns {
             out_multicast: column(OUT_MULTICAST),
             in_broadcast: column(IN_BROADCAST),
             out_broadcast: column(OUT_BROADCAST),
+            pfc: pfc.then(|| PfcColumns::find(names)).flatten(),
         };
         (columns != Self { total: names.len(), ..Self::default() }).then_some(columns)
     }
@@ -105,6 +110,7 @@ impl Columns {
             out_multicast: value(self.out_multicast),
             in_broadcast: value(self.in_broadcast),
             out_broadcast: value(self.out_broadcast),
+            pfc: self.pfc.as_ref().and_then(|pfc| pfc.pick(values)),
         }
     }
 }
@@ -119,6 +125,7 @@ pub(super) struct EthtoolReader {
     /// Boxed: most interfaces have none.
     known: HashMap<u32, Option<Box<Reading>>>,
     values: Vec<u64>,
+    pfc: bool,
 }
 
 #[derive(Debug)]
@@ -134,10 +141,10 @@ impl EthtoolReader {
         interface: &Interface,
         now: Instant,
     ) -> Option<EthtoolCounts> {
-        let name = &interface.name;
+        let (name, pfc) = (&interface.name, self.pfc);
         let reading = self.known.entry(interface.index).or_insert_with(|| {
             let names = driver.stats_names(name).unwrap_or_default();
-            Columns::find(&names).map(|columns| Box::new(Reading { columns, last: None }))
+            Columns::find(&names, pfc).map(|columns| Box::new(Reading { columns, last: None }))
         });
         let reading = reading.as_mut()?;
         if let Some((at, counts)) = reading.last
@@ -154,6 +161,14 @@ impl EthtoolReader {
         let counts = reading.columns.pick(&self.values);
         reading.last = Some((now, counts));
         Some(counts)
+    }
+
+    /// Looks for flow control too from now on, or does not any more.
+    pub(super) fn set_pfc(&mut self, wanted: bool) {
+        if wanted != self.pfc {
+            self.pfc = wanted;
+            self.known.clear();
+        }
     }
 
     pub(super) fn forget(&mut self, index: u32) {

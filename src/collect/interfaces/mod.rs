@@ -2,7 +2,7 @@
 //!
 //! In: rtnetlink (links, addresses, counters) and ethtool (speed, duplex, driver statistics). Out: a [`Table`] that
 //! is always current, [`Changes`] since the last look, counters on request, and the sFlow records made from them
-//! ([`records`], [`lag`], [`adaptors`], [`host_net`]).
+//! ([`records`], [`lag`], [`pfc`], [`adaptors`], [`host_net`]). [`optics`] reads transceivers, on a thread of its own.
 //!
 //! Rules: subscribe first, then dump, so that nothing falls between; what a socket lost is made good by one new
 //! dump, with those gone that it does not mention; work grows with what changed, not with what there is; counters
@@ -19,6 +19,8 @@ pub mod host_net;
 pub mod lag;
 pub mod model;
 pub mod notify;
+pub mod optics;
+pub mod pfc;
 pub(in crate::collect) mod query;
 pub mod records;
 pub mod table;

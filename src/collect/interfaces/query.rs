@@ -9,6 +9,7 @@ use super::error::InterfaceError;
 use super::transport::Transport;
 use crate::sys::errno::{EINVAL, EOPNOTSUPP};
 use crate::wire::netlink::bond_stats::{self, LacpCounts};
+use crate::wire::netlink::dcb::{self, Pfc};
 use crate::wire::netlink::header::{Message, Outcome, messages};
 use crate::wire::netlink::link::{self, Link};
 use crate::wire::netlink::stats::{self, LinkStats};
@@ -27,6 +28,7 @@ pub(in crate::collect) struct Question {
 }
 
 const GET_STATS: Question = Question { name: "RTM_GETSTATS", slot: 512, batch: 128 };
+const GET_DCB: Question = Question { name: "RTM_GETDCB", slot: 4096, batch: 32 };
 const GET_LINK: Question = Question { name: "RTM_GETLINK", slot: 4096, batch: 32 };
 
 /// The asking side of rtnetlink.
@@ -145,6 +147,25 @@ impl<T: Transport> Query<T> {
         self.ask(&GET_STATS, indexes, bond_stats::get, |_, answer| {
             let parsed = answer.ok().and_then(|message| bond_stats::parse(message.payload).ok());
             out.extend(parsed.and_then(|(index, counts)| Some((index, counts?))));
+        })
+    }
+
+    /// Notes what these, by index and name, have of priority flow control; `none` is told of each that has no such thing.
+    pub(in crate::collect) fn pfc(
+        &mut self,
+        interfaces: &[(u32, &str)],
+        out: &mut HashMap<u32, Pfc>,
+        mut none: impl FnMut(u32),
+    ) -> Result<(), InterfaceError> {
+        let write = |buffer: &mut Vec<u8>, sequence, (_, name): (u32, &str)| dcb::get(buffer, sequence, name);
+        self.ask(&GET_DCB, interfaces, write, |(index, _), answer| match answer {
+            Ok(message) => match dcb::parse(message.payload) {
+                Ok(Some(pfc)) => _ = out.insert(index, pfc),
+                Ok(None) => none(index),
+                Err(_) => {}
+            },
+            Err(EOPNOTSUPP) => none(index),
+            Err(_) => {}
         })
     }
 

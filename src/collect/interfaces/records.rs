@@ -152,6 +152,7 @@ mod tests {
             in_broadcast: Some(50),
             out_multicast: None,
             out_broadcast: Some(u64::MAX),
+            pfc: None,
         };
         let record = generic_interface(&interface(7, Kind::Physical), &stats(), Some(&counts));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Objects that name guests of the host: virtual machines, containers, services, and devices shared with them.
 
-use super::{Activity, Key, Object, ObjectId, Repeat, int, name, path, pattern, switch};
+use super::{Activity, Key, Kind, Object, ObjectId, Repeat, int, name, path, pattern, switch};
 
 const SECONDS: &str = "seconds";
 const REFRESH: Key = int("refreshVMs", 60, 3600, SECONDS, "", "Time between two re-reads of the list")
@@ -93,8 +93,21 @@ static SYSTEMD_KEYS: &[Key] = &[
     MARK_TRAFFIC,
 ];
 
-pub(super) static OVS: Object =
-    Object::new(ObjectId::Ovs, "ovs", "Set up sFlow in Open vSwitch to match this file", &[]);
+pub(super) static OVS: Object = Object {
+    activity: Activity::Active,
+    more: "Every bridge gets the collectors, polling, headerBytes, the agent's device and the sampling of this file, whatever the \
+           speed of its ports, and sends by itself; bridges that come later too. A bridge with another's sFlow record keeps it. \
+           Collectors with dev or namespace are left out: Open vSwitch cannot choose the way.",
+    ..Object::new(ObjectId::Ovs, "ovs", "Set up sFlow in Open vSwitch to match this file", OVS_KEYS)
+};
+
+static OVS_KEYS: &[Key] = &[
+    path("unixsock", "Socket of Open vSwitch's data base")
+        .unset("/var/run/openvswitch/db.sock")
+        .more("The C agent does not know this key."),
+    Key::new("atExit", Kind::Choice(&["remove", "keep"]), "remove", "What becomes of the bridges' sFlow when the agent ends")
+        .more("With keep, bridges go on sending while no agent runs. The C agent does not know this key, and removes."),
+];
 
 pub(super) static NVML: Object = Object {
     activity: Activity::Active,

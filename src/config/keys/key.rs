@@ -79,6 +79,11 @@ impl Key {
         self
     }
 
+    pub(super) const fn partly(mut self, what: &'static str) -> Self {
+        self.activity = Activity::Partly(what);
+        self
+    }
+
     pub(super) const fn ignored(mut self, reason: &'static str) -> Self {
         self.activity = Activity::Ignored(reason);
         self

@@ -6,7 +6,8 @@ pub(super) static PCAP: Object = Object {
     repeat: Repeat::List,
     activity: Activity::Active,
     more: "One block for each set of interfaces. All of dev, dev.pattern, speed and physical that are given must fit, and the \
-           last block that fits counts. Without dev, interfaces made of others are left out: bonds, VLANs, veth.",
+           last block that fits counts. Without dev, interfaces made of others are left out: bonds, VLANs, veth. A bond that \
+           is named in dev is sampled instead of its members.",
     ..Object::new(ObjectId::Pcap, "pcap", "Sample the packets of interfaces", TAP_KEYS)
 };
 

@@ -2,30 +2,40 @@
 
 use super::{Activity, Key, Object, ObjectId, Repeat, int, name, path, pattern, switch};
 
-const PORTS: Activity = Activity::Partly("its switchport only says which interfaces send counter samples");
 const SWP: &str = "^swp[0-9s]+$";
 const SWITCHPORT: &str = "Names of the switch's ports";
 
 pub(super) static CUMULUS: Object = Object {
-    activity: PORTS,
+    activity: Activity::Active,
+    more: "Each port has the rate of its speed, set in the switch chip by /usr/lib/cumulus/portsamp; ports that \
+           switchd.conf (NVUE) has settings for are left alone. Brings nflog, psample and dropmon for the samples of the \
+           chip where the file does not name them. On Cumulus Linux it is always on.",
     ..Object::new(ObjectId::Cumulus, "cumulus", "Set up hardware sampling on Cumulus Linux", CUMULUS_KEYS)
 };
 
 static CUMULUS_KEYS: &[Key] = &[pattern("switchport", SWP, SWITCHPORT)];
 
 pub(super) static DENT: Object = Object {
-    activity: PORTS,
-    ..Object::new(ObjectId::Dent, "dent", "Set up hardware sampling on DENT with tc", DENT_KEYS)
+    activity: Activity::Active,
+    more: "Each port gets a tc filter that samples at the rate of its speed: in the port's hardware, or, where its driver \
+           cannot, in the kernel. That is DENT's way, and that of every Linux with a switch chip (mlxsw, prestera, \
+           sparx5) or without one. Unless psample is given, this sets it to group 1, ingress. A port that tc samples is \
+           not tapped by pcap or epcap too. Filters and qdiscs of others are left as they are; ours are gone when the \
+           agent ends.",
+    ..Object::new(ObjectId::Dent, "dent", "Have tc sample the packets of switch ports", DENT_KEYS)
 };
 
 static DENT_KEYS: &[Key] = &[
     pattern("switchport", SWP, SWITCHPORT),
-    switch("sw", "off", "Let the kernel sample where the hardware cannot").not_yet(),
+    switch("sw", "off", "Sample in the kernel too where the port's hardware samples"),
 ];
 
 pub(super) static OPX: Object = Object {
     alias: "os10",
-    activity: PORTS,
+    activity: Activity::Partly(
+        "the switch's own sampling is not set up (pcap with dev.pattern samples its ports), and switchport only says \
+         which interfaces send counter samples",
+    ),
     ..Object::new(ObjectId::Opx, "opx", "Set up hardware sampling on OPX and OS10", OPX_KEYS)
 };
 
@@ -45,7 +55,10 @@ static OPX_PORT_KEYS: &[Key] =
 
 pub(super) static SONIC: Object = Object {
     repeat: Repeat::Reset,
-    activity: PORTS,
+    activity: Activity::Partly(
+        "SONiC's database is not asked (collector and psample in this file do instead), and switchport only says which \
+         interfaces send counter samples",
+    ),
     more: "Cannot be combined with dns-sd.",
     ..Object::new(ObjectId::Sonic, "sonic", "Take collectors and ports from SONiC's database", SONIC_KEYS)
 };
@@ -57,37 +70,43 @@ static SONIC_KEYS: &[Key] = &[
     int("waitReady", 0, u32::MAX, "seconds", "180", "Longest wait for the system to be ready").not_yet(),
     switch("suppressOther", "on", "Do not report interfaces that are no ports").not_yet(),
     switch("setIfAlias", "off", "Use SONiC's alias of a port").not_yet(),
-    switch("setIfName", "off", "Use SONiC's name of a port").not_yet(),
+    switch("setIfName", "off", "Send the alias as the name of an interface")
+        .partly("the alias is the kernel's, with nlroute"),
 ];
 
 pub(super) static VPP: Object = Object {
     repeat: Repeat::Reset,
+    activity: Activity::Active,
+    more: "VPP's sFlow plug-in says which interfaces are sampled and how often, and when their counters are sent.",
     ..Object::new(ObjectId::Vpp, "vpp", "Packets and counters of a VPP router", VPP_KEYS)
 };
 
 static VPP_KEYS: &[Key] = &[
     int("ifOffset", 0, u32::MAX, "", "1000000000", "Added to VPP's interface numbers"),
-    switch("osIndex", "on", "Use the number of the Linux interface where there is one"),
+    switch("osIndex", "on", "Use the number of the Linux interface where there is one")
+        .more("Off: VPP's own numbers, without ifOffset, and no samples of any other interface."),
 ];
 
 pub(super) static EAPI: Object = Object {
+    activity: Activity::Ignored("EOS is not asked: write the collectors into this file"),
     more: "Cannot be combined with dns-sd.",
     ..Object::new(ObjectId::Eapi, "eapi", "Take collectors from Arista EOS", &[])
 };
 
 pub(super) static NLROUTE: Object = Object {
     repeat: Repeat::Reset,
-    ..Object::new(
-        ObjectId::Nlroute,
-        "nlroute",
-        "Read interface aliases and namespaces from the kernel",
-        NLROUTE_KEYS,
-    )
+    activity: Activity::Active,
+    more: "Nothing has to be asked for them: the kernel tells of them with every interface, and of each change while \
+           the interface is up.",
+    ..Object::new(ObjectId::Nlroute, "nlroute", "Aliases of interfaces from the kernel", NLROUTE_KEYS)
 };
 
+const ONE_DUMP: &str = "all interfaces come in one answer, and changes by notification";
+
 static NLROUTE_KEYS: &[Key] = &[
-    int("limit", 0, 500, "", "50", "Most questions to the kernel in a second"),
-    switch("link", "on", "Ask for links"),
-    switch("addr", "on", "Ask for addresses"),
-    switch("setIfAlias", "on", "Use the kernel's alias of an interface"),
+    int("limit", 0, 500, "", "50", "Most questions to the kernel in a second").ignored(ONE_DUMP),
+    switch("link", "on", "Ask for links").ignored(ONE_DUMP),
+    switch("addr", "on", "Ask for addresses").ignored(ONE_DUMP),
+    switch("setIfAlias", "on", "Use the kernel's alias of an interface")
+        .more("Where k8s.setIfName or sonic.setIfName is on, counter samples name the interface by it."),
 ];

@@ -52,8 +52,19 @@ static TOP_KEYS: &[Key] = &[
         .more("As metrics (rtmetric) under the guest's name, where the kernel counts that. The C agent does not know this key."),
     Key::new("interfaceCounters", Kind::Choice(&["sampled", "physical", "all"]), "sampled", "Which interfaces send counter samples")
         .more(
-            "sampled: those with packet sampling, and switch ports, as the C agent does. physical: also every physical \
+            "sampled: those with packet sampling, with the members or the bond of such a one, and switch ports. physical: also every physical \
              interface. all: every interface but loopback. The C agent does not know this key.",
+        ),
+    switch("optics", "", "Also send what pluggable transceivers measure: light, temperature, voltage")
+        .unset("on with cumulus, dent, opx or sonic")
+        .more(
+            "Of physical interfaces that send counter samples, at most every 300 seconds. Needs CAP_NET_ADMIN, which the service \
+             has where this is on at its start. The C agent does not know this key.",
+        ),
+    switch("pfc", "", "Also send the frames of priority flow control that interfaces sent and received")
+        .unset("on with cumulus, dent, opx or sonic")
+        .more(
+            "Of physical interfaces that send counter samples and have it. The C agent does not know this key.",
         ),
     path("modules", "Directory of loadable modules")
         .example("/etc/hsflowd/modules")

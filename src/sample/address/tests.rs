@@ -194,6 +194,77 @@ fn a_choice_that_others_cannot_reach_is_given_up_for_a_better_one() {
     }
 }
 
+fn gateway(if_index: u32, ip: &str) -> Candidate {
+    with(on(if_index, ip), |c| c.device.shared = true)
+}
+
+#[test]
+fn virtual_routers_are_known_by_their_link_addresses() {
+    let table = [
+        ([0, 0, 0x5e, 0, 1, 0x33], false, true),
+        ([0, 0, 0x5e, 0, 2, 0x33], true, true),
+        ([0, 0, 0x5e, 0, 3, 0x33], true, false),
+        ([0x44, 0x38, 0x39, 0xff, 0, 1], true, true),
+        ([0x44, 0x38, 0x39, 0xff, 0, 1], false, false),
+        ([0x44, 0x38, 0x39, 0, 0, 1], true, false),
+    ];
+    for (mac, second, expected) in table {
+        assert_eq!(is_virtual_router(mac, second), expected, "{mac:x?} {second}");
+    }
+}
+
+#[test]
+fn an_address_that_other_switches_have_loses_to_all_routable_ones_and_wins_over_the_rest() {
+    let none = Wish::default();
+    for better in ["10.0.0.9", "2001:db8::1", "fd00::1"] {
+        wins(&[gateway(2, "192.0.2.1"), on(3, better)], &none, better);
+    }
+    let vlan = with(on(3, "10.0.0.9"), |c| c.device.vlan = true);
+    wins(&[gateway(2, "192.0.2.1"), vlan], &none, "10.0.0.9");
+    for worse in [on(3, "fe80::1"), on(3, "169.254.0.1"), lo("127.0.0.1"), lo("10.255.0.1")] {
+        wins(&[gateway(2, "192.0.2.1"), worse], &none, "192.0.2.1");
+    }
+    wins(&[gateway(2, "192.0.2.1"), on(3, "192.0.2.1"), on(4, "10.0.0.9")], &none, "192.0.2.1");
+}
+
+#[test]
+fn who_wishes_for_such_an_address_gets_it() {
+    let all = [gateway(2, "192.0.2.1"), on(3, "198.51.100.1")];
+    wins(&all, &agent("d2"), "192.0.2.1");
+    wins(&all, &cidrs(&["192.0.2.0/24"]), "192.0.2.1");
+}
+
+#[test]
+fn such_an_address_is_given_up_for_a_better_one_and_the_words_say_why() {
+    let none = Wish::default();
+    let alone = elect(&[gateway(2, "192.0.2.1")], &none, None);
+    assert!(alone.explanation.contains("other switches have it too"), "{}", alone.explanation);
+    let both = elect(&[gateway(2, "192.0.2.1"), on(3, "10.0.0.9")], &none, Some(&alone));
+    assert_eq!(both.choice.as_ref().map(|c| c.ip.to_string()).as_deref(), Some("10.0.0.9"));
+    assert!(both.explanation.ends_with("(1 of virtual routers passed over: other switches have them too)"));
+}
+
+#[test]
+fn among_equals_a_switch_port_and_127_come_last() {
+    let none = Wish::default();
+    let port = with(on(2, "10.1.0.1"), |c| c.device.switch_port = true);
+    wins(&[port.clone(), on(9, "192.168.0.5")], &none, "192.168.0.5");
+    wins(&[port, on(9, "fd00::1")], &none, "10.1.0.1");
+    wins(&[lo("127.0.0.1"), lo("10.255.0.1")], &none, "10.255.0.1");
+    wins(&[lo("::1"), lo("2001:db8::1")], &none, "2001:db8::1");
+}
+
+#[test]
+fn the_device_that_agent_names_is_waited_for() {
+    let wish = agent("d3");
+    let first = elect(&[on(2, "192.0.2.1")], &wish, None);
+    let later = [on(2, "192.0.2.1"), on(3, "10.0.0.9")];
+    let second = elect(&later, &wish, Some(&first));
+    assert_eq!(second.choice.as_ref().map(|c| c.ip.to_string()).as_deref(), Some("10.0.0.9"));
+    let third = elect(&[later.as_slice(), &[on(3, "10.0.0.1")]].concat(), &wish, Some(&second));
+    assert_eq!(third.choice, second.choice, "and kept");
+}
+
 fn arb_ip() -> impl Strategy<Value = IpAddr> {
     let near = prop_oneof![Just(8_u8), Just(10), Just(127), Just(169), Just(192), Just(224), Just(240)];
     prop_oneof![
@@ -217,6 +288,7 @@ fn arb_candidates() -> impl Strategy<Value = Vec<Candidate>> {
             c.tentative &= order < 3;
             (c.device.loopback, c.device.vlan, c.device.container_bridge) =
                 (if_index == 1, if_index == 4, if_index >= 5);
+            c.device.shared = if_index == 3;
         })
     });
     prop::collection::vec(one, 0..12).prop_map(|mut all| {
@@ -278,6 +350,10 @@ proptest! {
         let mut grown = all.clone();
         grown.extend(more.into_iter().filter(|m| !all.iter().any(|c| c.device.if_index == m.device.if_index)));
         prop_assume!(first.choice.as_ref().is_some_and(|c| c.class.is_some_and(Class::is_routable)));
+        // Unless the configuration names a device that was not there.
+        prop_assume!(wish.device.is_none() || first.pegged);
+        // Nor one that others have too.
+        prop_assume!(first.choice.as_ref().is_some_and(|c| c.device.as_deref() != Some("d3")));
         prop_assert_eq!(elect(&grown, &wish, Some(&first)).choice.map(|c| c.ip), first.choice.map(|c| c.ip));
     }
 }

@@ -9,17 +9,20 @@ use super::error::ParseError;
 use super::request::{Request, push_attribute};
 use crate::wire::ebpf::Hook;
 
-const RTM_NEWQDISC: u16 = 36;
+/// `RTM_NEWQDISC`.
+pub const NEW_QDISC: u16 = 36;
 /// `RTM_DELQDISC`.
 pub const DEL_QDISC: u16 = 37;
 const RTM_GETQDISC: u16 = 38;
-const RTM_NEWTFILTER: u16 = 44;
+/// `RTM_NEWTFILTER`.
+pub const NEW_FILTER: u16 = 44;
 /// `RTM_DELTFILTER`.
 pub const DEL_FILTER: u16 = 45;
 const RTM_GETTFILTER: u16 = 46;
-const HEADER_LEN: usize = 20;
-const TCA_KIND: u16 = 1;
-const TCA_OPTIONS: u16 = 2;
+/// Bytes of `struct tcmsg`.
+pub(super) const HEADER_LEN: usize = 20;
+pub(super) const TCA_KIND: u16 = 1;
+pub(super) const TCA_OPTIONS: u16 = 2;
 const TCA_BPF_FD: u16 = 6;
 const TCA_BPF_NAME: u16 = 7;
 const TCA_BPF_FLAGS: u16 = 8;
@@ -27,9 +30,9 @@ const TCA_BPF_FLAGS: u16 = 8;
 const TCA_BPF_FLAG_ACT_DIRECT: u32 = 1;
 const TC_H_CLSACT: u32 = 0xFFFF_FFF1;
 const CLSACT_HANDLE: u32 = 0xFFFF_0000;
-const ETH_P_ALL: u16 = 3;
+pub(super) const ETH_P_ALL: u16 = 3;
 /// The filter's number within its preference, which is ours alone.
-const HANDLE: u32 = 1;
+pub(super) const HANDLE: u32 = 1;
 /// What our filters are called.
 pub const NAME: &str = "hsflowd";
 
@@ -44,6 +47,15 @@ pub struct Place {
     pub preference: u16,
 }
 
+/// What stands in the one place that an interface has for it, and holds filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qdisc {
+    /// It has filters of both hooks.
+    Clsact,
+    /// It has those of arriving packets.
+    Ingress,
+}
+
 /// A filter that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filter {
@@ -56,13 +68,13 @@ pub struct Filter {
 /// Adds the qdisc; `EEXIST` where it, or `ingress` in its place, is there already.
 pub fn add_qdisc(buffer: &mut Vec<u8>, sequence: u32, if_index: u32) {
     let fixed = header(if_index, CLSACT_HANDLE, TC_H_CLSACT, 0);
-    let _ = Request::create(buffer, RTM_NEWQDISC, sequence, &fixed).attribute(TCA_KIND, b"clsact\0");
+    let _ = Request::create(buffer, NEW_QDISC, sequence, &fixed).attribute(TCA_KIND, b"clsact\0");
 }
 
-/// Removes the qdisc with all filters on it.
+/// Removes the qdisc with all filters on it; `EINVAL` where another is in its place.
 pub fn remove_qdisc(buffer: &mut Vec<u8>, sequence: u32, if_index: u32) {
     let fixed = header(if_index, CLSACT_HANDLE, TC_H_CLSACT, 0);
-    let _ = Request::change(buffer, DEL_QDISC, sequence, &fixed);
+    let _ = Request::change(buffer, DEL_QDISC, sequence, &fixed).attribute(TCA_KIND, b"clsact\0");
 }
 
 /// Asks what qdisc there is.
@@ -82,7 +94,7 @@ pub fn add_filter(buffer: &mut Vec<u8>, sequence: u32, place: Place, program: i3
     push_attribute(&mut options, TCA_BPF_FD, &program.to_ne_bytes());
     push_attribute(&mut options, TCA_BPF_NAME, format!("{NAME}\0").as_bytes());
     push_attribute(&mut options, TCA_BPF_FLAGS, &TCA_BPF_FLAG_ACT_DIRECT.to_ne_bytes());
-    let _ = Request::create(buffer, RTM_NEWTFILTER, sequence, &place.header())
+    let _ = Request::create(buffer, NEW_FILTER, sequence, &place.header())
         .attribute(TCA_KIND, b"bpf\0")
         .attribute(TCA_OPTIONS, &options);
 }
@@ -111,8 +123,19 @@ pub fn interface(payload: &[u8]) -> Result<u32, ParseError> {
 
 /// True where the payload of an answer to [`get_qdisc`] or [`dump_qdiscs`] says `clsact`.
 pub fn is_clsact(payload: &[u8]) -> Result<bool, ParseError> {
-    let kind = Attributes::after(payload, HEADER_LEN, "tcmsg")?.find(TCA_KIND)?;
-    Ok(kind.is_some_and(|kind| kind.value.starts_with(b"clsact\0")))
+    Ok(Qdisc::parse(payload)? == Some(Qdisc::Clsact))
+}
+
+impl Qdisc {
+    /// Reads the payload of an answer to [`get_qdisc`] or [`dump_qdiscs`]; `None` for a qdisc of another kind.
+    pub fn parse(payload: &[u8]) -> Result<Option<Self>, ParseError> {
+        let kind = Attributes::after(payload, HEADER_LEN, "tcmsg")?.find(TCA_KIND)?;
+        Ok(match kind.map(|kind| kind.value) {
+            Some(b"clsact\0") => Some(Self::Clsact),
+            Some(b"ingress\0") => Some(Self::Ingress),
+            _ => None,
+        })
+    }
 }
 
 impl Filter {
@@ -132,7 +155,7 @@ impl Filter {
 }
 
 impl Place {
-    fn header(self) -> [u8; HEADER_LEN] {
+    pub(super) fn header(self) -> [u8; HEADER_LEN] {
         let info = u32::from(self.preference) << 16 | u32::from(ETH_P_ALL.to_be());
         header(self.if_index, HANDLE, parent(self.hook), info)
     }

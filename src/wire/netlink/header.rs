@@ -7,8 +7,9 @@
 //! is refused may end this way and not by `NLMSG_ERROR`. `NLM_F_DUMP_INTR` on any of them says that the table
 //! changed meanwhile, so entries may be missing. Spec: netlink(7), `linux/netlink.h`.
 
-use super::attribute::{align, u16_at, u32_at};
+use super::attribute::{Attributes, align, u16_at, u32_at};
 use super::error::ParseError;
+use std::borrow::Cow;
 
 /// Bytes of `struct nlmsghdr`.
 pub const HEADER_LEN: usize = 16;
@@ -16,6 +17,13 @@ pub const HEADER_LEN: usize = 16;
 const MULTI: u16 = 0x2;
 /// `NLM_F_DUMP_INTR`: the dump was disturbed by a change.
 pub const DUMP_INTR: u16 = 0x10;
+
+/// `NLM_F_CAPPED`: of the request that is refused, only the header is repeated.
+const CAPPED: u16 = 0x100;
+/// `NLM_F_ACK_TLVS`: attributes follow.
+const EXPLAINED: u16 = 0x200;
+/// `NLMSGERR_ATTR_MSG`.
+const WORDS: u16 = 1;
 
 const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
@@ -52,7 +60,21 @@ pub enum Outcome {
     Overrun,
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// The kernel's own words for a refusal, where it has any: `NETLINK_EXT_ACK`.
+    pub fn words(&self) -> Option<Cow<'a, str>> {
+        if self.kind != NLMSG_ERROR || self.flags & EXPLAINED == 0 {
+            return None;
+        }
+        let repeated = match self.flags & CAPPED {
+            0 => usize::try_from(u32_at(self.payload, 4, "nlmsg_len").ok()?).ok()?,
+            _ => HEADER_LEN,
+        };
+        let behind = 4_usize.checked_add(repeated).filter(|behind| *behind <= self.payload.len())?;
+        let words = Attributes::after(self.payload, behind, "nlmsgerr").ok()?.find(WORDS).ok()??;
+        Some(words.text())
+    }
+
     /// True where the kernel says that the dump this belongs to is not consistent.
     pub fn interrupted(&self) -> bool {
         self.flags & DUMP_INTR != 0

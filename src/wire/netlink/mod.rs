@@ -14,6 +14,7 @@ pub mod address;
 pub mod attribute;
 pub mod bond_stats;
 pub mod clsact;
+pub mod dcb;
 pub mod drop_monitor;
 pub mod error;
 pub mod ethtool;
@@ -22,11 +23,14 @@ pub mod header;
 pub mod inet_diag;
 pub mod link;
 pub mod linkinfo;
+pub mod module_eeprom;
 pub mod nflog;
 pub mod nsid;
 pub mod psample;
 pub mod request;
 pub mod stats;
+pub mod tc_sample;
+pub mod vpp;
 
 pub use error::ParseError;
 

@@ -10,6 +10,7 @@ const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
 const NLM_F_ECHO: u16 = 0x8;
 const NLM_F_DUMP: u16 = 0x300;
+const NLM_F_REPLACE: u16 = 0x100;
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
 
@@ -46,6 +47,17 @@ impl<'a> Request<'a> {
     pub fn create(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
         let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
         Self::start(buffer, kind, flags, sequence, fixed)
+    }
+
+    /// The same, and the kernel tells what it has made before it acknowledges.
+    pub fn create_told(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO;
+        Self::start(buffer, kind, flags, sequence, fixed)
+    }
+
+    /// Asks for something that is there to be made another; the answer is as with [`Request::change`].
+    pub fn replace(buffer: &'a mut Vec<u8>, kind: u16, sequence: u32, fixed: &[u8]) -> Self {
+        Self::start(buffer, kind, NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE, sequence, fixed)
     }
 
     fn start(buffer: &'a mut Vec<u8>, kind: u16, flags: u16, sequence: u32, fixed: &[u8]) -> Self {

@@ -364,6 +364,20 @@ fn every_counter_is_read_from_its_own_place() {
     same_stats(&ours.unwrap(), theirs);
 }
 
+#[test]
+fn the_kernels_words_for_a_refusal_are_read_behind_the_request_that_it_repeats() {
+    // Error, request, `NLMSGERR_ATTR_MSG`; the request with its header only, and as it was sent.
+    for (flags, repeated) in [(0x300_u16, 16), (0x200, 36)] {
+        let mut payload = [(-22_i32).to_ne_bytes(), 36_u32.to_ne_bytes()].concat();
+        payload.resize(4 + repeated, 7);
+        payload.extend(attribute(1, b"Parent Qdisc doesn't exists\0"));
+        let message = Message { kind: 2, flags, sequence: 1, port: 2, payload: &payload };
+        assert_eq!(message.words().as_deref(), Some("Parent Qdisc doesn't exists"));
+        assert_eq!(message.outcome(), Ok(Outcome::Error(22)));
+        assert_eq!(Message { flags: flags & 0x100, ..message }.words(), None);
+    }
+}
+
 proptest! {
     #[test]
     fn noise_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
@@ -388,6 +402,16 @@ proptest! {
                 let _ = stats::parse(message.payload);
             }
         }
+    }
+
+    #[test]
+    fn a_refusal_has_words_only_where_it_says_so(flags: u16, rest in proptest::collection::vec(any::<u8>(), 0..60)) {
+        let mut datagram = u32::try_from(16 + rest.len()).unwrap().to_ne_bytes().to_vec();
+        datagram.extend([2_u16, flags].map(u16::to_ne_bytes).concat());
+        datagram.extend([0; 8]);
+        datagram.extend(&rest);
+        let message = messages(&datagram).next().unwrap().unwrap();
+        prop_assert!(message.words().is_none() || flags & 0x200 != 0);
     }
 
     #[test]

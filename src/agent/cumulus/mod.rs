@@ -1,0 +1,238 @@
+//! `cumulus { }`: the sampling rates of a Cumulus Linux switch's ports, as the agent's loop sees them.
+//!
+//! In: settings, the interface table, `switchd.conf`. Out: commands, by a thread of its own (`thread`); the rates of ports at
+//! the desk; the component's state, and each port's for `explain interface`. Rules: what is done about a port is decided
+//! in `treatment`, which command is next in `sample::switch::port_rates`; the thread is started with the first port that
+//! is to be set, after the process has given up its privileges, and ends with the agent.
+
+mod show;
+mod thread;
+mod treatment;
+
+use super::daemon::Agent;
+use super::packets::SharedDesk;
+use super::ports::SUSPENDED;
+use super::worker::Worker;
+use crate::collect::interfaces::{Change, Changes, Interface, Table};
+use crate::config::model::Settings;
+use crate::host::Host;
+use crate::sample::switch::port_rates::{PortRates, PortState};
+use crate::sample::switch::switchd::{PortSetting, parse_switchd};
+use crate::sample::switch::thinning::PortRate;
+use crate::status::registry::State;
+use crate::switch::portsamp::PROGRAM;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use thread::{CumulusThread, Order};
+use tokio::sync::Notify;
+use treatment::Treatment;
+
+/// The component's name, which is the object's in the configuration.
+pub const COMPONENT: &str = "cumulus";
+/// What Cumulus Linux has been told of single ports.
+const SWITCHD: &str = "/etc/cumulus/switchd.conf";
+
+/// How all ports are, as the thread and the agent's loop have it.
+#[derive(Clone, Debug, Default)]
+struct SharedReport {
+    report: Arc<Mutex<Report>>,
+    news: Arc<Notify>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Report {
+    ports: BTreeMap<u32, PortState>,
+    /// There is no such program.
+    missing: bool,
+}
+
+/// The ports of the switch.
+pub(super) struct Cumulus {
+    host: Host,
+    program: PathBuf,
+    shared: SharedReport,
+    /// The thread's last report that was taken in.
+    report: Report,
+    treatments: BTreeMap<u32, Treatment>,
+    switchd: BTreeMap<String, PortSetting>,
+    switchd_of: Option<SystemTime>,
+    thread: Option<Worker<Vec<Order>>>,
+    refused: Option<String>,
+}
+
+impl SharedReport {
+    /// Puts a report in the place of the last one, and rings where it differs.
+    fn publish(&self, plan: &PortRates, missing: bool) {
+        let report = Report { ports: plan.states().collect(), missing };
+        let mut last = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != report {
+            *last = report;
+            self.news.notify_one();
+        }
+    }
+}
+
+impl Cumulus {
+    /// No port is set, and no thread runs.
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            host: host.clone(),
+            program: host.path(PROGRAM),
+            shared: SharedReport::default(),
+            report: Report::default(),
+            treatments: BTreeMap::new(),
+            switchd: BTreeMap::new(),
+            switchd_of: None,
+            thread: None,
+            refused: None,
+        }
+    }
+
+    /// Rings when the report has changed.
+    pub(super) fn news(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.news)
+    }
+
+    /// Reads `switchd.conf` again where it is another one.
+    fn read_switchd(&mut self) -> bool {
+        let path = self.host.path(SWITCHD);
+        let changed = std::fs::metadata(&path).and_then(|found| found.modified()).ok();
+        if changed == self.switchd_of {
+            return false;
+        }
+        self.switchd_of = changed;
+        let text = std::fs::read(&path).unwrap_or_default();
+        let new = parse_switchd(&String::from_utf8_lossy(&text));
+        let differs = new != self.switchd;
+        self.switchd = new;
+        differs
+    }
+
+    /// Decides anew for an interface; `None`: it has gone.
+    fn treat(&mut self, settings: &Settings, if_index: u32, interface: Option<&Interface>) -> Option<Order> {
+        let before = self.treatments.remove(&if_index);
+        let new = interface.and_then(|i| Treatment::of(settings, &self.switchd, i, before.as_ref()));
+        let order = match &new {
+            None if interface.is_none() => before.map(|_| Order::Release(if_index)),
+            None => before.and_then(|before| before.set().map(|_| Order::Want(if_index, None))),
+            Some(Treatment::Others(_)) => Some(Order::Release(if_index)).filter(|_| new != before),
+            Some(Treatment::Down(_)) => None,
+            Some(Treatment::Set(set)) => {
+                let same = before.as_ref().and_then(Treatment::set).is_some_and(|b| b.wish == set.wish);
+                (!same).then(|| Order::Want(if_index, Some(set.wish.clone())))
+            }
+        };
+        new.into_iter().for_each(|new| _ = self.treatments.insert(if_index, new));
+        order
+    }
+
+    fn give(&mut self, orders: Vec<Order>) {
+        if orders.is_empty() {
+            return;
+        }
+        if self.thread.is_none() {
+            let (clock, program, report) =
+                (self.host.clock.clone(), self.program.clone(), self.shared.clone());
+            let started = Worker::start("switch-ports", move |orders, wake| {
+                let thread = CumulusThread::new(&clock, &program, report, orders, wake);
+                Ok(move || thread.run())
+            });
+            self.refused = started.as_ref().err().map(|e| format!("its thread cannot be started: {e}"));
+            self.thread = started.ok();
+        }
+        if let Some(thread) = &self.thread {
+            thread.order(orders);
+        }
+    }
+
+    /// The rate at which samples of a port are wanted, and come.
+    fn rate_of(&self, if_index: u32) -> PortRate {
+        match self.treatments.get(&if_index) {
+            None => PortRate::default(),
+            Some(Treatment::Others(told)) => {
+                PortRate { wanted: None, set: told.one_in.and_then(NonZeroU32::new) }
+            }
+            Some(treatment) => {
+                let wanted = treatment.set().and_then(|set| NonZeroU32::new(set.one_in));
+                PortRate { wanted, set: wanted.filter(|_| self.is_set(if_index)) }
+            }
+        }
+    }
+
+    /// The chip has what is wanted of a port.
+    fn is_set(&self, if_index: u32) -> bool {
+        let wanted = self.treatments.get(&if_index).and_then(Treatment::set).map(|set| set.wish.rates);
+        wanted.is_some() && self.report.ports.get(&if_index).and_then(|port| port.set) == wanted
+    }
+
+    fn tell_rates(&self, desk: &SharedDesk, ports: impl Iterator<Item = u32>) {
+        let mut desk = desk.lock();
+        ports.for_each(|if_index| desk.set_port_rate(if_index, self.rate_of(if_index)));
+    }
+}
+
+impl Agent {
+    /// Makes the rates of all ports those of the settings.
+    pub(super) fn apply_cumulus(&mut self) {
+        self.cumulus.read_switchd();
+        let table = self.measures.interfaces.table();
+        let mut indices: Vec<_> = table.iter().map(|i| i.index).collect();
+        indices.extend(self.cumulus.treatments.keys());
+        self.treat_ports(&indices);
+        self.measures.set_asic(self.settings.modules.cumulus.is_some());
+        self.report_cumulus();
+    }
+
+    /// Follows interfaces that changed.
+    pub(super) fn follow_cumulus(&mut self, changes: &Changes) {
+        if self.settings.modules.cumulus.is_none() {
+            return;
+        }
+        for (if_index, change) in changes.iter() {
+            if matches!(change, Change::Replaced(_)) && self.cumulus.treatments.remove(&if_index).is_some() {
+                // Another interface with the same number.
+                self.cumulus.give(vec![Order::Release(if_index)]);
+            }
+        }
+        let changed: Vec<_> = changes.iter().map(|(if_index, _)| if_index).collect();
+        self.treat_ports(&changed);
+    }
+
+    /// With each host sample: `switchd.conf` may have been written.
+    pub(super) fn attend_cumulus(&mut self) {
+        if self.settings.modules.cumulus.is_some() && self.cumulus.read_switchd() {
+            self.apply_cumulus();
+        }
+    }
+
+    /// The thread has news.
+    pub fn on_cumulus(&mut self) {
+        let report = self.cumulus.shared.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.cumulus.report = report;
+        self.cumulus.tell_rates(&self.packets.desk, self.cumulus.treatments.keys().copied());
+        self.report_cumulus();
+    }
+
+    fn treat_ports(&mut self, indices: &[u32]) {
+        let table = self.measures.interfaces.table();
+        let (cumulus, settings) = (&mut self.cumulus, &self.settings);
+        let orders: Vec<_> =
+            indices.iter().filter_map(|index| cumulus.treat(settings, *index, table.get(*index))).collect();
+        cumulus.give(orders);
+        cumulus.tell_rates(&self.packets.desk, indices.iter().copied());
+    }
+
+    fn report_cumulus(&mut self) {
+        if self.settings.modules.cumulus.is_none() {
+            return self.registry.remove(COMPONENT);
+        }
+        let state = match self.settings.suspended {
+            Some(_) => State::Unavailable { reason: SUSPENDED.to_owned() },
+            None => self.cumulus.state(self.measures.interfaces.table()),
+        };
+        self.set(COMPONENT, state);
+    }
+}

@@ -1,0 +1,235 @@
+//! Sampling by `tc`, as the agent's loop directs it: which ports of `dent { }` are to be sampled at which rate.
+//!
+//! In: settings, interfaces, the thread's report. Out: wishes to a thread of its own; the state of the component; which ports need
+//! no tap. Rules: a port keeps its filter and its rate while its link is down, so that a flap costs the hardware nothing;
+//! what `tc` samples is not tapped too, and a tap comes back only where `tc` cannot; the thread is started with the first
+//! wish, after the process has given up its privileges, and removes everything when the agent ends.
+
+mod report;
+mod thread;
+
+use super::daemon::Agent;
+use super::ports::{FEWEST_BYTES, RATE_ZERO, SUSPENDED, in_words};
+use super::worker::Worker;
+use crate::collect::interfaces::{Change, Changes, Interface, Kind};
+use crate::config::model::Settings;
+use crate::host::Host;
+use crate::sample::switch::tc::{Standing, Wish};
+use crate::wire::netlink::tc_sample::Sampling;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use thread::{SharedReport, TcThread};
+use tokio::sync::Notify;
+
+/// The component's name, which is the object's in the configuration.
+pub const COMPONENT: &str = "dent";
+
+const NO_WAY: &str = "psample has neither ingress nor egress on";
+const DOWN: &str = "its link is down, and its speed not known: tc samples it when it is up";
+
+/// What changed: `None` for a port that is not to be sampled any more.
+struct Order(Vec<(u32, Option<Wish>)>);
+
+/// How a port is to be sampled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    wish: Wish,
+    one_in: u32,
+    origin: String,
+}
+
+/// What `dent { }` is to an interface.
+enum Verdict {
+    /// It is none of its ports.
+    NotOurs,
+    /// It is one, and not to be sampled now.
+    Idle(&'static str),
+    /// It is one.
+    Sampled(Asked),
+}
+
+/// Sampling by `tc`, from outside.
+pub struct TcSampling {
+    host: Host,
+    report: SharedReport,
+    asked: BTreeMap<u32, Asked>,
+    standings: BTreeMap<u32, Standing>,
+    thread: Option<Worker<Order>>,
+    /// The thread could not be started.
+    refused: Option<String>,
+    /// How many ports are in hardware, and how many are not, as it was logged.
+    hands: report::Hands,
+}
+
+impl TcSampling {
+    /// Nothing is sampled, and no thread runs.
+    pub fn new(host: &Host) -> Self {
+        Self {
+            host: host.clone(),
+            report: SharedReport::default(),
+            asked: BTreeMap::new(),
+            standings: BTreeMap::new(),
+            thread: None,
+            refused: None,
+            hands: report::Hands::default(),
+        }
+    }
+
+    /// Rings when the report has changed.
+    pub fn news(&self) -> Arc<Notify> {
+        Arc::clone(&self.report.news)
+    }
+
+    /// True where an interface needs no tap: `tc` samples it, or will, or shall not.
+    pub fn covers(&self, settings: &Settings, interface: &Interface) -> bool {
+        !matches!(self.verdict(settings, interface), Verdict::NotOurs) && !self.fails(interface.index)
+    }
+
+    fn fails(&self, index: u32) -> bool {
+        self.refused.is_some()
+            || self.standings.get(&index).is_some_and(|s| s.by.is_none() && s.obstacle.is_some())
+    }
+
+    /// The rate of a port that is sampled now, and whether arriving and leaving packets are.
+    pub(super) fn sampled(&self, index: u32) -> Option<(u32, [bool; 2])> {
+        let asked = self.asked.get(&index)?;
+        self.standings.get(&index)?.by.as_ref()?;
+        Some((asked.one_in, asked.wish.samplings.map(|sampling| sampling.is_some())))
+    }
+
+    pub(super) fn samples_any(&self) -> bool {
+        self.asked.keys().any(|index| self.sampled(*index).is_some())
+    }
+
+    fn verdict(&self, settings: &Settings, interface: &Interface) -> Verdict {
+        let modules = &settings.modules;
+        let ports = modules.dent.as_ref().and_then(|dent| Some((dent, dent.switchport.as_ref()?)));
+        let (Some((dent, _)), Some(psample)) = (
+            ports.filter(|(_, pattern)| {
+                pattern.is_match(&interface.name)
+                    && interface.kind != Kind::Loopback
+                    && !interface.is_bond_master
+            }),
+            &modules.psample,
+        ) else {
+            return Verdict::NotOurs;
+        };
+        if settings.suspended.is_some() {
+            return Verdict::Idle(SUSPENDED);
+        }
+        let before = self.asked.get(&interface.index);
+        let (one_in, origin) = match (interface.oper_up, before) {
+            (false, Some(before)) => (before.one_in, before.origin.clone()),
+            (false, None) if interface.speed_bps.is_none_or(|speed| speed == 0) => {
+                return Verdict::Idle(DOWN);
+            }
+            _ => {
+                let (one_in, origin) = settings.sampling_rate(interface.speed_bps);
+                (one_in, in_words(&origin))
+            }
+        };
+        let trunc = settings.header_bytes.max(FEWEST_BYTES);
+        let sampling = |group| Sampling { one_in, group, trunc };
+        let samplings = [
+            psample.ingress.then(|| sampling(psample.group)),
+            psample.egress.then(|| sampling(psample.group.wrapping_add(1))),
+        ];
+        match one_in {
+            0 => Verdict::Idle(RATE_ZERO),
+            _ if samplings == [None; 2] => Verdict::Idle(NO_WAY),
+            _ => Verdict::Sampled(Asked { wish: Wish { samplings, software: dent.sw }, one_in, origin }),
+        }
+    }
+
+    /// Makes these the wishes for their interfaces.
+    fn ask(&mut self, changes: Vec<(u32, Option<Asked>)>) {
+        let new: Vec<_> =
+            changes.into_iter().filter(|(index, asked)| self.asked.get(index) != asked.as_ref()).collect();
+        let same = |index: &u32, wish: Option<Wish>| self.asked.get(index).map(|asked| asked.wish) == wish;
+        let wishes = new.iter().map(|(index, asked)| (*index, asked.as_ref().map(|asked| asked.wish)));
+        let wishes: Vec<_> = wishes.filter(|(index, wish)| !same(index, *wish)).collect();
+        if !wishes.is_empty() {
+            if self.thread.is_none() {
+                let started = start(&self.host, &self.report);
+                self.refused = started.as_ref().err().map(ToString::to_string);
+                self.thread = started.ok();
+            }
+            let Some(thread) = &self.thread else { return };
+            thread.order(Order(wishes));
+        }
+        for (index, asked) in new {
+            match asked {
+                Some(asked) => _ = self.asked.insert(index, asked),
+                None => {
+                    self.asked.remove(&index);
+                    self.standings.remove(&index);
+                }
+            }
+        }
+    }
+}
+
+fn start(host: &Host, report: &SharedReport) -> io::Result<Worker<Order>> {
+    Worker::start("tc", |orders, wake| {
+        let thread = TcThread::new(&host.clock, report.clone(), orders, wake);
+        let thread = thread.map_err(|error| io::Error::from_raw_os_error(error.errno))?;
+        Ok(move || thread.run())
+    })
+}
+
+impl Agent {
+    /// Puts the settings in force for all ports.
+    pub(super) fn apply_tc(&mut self) {
+        let table = self.measures.interfaces.table();
+        let gone =
+            self.tc.asked.keys().filter(|index| table.get(**index).is_none()).map(|index| (*index, None));
+        let asked: Vec<_> = gone.chain(table.iter().map(|i| (i.index, self.tc_asked(i)))).collect();
+        self.tc.ask(asked);
+        self.report_tc();
+    }
+
+    /// Renews the wishes for interfaces that changed.
+    pub(super) fn follow_tc(&mut self, changes: &Changes) {
+        if self.settings.modules.dent.is_none() {
+            return;
+        }
+        if self.tc.refused.is_some() {
+            return self.apply_tc();
+        }
+        let replaced = changes.iter().filter(|(_, change)| matches!(change, Change::Replaced(_)));
+        self.tc.ask(replaced.map(|(index, _)| (index, None)).collect());
+        let table = self.measures.interfaces.table();
+        let asked = |index| (index, table.get(index).and_then(|interface| self.tc_asked(interface)));
+        let asked: Vec<_> = changes.iter().map(|(index, _)| asked(index)).collect();
+        self.tc.ask(asked);
+        self.report_tc();
+    }
+
+    fn tc_asked(&self, interface: &Interface) -> Option<Asked> {
+        match self.tc.verdict(&self.settings, interface) {
+            Verdict::Sampled(asked) => Some(asked),
+            Verdict::NotOurs | Verdict::Idle(_) => None,
+        }
+    }
+
+    /// The thread has news: where `tc` cannot, a tap may take its place, and gives it back.
+    pub fn on_tc(&mut self) {
+        let mut standings = self.tc.report.lock().standings.clone();
+        standings.retain(|index, _| self.tc.asked.contains_key(index));
+        let fails = |tc: &TcSampling| -> Vec<u32> {
+            tc.asked.keys().copied().filter(|index| tc.fails(*index)).collect()
+        };
+        let before = fails(&self.tc);
+        self.tc.standings = standings;
+        let after = fails(&self.tc);
+        let differ = |these: &[u32], those: &[u32]| -> Vec<u32> {
+            these.iter().copied().filter(|index| those.binary_search(index).is_err()).collect()
+        };
+        let changed = [differ(&before, &after), differ(&after, &before)].concat();
+        if !changed.is_empty() {
+            self.renew_taps(&changed);
+        }
+        self.report_tc();
+    }
+}

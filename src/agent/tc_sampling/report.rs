@@ -1,0 +1,127 @@
+//! Where sampling by `tc` stands, in words. In: wishes, the thread's report. Out: the component's state; a log line when the numbers
+//! of ports in hardware and in the kernel change; the sampling part of an interface in the snapshot. Rule: ports with
+//! one and the same problem are named together.
+
+use super::{Agent, COMPONENT, Verdict};
+use crate::collect::interfaces::Interface;
+use crate::sample::switch::tc::By;
+use crate::status::registry::State;
+use crate::status::snapshot;
+use std::collections::BTreeMap;
+
+/// Ports that are named with a problem.
+const MOST_NAMED: usize = 4;
+
+/// Who samples for `tc`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hands {
+    in_hardware: bool,
+    in_kernel: bool,
+}
+
+impl Hands {
+    fn in_words(self) -> &'static str {
+        match (self.in_hardware, self.in_kernel) {
+            (true, true) => "by their hardware, and where that cannot, by the kernel",
+            (true, false) => "by their hardware",
+            (false, true) => "by the kernel: their hardware cannot",
+            (false, false) => "by nobody now",
+        }
+    }
+}
+
+impl Agent {
+    /// Notes the component's state.
+    pub(super) fn report_tc(&mut self) {
+        match self.tc_state() {
+            Some(state) => self.set(COMPONENT, state),
+            None => self.registry.remove(COMPONENT),
+        }
+        let mut by = self.tc.standings.values().filter_map(|standing| standing.by.as_ref());
+        let in_kernel = by.clone().any(|by| matches!(by, By::Kernel(_)));
+        let hands = Hands { in_kernel, in_hardware: by.any(|by| !matches!(by, By::Kernel(_))) };
+        if hands != self.tc.hands {
+            self.tc.hands = hands;
+            log::info!(target: COMPONENT, "switch ports are sampled {}", hands.in_words());
+        }
+    }
+
+    fn tc_state(&self) -> Option<State> {
+        let dent = self.settings.modules.dent.as_ref()?;
+        if let Some(why) = &self.tc.refused {
+            return Some(State::degraded(&format!("its thread cannot be started: {why}")));
+        }
+        if let Some(fault) = &self.tc.report.lock().fault {
+            return Some(State::degraded(fault));
+        }
+        let (mut ports, mut idle) = (0, None);
+        let mut problems: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for interface in self.measures.interfaces.table().iter() {
+            match self.tc.verdict(&self.settings, interface) {
+                Verdict::NotOurs => continue,
+                Verdict::Idle(why) => idle = Some(why),
+                Verdict::Sampled(_) => {}
+            }
+            ports += 1;
+            let standing = self.tc.standings.get(&interface.index);
+            if let Some(obstacle) = standing.and_then(|standing| standing.obstacle.as_ref()) {
+                problems.entry(obstacle.to_string()).or_default().push(&interface.name);
+            }
+        }
+        let said: Vec<_> = problems.iter().map(|(why, names)| format!("{}: {why}", named(names))).collect();
+        Some(match idle {
+            _ if ports == 0 => {
+                let pattern = dent.switchport.as_ref().map_or("", |pattern| pattern.as_str());
+                State::degraded(&format!("no interface fits switchport = {pattern}"))
+            }
+            Some(why) if self.tc.asked.is_empty() => State::Unavailable { reason: why.to_owned() },
+            _ => State::from_problems(&said),
+        })
+    }
+
+    /// How `tc` samples an interface; true where nothing else does.
+    pub(in crate::agent) fn tc_in_force(
+        &self,
+        interface: &Interface,
+        shown: &mut snapshot::Sampling,
+    ) -> bool {
+        let asked = match self.tc.verdict(&self.settings, interface) {
+            Verdict::NotOurs => return false,
+            Verdict::Idle(why) => {
+                shown.reason = Some(why.to_owned());
+                return true;
+            }
+            Verdict::Sampled(asked) => asked,
+        };
+        let standing = self.tc.standings.get(&interface.index).cloned().unwrap_or_default();
+        shown.warning = standing.obstacle.map(|obstacle| format!("tc: {obstacle}"));
+        (shown.source, shown.one_in, shown.reason) = (None, None, None);
+        if let Some(by) = standing.by {
+            (shown.source, shown.one_in) = (Some("tc".to_owned()), Some(asked.one_in));
+            (shown.rate_origin, shown.reason) = (asked.origin, Some(format!("tc samples them {by}")));
+        } else if shown.warning.is_none() {
+            shown.reason = Some("its filter is being made".to_owned());
+        }
+        self.tc.covers(&self.settings, interface)
+    }
+}
+
+/// `swp1, swp2, swp3, swp4 and 60 more`.
+fn named(names: &[&str]) -> String {
+    match names.split_at_checked(MOST_NAMED) {
+        Some((named, more)) if !more.is_empty() => format!("{} and {} more", named.join(", "), more.len()),
+        _ => names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_ports_are_named_in_part() {
+        assert_eq!(named(&["a", "b"]), "a, b");
+        assert_eq!(named(&["a", "b", "c", "d"]), "a, b, c, d");
+        assert_eq!(named(&["a", "b", "c", "d", "e", "f"]), "a, b, c, d and 2 more");
+    }
+}

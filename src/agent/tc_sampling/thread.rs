@@ -1,0 +1,162 @@
+//! The thread that has `tc` sample: it waits for wishes and for news of qdiscs and filters. In: orders. Out: a report of where each
+//! port stands. Rules: a driver that takes its time holds up nobody else; what others change is looked at when a burst of
+//! changes is over; a fault of the program in here is reported, and all ports are taken up anew; before it ends, the thread
+//! removes what it made.
+
+use super::Order;
+use crate::agent::guard::guarded;
+use crate::agent::worker::time_until;
+use crate::host::Clock;
+use crate::sample::switch::tc::{Standing, Wish};
+use crate::switch::tc::Tc;
+use crate::sys::SysError;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::EventFd;
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// After a change by somebody else, further ones gather for so long.
+const GATHERING: Duration = Duration::from_millis(50);
+/// A thread that had a fault rests so long.
+const REST: Duration = Duration::from_secs(5);
+
+/// What the thread tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) standings: BTreeMap<u32, Standing>,
+    pub(super) fault: Option<String>,
+}
+
+/// The report, as both sides have it.
+#[derive(Clone, Default)]
+pub(super) struct SharedReport {
+    report: Arc<Mutex<Report>>,
+    /// Rings when it has changed.
+    pub(super) news: Arc<Notify>,
+}
+
+impl SharedReport {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, new: Report) {
+        let mut report = self.lock();
+        if *report != new {
+            *report = new;
+            self.news.notify_one();
+        }
+    }
+}
+
+/// The thread.
+pub(super) struct TcThread {
+    clock: Clock,
+    report: SharedReport,
+    orders: Receiver<Order>,
+    wake: Arc<EventFd>,
+    tc: Tc,
+    wishes: BTreeMap<u32, Wish>,
+    /// When the ports ask for it.
+    next: Option<Instant>,
+    /// News gathers until then.
+    gathered: Option<Instant>,
+    ended: bool,
+}
+
+impl TcThread {
+    pub(super) fn new(
+        clock: &Clock,
+        report: SharedReport,
+        orders: Receiver<Order>,
+        wake: Arc<EventFd>,
+    ) -> Result<Self, SysError> {
+        let (tc, clock) = (Tc::open()?, clock.clone());
+        let (next, gathered) = (None, None);
+        Ok(Self { clock, report, orders, wake, tc, wishes: BTreeMap::new(), next, gathered, ended: false })
+    }
+
+    /// Runs until it is told to end.
+    pub(super) fn run(mut self) {
+        while !self.ended {
+            let fault = match guarded(|| self.turn()) {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.to_string(),
+                Err(panicked) => panicked.to_string(),
+            };
+            self.begin_anew(fault);
+        }
+        let now = self.clock.now();
+        if let Err(fault) = guarded(|| self.tc.remove_all(now)) {
+            log::error!(target: super::COMPONENT, "filters may be left: {fault}");
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), SysError> {
+        self.wait();
+        let ordered = self.take_orders();
+        let now = self.clock.now();
+        if self.tc.read_news()? {
+            self.gathered = self.gathered.or(now.checked_add(GATHERING));
+        }
+        let passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if ordered || passed(self.next) || passed(self.gathered) {
+            self.gathered = None;
+            self.next = self.tc.turn(now);
+            self.report.publish(Report { standings: self.tc.standings().collect(), fault: None });
+        }
+        Ok(())
+    }
+
+    fn wait(&self) {
+        let deadline = [self.next, self.gathered].into_iter().flatten().min();
+        let mut fds =
+            [&self.wake as &dyn AsFd, &self.tc].map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN));
+        let watched = if self.gathered.is_some() { 1 } else { 2 };
+        // EINTR is as good as a deadline: everything is looked at anyway.
+        let _ = poll(fds.get_mut(..watched).unwrap_or_default(), time_until(deadline, self.clock.now()));
+        // Whatever the eventfd says, the orders are in the channel.
+        let _ = self.wake.read();
+    }
+
+    fn take_orders(&mut self) -> bool {
+        let mut any = false;
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order(wishes)) => {
+                    any = true;
+                    for (index, wish) in &wishes {
+                        match wish {
+                            Some(wish) => _ = self.wishes.insert(*index, *wish),
+                            None => _ = self.wishes.remove(index),
+                        }
+                    }
+                    self.tc.wish(wishes);
+                }
+                Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return false;
+                }
+                Err(TryRecvError::Empty) => return any,
+            }
+        }
+    }
+
+    /// After a fault: all ports are looked at as if the agent had just been started.
+    fn begin_anew(&mut self, fault: String) {
+        log::error!(target: super::COMPONENT, "{fault}; all ports are taken up anew");
+        self.report.publish(Report { standings: BTreeMap::new(), fault: Some(fault) });
+        // Not at once again, should the same thing happen; only an order ends this sooner.
+        let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+        if let Ok(tc) = Tc::open() {
+            self.tc = tc;
+        }
+        self.tc.wish(self.wishes.iter().map(|(index, wish)| (*index, Some(*wish))));
+        self.next = Some(self.clock.now());
+    }
+}

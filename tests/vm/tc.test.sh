@@ -1,0 +1,191 @@
+# Sampling that the agent sets up by tc (dent { }): on bare ports, on ports with qdiscs and filters of others, in step with rates,
+# speeds, ports that come and go, kills and meddling; and no trace of it afterwards. The agent runs as nobody with
+# CAP_NET_ADMIN and CAP_NET_RAW. Run by tests/vm/run.
+. /src/tests/vm/lib.sh
+exec 2>&1
+sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+ip link set lo up
+
+mkdir -m 777 /tmp/agent
+config() { # the rest
+  echo "sflow { polling = 0 agentIP = 192.0.2.1 sampling = 400 collector { ip = 127.0.0.1 udpport = 6343 } dent { switchport = ^sw } $1 }" > /tmp/agent/conf
+}
+start() {
+  setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all,+net_admin,+net_raw --ambient-caps=+net_admin,+net_raw --bounding-set=-all,+net_admin,+net_raw \
+    /bin-under-test/hsflowd -d -f /tmp/agent/conf -o /tmp/agent/auto --socket /tmp/agent/socket 2>>/tmp/agent/log &
+  agent=$!
+}
+ctl() { /bin-under-test/hsflowctl "$@" --socket /tmp/agent/socket; }
+is() { ctl status | grep "^component  $1 " | grep -q "$2"; }
+reload() { config "$1"; kill -HUP $agent; }
+explains() { ctl explain interface "$1" | grep -q "$2"; }
+stop() { kill "$agent"; wait "$agent"; }
+
+filters() { tc filter show dev "$1" "$2" 2>/dev/null; }
+ours() { filters "$1" "${2:-ingress}" | grep -c "cookie 6873666c6f77642d7273"; }   # "hsflowd-rs"
+has() { [ "$(ours "$1" "${3:-ingress}")" = 1 ] && filters "$1" "${3:-ingress}" | grep -q "rate 1/$2 "; }
+all_have() { local rate=$1 way=$2 port; shift 2; for port in "$@"; do has "$port" "$rate" "$way" || return 1; done; }
+action() { # the number of our action
+  filters "$1" "${2:-ingress}" | awk '/action order/ {n = ""} $1 == "index" {n = $2} /cookie 6873666c6f77642d7273/ {print n; exit}'
+}
+kept() { # of these ports: qdiscs and filters of all hooks, as tc tells
+  for l in "$@"; do
+    tc qdisc show dev "$l"
+    for way in root ingress egress; do echo "$l $way"; tc filter show dev "$l" $way; done
+  done 2>/dev/null
+}
+frames() { # interface, count: broadcast frames leave it
+  python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0))
+for n in range(int(sys.argv[2])):
+    s.send(bytes.fromhex("ffffffffffff02000000000188b5") + bytes(86))
+    if n % 200 == 199: time.sleep(.02)' "$1" "$2"
+}
+flows() { echo "[.[].samples[] | select(.tag == 3 and .source == \"0:$(index "$1")\")]"; }
+count() { last "$(flows "$1") | length"; }
+settled() { local n=-1 m; while m=$(wc -c < $caught); [ "$m" != $n ]; do n=$m; sleep 1; done; }
+
+# ---- ports: swN here, pN at the other end; what users have made of them
+for n in 0 1 2 3; do ip link add sw$n type veth peer name p$n; ip link set p$n up; ip link set sw$n up; done
+tc qdisc add dev sw1 clsact
+tc filter add dev sw1 ingress pref 1 protocol ip flower dst_ip 10.0.0.9 action drop
+tc filter add dev sw1 ingress pref 3 protocol all matchall action sample rate 5 group 9
+tc filter add dev sw1 egress pref 2 protocol ip u32 match ip dst 10.0.0.9/32 action drop
+tc filter add dev sw1 egress pref 49000 protocol all matchall action ok
+tc qdisc add dev sw2 ingress
+tc filter add dev sw2 ingress pref 7 protocol ip u32 match ip dst 10.0.0.9/32 action drop
+tc qdisc add dev sw3 root handle 1: prio
+tc filter add dev sw3 parent 1: pref 1 protocol ip u32 match ip dst 10.0.0.9/32 flowid 1:1
+tap() { # name: a tap that has a reader, so that its link is up
+  python3 -c '
+import fcntl, os, signal, struct, sys
+t = os.open("/dev/net/tun", os.O_RDWR); fcntl.ioctl(t, 0x400454ca, struct.pack("16sH", sys.argv[1].encode(), 0x1002)); signal.pause()' "$1" &
+  tap=$!
+  disown
+  within 10 "a tap $1" test -d /sys/class/net/$1
+  ip link set $1 up; ethtool -s $1 speed 1000 duplex full
+}
+tap sw4
+ports="sw0 sw1 sw2 sw3"
+kept $ports > /tmp/before
+
+# ---- without the module: a tap in its place
+# (the user's own filter has loaded it: it is taken away, and put back)
+tc filter del dev sw1 ingress pref 3; tc filter del dev sw1 egress pref 49000; rmmod act_sample psample cls_matchall
+echo 'install act_sample /bin/false' > /etc/modprobe.d/none.conf
+catch 6343
+config 'sampling.10G = 10 pcap { dev.pattern = ^sw }'
+start
+within 20 "without the module the status says so" is dent "lacks a module" || { ctl status; cat /tmp/agent/log; }
+within 5 "a port is tapped meanwhile" explains sw0 "1 in 10 by pcap"
+check "and why is told" explains sw0 "modprobe"
+check "the kernel was asked about one port, not about each" test "$(for l in $ports; do tc qdisc show dev $l; done | grep -c clsact)" -le 2
+rm /etc/modprobe.d/none.conf
+within 120 "when the module is there, tc samples" all_have 10 ingress sw0 sw1 sw2 sw3 || { ctl status; cat /tmp/agent/log; }
+within 5 "and the tap is closed" explains sw0 "1 in 10 by tc"
+within 5 "the component runs" is dent running
+tc filter add dev sw1 ingress pref 3 protocol all matchall action sample rate 5 group 9
+tc filter add dev sw1 egress pref 49000 protocol all matchall action ok
+
+# ---- samples
+within 10 "psample is heard" is psample running
+check "the port's driver cannot, which is told" explains sw0 "by the kernel: the port's driver cannot"
+equal "preference behind a user's filter" "$(filters sw1 ingress | grep -c 'pref 2 matchall')" 2
+frames p0 2000; frames p1 2000; frames p2 2000; frames p3 2000; settled
+for n in 0 1 2 3; do near "sw$n: samples of 2000 packets" "$(count sw$n)" 200 60; done
+check "with the rate, and the port as the input" seen "$(flows sw2) | all(.rate == 10 and .input == $(index sw2) and .inputFormat == 0)"
+check "cut at 128 bytes or less" seen "$(flows sw2) | all(.records[\"1\"].bytes | length == 200)"
+
+# ---- rates: in place
+tc monitor > /tmp/monitor & monitor=$!
+before=$(for n in 0 1 2 3; do action sw$n; done)
+reload 'sampling.10G = 50 headerBytes = 200'
+within 10 "another rate on all ports" all_have 50 ingress sw0 sw1 sw2 sw3
+equal "by the same actions" "$(for n in 0 1 2 3; do action sw$n; done | xargs)" "$(echo $before)"
+check "and the same bytes" eval 'filters sw0 ingress | grep -q "trunc_size 200"'
+within 10 "a tap of 1 Gb/s" has sw4 1000
+one=$(action sw4)
+ethtool -s sw4 speed 2500 duplex full
+within 20 "that has 2.5 Gb/s" has sw4 2500
+equal "by the same action" "$(action sw4)" "$one"
+ip link set sw4 carrier off
+within 10 "a port that is down" explains sw4 "tap interface"
+ip link set sw4 carrier on
+check "has kept its filter" has sw4 2500
+kill $monitor
+refute "no filter was removed in all that" grep -i "deleted.*filter" /tmp/monitor
+
+# ---- egress, where the user's ingress qdisc has no place for it
+reload 'sampling.10G = 10 psample { egress = on }'
+within 10 "both ways" all_have 10 egress sw0 sw1 sw3
+within 5 "sw2 says why it cannot" is dent "sw2: an ingress qdisc" || ctl status
+: > $caught; frames sw0 2000; settled
+near "sw0: samples of 2000 leaving packets" "$(count sw0)" 200 60
+check "with the port as the output" seen "$(flows sw0) | all(.rate == 10 and .output == $(index sw0))"
+check "sw2 is sampled in the other direction" has sw2 10 ingress
+
+# ---- a kill, and a start
+kill -9 $agent; wait $agent 2>/dev/null
+check "a killed agent leaves its filters" all_have 10 ingress sw0 sw1 sw2 sw3
+left=$(for n in 0 1 2 3; do action sw$n; done)
+config 'sampling.10G = 10'
+start
+within 20 "the next takes them over" explains sw0 "1 in 10 by tc"
+within 5 "those that are not wished go" eval '[ "$(ours sw0 egress)$(ours sw1 egress)$(ours sw3 egress)" = 000 ]'
+equal "and the others are the same" "$(for n in 0 1 2 3; do action sw$n; done | xargs)" "$(echo $left)"
+
+# ---- meddling
+tc filter del dev sw0 ingress pref 1
+within 5 "a filter that somebody deleted comes back" has sw0 10
+tc qdisc del dev sw3 clsact
+within 5 "and so does the qdisc" has sw3 10
+for n in 1 2 3 4 5 6; do tc filter del dev sw0 ingress pref 1; for t in 1 2 3 4 5 6 7 8 9 10; do has sw0 10 && break; sleep .1; done; done
+within 5 "but not for ever" is dent "sw0: another program removes"
+refute "then it is left alone" has sw0 10
+
+# ---- ports come and go
+kill $tap; tap sw4s0
+within 10 "a new port" has sw4s0 1000
+ip link set sw4s0 down; ip link set sw4s0 name other
+within 10 "a port that is none any more" eval '[ -z "$(tc qdisc show dev other | grep clsact)" ]'
+kill $tap
+
+# ---- many ports at once
+many=${HSFLOW_LONG:+4000}; many=${many:-100}
+# their link is up when they are renamed
+for n in $(seq $many); do echo "link add d$n type dummy"; echo "link set d$n up"; done > /tmp/batch
+modprobe dummy numdummies=0; ip -batch /tmp/batch
+for n in $(seq $many); do echo "link set d$n name swd$n"; done > /tmp/batch; sed 's/^link set \(d[0-9]*\) name.*/link set \1 down\n&/;s/$//' /tmp/batch > /tmp/batch2
+for n in $(seq $many); do echo "link set swd$n up"; done >> /tmp/batch2
+stop
+ip -batch /tmp/batch2
+used() { tc qdisc show | grep -c "clsact.* dev swd"; }
+filled() { tc filter show dev swd1 ingress | grep -q "rate 1/400 " && tc filter show dev swd$many ingress | grep -q "rate 1/400 " && [ "$(used)" = $many ]; }
+udevadm settle --timeout=300
+begun=$(date +%s%N); start
+within 300 "$many ports have filters" filled || { ctl status | head -40; cat /tmp/agent/log; }
+echo "     after $(( ($(date +%s%N) - begun) / 1000000 )) ms"
+begun=$(date +%s%N); reload 'sampling = 77'
+within 300 "another rate on them" eval 'tc filter show dev swd1 ingress | grep -q "rate 1/77 " && tc filter show dev swd$many ingress | grep -q "rate 1/77 "'
+echo "     after $(( ($(date +%s%N) - begun) / 1000000 )) ms"
+begun=$(date +%s%N)
+stop
+echo "     all removed after $(( ($(date +%s%N) - begun) / 1000000 )) ms"
+equal "none is left" "$(used)" 0
+for n in $(seq $many); do echo "link del swd$n"; done > /tmp/batch; ip -batch /tmp/batch
+
+# ---- as a service, with what its unit permits
+install_service
+systemd-sysusers; systemd-tmpfiles --create
+config 'sampling.10G = 10'; cp /tmp/agent/conf /etc/hsflowd.conf
+systemctl daemon-reload; systemctl start hsflowd
+within 20 "the service's filters" all_have 10 ingress sw0 sw1 sw2 sw3 || hsflowctl status
+within 5 "its component runs" state dent running
+systemctl stop hsflowd
+
+# ---- no trace
+kept $ports > /tmp/after
+same() { diff <(sed 's/index [0-9]*//' /tmp/before) <(sed 's/index [0-9]*//' /tmp/after); }
+check "qdiscs and filters are as before" same
+finish

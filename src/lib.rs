@@ -2,8 +2,8 @@
 //!
 //! Data flows one way: `sys` → `host` → `collect` → `sflow` → `export`; `agent` wires the parts and owns the
 //! schedule; `config` says what is wanted, `status` says what is so; `ctl` reads both. Core layers
-//! (`sflow wire sample config status`) never do I/O; shells (`collect export agent`) never decide what
-//! a core layer could. The table of who may use whom is `tests/arch.rs`.
+//! (`sflow wire sample config status`, and of `policy` all but its shells) never do I/O; shells (`collect export agent`)
+//! never decide what a core layer could. The table of who may use whom is `tests/arch.rs`.
 
 pub mod agent;
 pub mod collect;

@@ -6,7 +6,7 @@ rust=1.95   # Cargo.toml's rust-version
 
 build="gcc libc6-dev make ca-certificates"
 # collectors and analysers that read our datagrams; engines whose containers are watched; g++ is for libFuzzer; the rest is asked about by tests
-test="dbus-daemon dnsmasq-base docker.io containerd containernetworking-plugins podman runc busybox-static nftables iptables nfdump-sflow pmacct tshark ethtool iproute2 util-linux procps strace man-db groff-base jq python3 g++"
+test="dbus-daemon dnsmasq-base docker.io containerd containernetworking-plugins podman runc busybox-static nftables iptables ipset nfdump-sflow pmacct tshark ethtool iproute2 util-linux procps strace man-db groff-base jq python3 g++"
 # what the feature libvirt is built with, and a libvirtd with guests to try it on
 test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 # an Open vSwitch on which sFlow is set up, and hosts around it

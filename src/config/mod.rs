@@ -35,6 +35,7 @@ pub use effective::Effective;
 pub use man_page::man_page;
 pub use problem::{Problem, Severity};
 pub use speed::{SpeedRange, printed_speed};
+pub use suggest::nearest;
 pub use value::{Pattern, PatternFault};
 
 use model::Settings;

@@ -36,7 +36,7 @@ fn misspelled_prefix<'w>(object: &Object, word: &'w str) -> Option<(&'static str
 }
 
 /// The candidate nearest to `word`, case ignored, if it is near enough to be meant.
-fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     const LONGEST: usize = 40;
     if word.len() > LONGEST {
         return None;

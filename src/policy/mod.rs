@@ -1,3 +1,13 @@
-//! Control: what the host is to do about its traffic. [`react`] finds what is too much; no I/O there.
+//! Policy on request: what traffic is to be dropped, marked, limited or shaped, and how the kernel is brought there.
+//!
+//! `model` is what is wanted, in types that cannot be wrong; `file` reads it from TOML; `lines` vets raw iptables lines;
+//! `plan` compares what is wanted with what is there and tells the steps between, as texts for `iptables-restore` and
+//! `ipset restore`, each with the text that undoes it; `react` finds in the host's own samples what is too much. All are
+//! pure: texts, samples and times in, values and texts out. Rule: only what is marked as ours is ever changed, and
+//! applying twice does nothing. The measuring agent does not know this layer.
 
+pub mod file;
+pub mod lines;
+pub mod model;
+pub mod plan;
 pub mod react;

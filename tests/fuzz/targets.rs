@@ -10,6 +10,7 @@ mod domain;
 mod json;
 mod ovs;
 mod pipe;
+mod policy;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
@@ -62,6 +63,9 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("ovs", ovs::law),
     ("pcap", pcap),
     ("pipe", pipe::law),
+    ("policy_lines", policy::lines),
+    ("policy_saved", policy::saved),
+    ("policy_toml", policy::toml),
     ("procfs", procfs),
     ("samples", samples),
     ("sflow", sflow),

@@ -1,0 +1,119 @@
+//! What is wanted: policies, each with a name, an owner, a priority, an end, a match and an action.
+//!
+//! In: values that `file`, `lines` or a request made. Out: a [`Policy`] that some back end can carry out. Rule: what is
+//! wrong cannot be built, so nobody behind this layer checks again. Lower priorities come first; within one, drops by
+//! address alone stand ahead of all others, and those go by name.
+
+mod action;
+mod address;
+mod group;
+mod limits;
+mod matching;
+mod name;
+mod protect;
+mod rate;
+mod raw;
+mod traffic;
+
+pub use action::{Action, Mark, Redirect, Shape};
+pub use address::{Family, Prefix, PrefixFault};
+pub use group::{Group, Groups, Selector};
+pub use limits::{Limits, Refusal};
+pub use matching::{Contradiction, End, MOST_PAIRS, MOST_PORTS, Match, Traffic};
+pub use name::{Device, GroupName, Interface, NameFault, Netns, Owner, PolicyName};
+pub use protect::{PortAt, Protected, Reach};
+pub use rate::{Rate, RateFault};
+pub use raw::{Chain, RawRule, Table, Tool};
+pub use traffic::{Class, Direction, Dscp, Ports, Protocol, State, Tunnel, Vni, WordFault};
+pub(in crate::policy) use traffic::{digits, number};
+
+use std::time::{Duration, SystemTime};
+
+/// When a policy ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Never.
+    Never,
+    /// So long after it is taken up.
+    After(Duration),
+    /// Then.
+    At(SystemTime),
+}
+
+impl Expiry {
+    /// The end of what is taken up now.
+    #[must_use]
+    pub fn from(self, now: SystemTime) -> Self {
+        match self {
+            Self::After(life) => now.checked_add(life).map_or(Self::Never, Self::At),
+            fixed => fixed,
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(self, now: SystemTime) -> bool {
+        matches!(self, Self::At(end) if end <= now)
+    }
+
+    /// What is left; `None` is no end.
+    pub fn left(self, now: SystemTime) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::After(life) => Some(life),
+            Self::At(end) => Some(end.duration_since(now).unwrap_or_default()),
+        }
+    }
+}
+
+/// What a policy does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// An action on what matches.
+    Rule(Box<Rule>),
+    /// Vetted lines of iptables, in their order.
+    Lines(Vec<RawRule>),
+}
+
+/// An action that goes with its match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    matching: Match,
+    action: Action,
+}
+
+impl Rule {
+    /// # Errors
+    /// The action does not go with the match.
+    pub fn new(matching: Match, action: Action) -> Result<Self, Contradiction> {
+        action.check(matching.traffic()).map(|()| Self { matching, action })
+    }
+
+    /// Which packets.
+    pub const fn matching(&self) -> &Match {
+        &self.matching
+    }
+
+    /// What happens to them.
+    pub const fn action(&self) -> &Action {
+        &self.action
+    }
+}
+
+/// One wish, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Unlike every other.
+    pub name: PolicyName,
+    /// Who asked for it.
+    pub owner: Owner,
+    /// Lower ones come first.
+    pub priority: u16,
+    /// When it ends.
+    pub expiry: Expiry,
+    /// Where it holds; `None` is the namespace of the program.
+    pub netns: Option<Netns>,
+    /// It may cut what is protected.
+    pub forced: bool,
+    /// What it does.
+    pub body: Body,
+}

@@ -15,8 +15,8 @@ power_on() { # the chip's driver and the ports: 16 of each speed
   for port in $(ls /sys/bus/netdevsim/devices/netdevsim1/net); do ip link set "$port" up; done
 }
 speed() { case $((($1 - 1) / 16)) in 0) echo 1000 ;; 1) echo 10000 ;; 2) echo 25000 ;; 3) echo 100000 ;; esac; }
-# one in the speed in Mb/s; but in the short run one in a 250th of that
-share=250; frames=6000; [ -z "${HSFLOW_LONG:-}" ] || { share=1; frames=100000; }
+# one in the speed in Mb/s; but in the short run one in a hundredth of that
+share=100; frames=3000; [ -z "${HSFLOW_LONG:-}" ] || { share=1; frames=50000; }
 rate() { echo $(($1 / share)); }
 rates=$(for s in 1 10 25 100; do echo "sampling.${s}G = $(rate ${s}000)"; done)
 [ $share != 1 ] || rates=   # those of the speed itself
@@ -24,7 +24,7 @@ ports() { ls /sys/class/net | grep '^swp'; }
 shown() { for p in "$@"; do echo "filter show dev $p ingress"; done | tc -batch -; }
 
 mkdir -m 777 /tmp/agent
-echo "sflow { polling = 5 agentIP = 192.0.2.1 collector { ip = 127.0.0.1 udpport = 6343 } $rates
+echo "sflow { polling = 3 agentIP = 192.0.2.1 collector { ip = 127.0.0.1 udpport = 6343 } $rates
   dent { } dropmon { sw = off rn = off limit = 1000 } }" > /tmp/agent/conf
 check "the file is fine" /bin-under-test/hsflowctl check /tmp/agent/conf
 catch 6343
@@ -50,9 +50,9 @@ within 20 "the packets of tc are heard" reads psample running
 at_their_rates "64 ports, each at its rate" $(ports)
 within 20 "the counters of each are those of the kernel" python3 $here/interfaces.py $caught $(ls /sys/class/net | grep -v '^swp')
 : > $caught
-polled() { # every port has so many counter samples, 5 s apart by the agent's own clock
+polled() { # every port has so many counter samples, 3 s apart by the agent's own clock
   seen "[.[] | .uptime as \$t | .samples[] | select(.tag == 4 and .source != \"2:1\") | [.source, \$t]] | group_by(.[0]) |
-    length == $(ports | wc -l) and all(.[]; length >= $1 and ([.[][1]] | [.[1:], .[:-1]] | transpose | all(.[]; (.[0] - .[1]) as \$d | \$d > 3000 and \$d < 7000)))"
+    length == $(ports | wc -l) and all(.[]; length >= $1 and ([.[][1]] | [.[1:], .[:-1]] | transpose | all(.[]; (.[0] - .[1]) as \$d | \$d > 1500 and \$d < 4500)))"
 }
 within 40 "each port's counters come each interval" polled 3
 

@@ -220,6 +220,7 @@ impl Agent {
             index: i.index,
             name: i.name.clone(),
             kind: i.kind.to_string(),
+            switch_port: self.settings.modules.switchport(&i.name).is_some(),
             admin_up: i.admin_up,
             oper_up: i.oper_up,
             speed_bps: i.speed_bps,

@@ -77,9 +77,10 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     }
     let told = if i.counter_samples == 0 { "no counter samples" } else { "its counters" };
     writeln!(text, "It sends {told} ({}; {} so far).", i.counters_reason, i.counter_samples)?;
-    let wanted = match (s.source.as_deref(), i.speed_bps) {
-        (Some("tc"), Some(speed)) => format!("sampling.{} = N", printed_speed(speed)),
-        (Some("tc"), None) => "sampling = N".to_owned(),
+    let by_chip = i.switch_port && matches!(s.source.as_deref(), Some("tc" | "psample" | "nflog"));
+    let wanted = match i.speed_bps {
+        Some(speed) if by_chip => format!("sampling.{} = N", printed_speed(speed)),
+        None if by_chip => "sampling = N".to_owned(),
         _ => format!("pcap {{ dev = {} sampling = N }}", i.name),
     };
     writeln!(text, "To change the sampling, write this in {file} and reload:\n  {wanted}")
@@ -136,12 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn of_a_port_that_tc_samples_the_rate_is_that_of_its_speed() {
+    fn of_a_port_that_tc_or_a_chip_samples_the_rate_is_that_of_its_speed() {
         let sampling = Sampling { source: Some("tc".into()), one_in: Some(10_000), ..Sampling::default() };
         let mut snapshot = snapshot(sampling);
         snapshot.interfaces[0].speed_bps = Some(10_000_000_000);
-        let text = interface(&snapshot, "eth0").unwrap();
-        assert!(text.contains("sampling.10G = N") && !text.contains("pcap"), "{text}");
+        snapshot.interfaces[0].switch_port = true;
+        for source in ["tc", "psample", "nflog"] {
+            snapshot.interfaces[0].sampling.source = Some(source.into());
+            let text = interface(&snapshot, "eth0").unwrap();
+            assert!(text.contains("sampling.10G = N") && !text.contains("pcap"), "{text}");
+        }
     }
 
     #[test]

@@ -173,6 +173,8 @@ pub struct Interface {
     pub name: String,
     /// `physical`, `veth`, `bridge` …
     pub kind: String,
+    /// A port of a switch, by the settings.
+    pub switch_port: bool,
     /// Administratively up.
     pub admin_up: bool,
     /// Operationally up.

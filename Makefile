@@ -1,7 +1,7 @@
 # Every target installs the Debian packages it needs, only where they are absent.
 .PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint packets applications guests clean
 SHELL := /bin/bash
-FUZZ_SECS ?= 10
+FUZZ_SECS ?= 6
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
 FEATURES = $(shell pkg-config --exists libvirt 2>/dev/null && echo --features libvirt)
 
@@ -32,8 +32,8 @@ lint: ## documentation; format and clippy, where this toolchain has them
 	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; else echo "lint: no rustfmt here, format not checked"; fi
 	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --locked -- -D warnings && cargo clippy --all-targets --locked $(FEATURES) -- -D warnings; else echo "lint: no clippy here, lints not checked"; fi
 
-check: ## cargo's own tests
-	cargo test --locked --no-fail-fast $(FEATURES)
+check: ## cargo's own tests, more at a time than there are processors: they mostly wait
+	RUST_TEST_THREADS=4 cargo test --locked --no-fail-fast $(FEATURES)
 
 libvirt: ## the helper for libvirt's domains, target/release/hsflowd-libvirt; needs libvirt-dev
 	tests/install.sh build test

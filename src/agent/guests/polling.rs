@@ -89,10 +89,9 @@ impl Guests {
         };
         let leads = |index| scene.table.get(index).and_then(|interface| interface.link_namespace);
         for (index, change) in changes.iter() {
-            if let Change::Removed(old) | Change::Replaced(old) = change
-                && old.link_namespace.is_some()
-            {
-                let led = self.meters.values_mut().filter(|meter| meter.has_port(index));
+            if let Change::Removed(old) | Change::Replaced(old) = change {
+                let known = self.meters.values_mut().chain(self.resting.values_mut());
+                let led = known.filter(|meter| meter.has_port(index));
                 led.for_each(|meter| _ = meter.lost_ports.insert(index, old.name.clone()));
             }
         }

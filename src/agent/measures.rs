@@ -25,7 +25,7 @@ use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use crate::wire::netlink::bond_stats::LacpCounts;
 use crate::wire::netlink::dcb::Pfc;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 /// Interfaces asked about at once: as many as one batch of requests holds.
@@ -199,8 +199,8 @@ impl Measures {
         self.net_members = counted(self.interfaces.table().iter());
     }
 
-    /// Decides anew for the interfaces that changed, for the ports behind them, and for all bonds: one may have gained
-    /// or lost a switch port.
+    /// Decides anew for the interfaces that changed, for the ports behind them, and for what they are ports of; where one
+    /// may have left a bond, for all bonds.
     pub fn choose_changed(&mut self, settings: &Settings, changes: &Changes) {
         for (index, change) in changes.iter() {
             if let Change::Removed(_) | Change::Replaced(_) = change {
@@ -209,19 +209,27 @@ impl Measures {
             }
         }
         let table = self.interfaces.table();
-        let changed: HashSet<u32> = changes.iter().map(|(index, _)| index).collect();
-        let concerned = |i: &&Interface| i.is_bond_master || i.master.is_some_and(|m| changed.contains(&m));
-        let concerned = table.iter().filter(concerned).map(|i| i.index);
-        let decisions: Vec<_> = changes
-            .iter()
-            .map(|(index, _)| index)
-            .chain(concerned)
+        let mut concerned = BTreeSet::new();
+        for (index, _) in changes.iter() {
+            concerned.insert(index);
+            concerned.extend(table.get(index).and_then(|i| i.master));
+            concerned.extend(table.members(index).map(|i| i.index));
+        }
+        // No flap of a port walks the whole table.
+        let is_reshaped = changes.iter().any(|(_, change)| change.moves());
+        if is_reshaped {
+            concerned.extend(table.iter().filter(|i| i.is_bond_master).map(|i| i.index));
+        }
+        let decisions: Vec<_> = concerned
+            .into_iter()
             .map(|index| (index, table.get(index).is_some_and(|i| self.decide(settings, table, i))))
             .collect();
         for (index, send) in decisions {
             self.choose(DataSource::interface(index), send);
         }
-        self.net_members = counted(self.interfaces.table().iter());
+        if is_reshaped {
+            self.net_members = counted(self.interfaces.table().iter());
+        }
     }
 
     /// Decides anew for one interface that the table has.

@@ -47,6 +47,13 @@ pub struct Changes {
     pub resynced: bool,
 }
 
+impl Change {
+    /// Whether interfaces came, went or have other ones above or below them.
+    pub fn moves(&self) -> bool {
+        !matches!(self, Self::Updated(parts) if !(parts.master || parts.link || parts.bond))
+    }
+}
+
 impl Parts {
     /// What differs between two states of one interface; addresses are not part of either.
     pub fn between(old: &Interface, new: &Interface) -> Self {

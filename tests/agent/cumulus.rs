@@ -342,8 +342,7 @@ fn the_tables_of_the_chip_are_in_the_host_sample() {
         switch.start();
         switch.rig.first_sample(DataSource::HOST);
         // The thread may take longer than until the second.
-        let tables =
-            wait_until("a record", LIMIT, || {
+        let tables = wait_until("a record", LIMIT, || {
             record!(switch.rig.next_sample(DataSource::HOST), BcmTables).cloned()
         });
         assert_eq!((tables.ipv4_entries, tables.ipv4_entries_max, tables.ipv4_routes), (500, 16384, 500));

@@ -149,6 +149,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_flap_moves_no_interface_and_another_master_does() {
+        let flap = Parts { admin: true, oper: true, speed: true, addresses: true, ..Parts::default() };
+        assert!(!Change::Updated(flap).moves());
+        for parts in
+            [Parts { master: true, ..flap }, Parts { link: true, ..flap }, Parts { bond: true, ..flap }]
+        {
+            assert!(Change::Updated(parts).moves());
+        }
+        let old = || Box::new(interface(1, Kind::Veth));
+        assert!([Change::Added, Change::Removed(old()), Change::Replaced(old())].iter().all(Change::moves));
+    }
+
+    #[test]
     fn each_pair_of_changes_has_one_sum() {
         let one = || Box::new(interface(1, Kind::Veth));
         let two = || Box::new(interface(2, Kind::Tap));

@@ -2,6 +2,11 @@
 //! kernel, through `collect`. Out: counter samples into a datagram stream. Rule: work grows with what is due, and a
 //! source that cannot be read costs only itself.
 
+mod choice;
+mod due;
+
+pub use due::Due;
+
 use super::guard::{Panicked, guarded};
 use super::guests::{Facts, Guests, Scene};
 use super::ports;
@@ -10,12 +15,10 @@ use crate::collect::asic::Asic;
 use crate::collect::gpu::{Gpus, LIBRARY};
 use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
-use crate::collect::interfaces::host_net::{HostNet, counted};
+use crate::collect::interfaces::host_net::HostNet;
 use crate::collect::interfaces::lag::lacp_port;
 use crate::collect::interfaces::pfc;
-use crate::collect::interfaces::{
-    Change, Changes, Interface, InterfaceError, Interfaces, Kind, LinkStats, Table,
-};
+use crate::collect::interfaces::{InterfaceError, Interfaces, Kind, LinkStats};
 use crate::config::model::Settings;
 use crate::host::Host;
 use crate::sample::schedule::Schedule;
@@ -68,21 +71,6 @@ pub struct Measures {
     pub port_names: HashMap<u32, String>,
 }
 
-/// What is due in a poll.
-#[derive(Clone, Debug)]
-pub struct Due {
-    /// The host sample.
-    pub host: bool,
-    /// Interfaces by rising ifIndex.
-    pub interfaces: Vec<u32>,
-    /// Guests by rising index.
-    pub guests: Vec<u32>,
-    /// When the poll began.
-    pub now: Instant,
-    /// The datagrams' uptime.
-    pub uptime_ms: u32,
-}
-
 /// What came of a poll.
 #[derive(Debug)]
 pub struct Polled {
@@ -92,41 +80,6 @@ pub struct Polled {
     pub interfaces: Result<(), InterfaceError>,
     /// Whether the host counters' reader is sound; what it could not read is in the sample's problems.
     pub host: Result<(), Panicked>,
-}
-
-impl Due {
-    /// Nothing is due.
-    pub fn nothing(now: Instant) -> Self {
-        Self { host: false, interfaces: Vec::new(), guests: Vec::new(), now, uptime_ms: 0 }
-    }
-
-    /// Refills from data sources in any order.
-    pub fn refill(&mut self, sources: impl Iterator<Item = DataSource>) {
-        self.host = false;
-        self.interfaces.clear();
-        self.guests.clear();
-        for source in sources {
-            match source {
-                DataSource::HOST => self.host = true,
-                DataSource { class: 0, index } => self.interfaces.push(index),
-                DataSource { class: 3, index } => self.guests.push(index),
-                _ => {}
-            }
-        }
-        self.interfaces.sort_unstable();
-        self.guests.sort_unstable();
-        self.guests.dedup();
-    }
-
-    /// Notes when the poll begins.
-    pub fn stamp(&mut self, now: Instant, uptime_ms: u32) {
-        (self.now, self.uptime_ms) = (now, uptime_ms);
-    }
-
-    /// True where a poll would do nothing.
-    pub fn is_nothing(&self) -> bool {
-        !self.host && self.interfaces.is_empty() && self.guests.is_empty()
-    }
 }
 
 impl Measures {
@@ -186,85 +139,6 @@ impl Measures {
     pub fn set_uuid(&mut self, uuid: [u8; 16]) {
         self.uuid = uuid;
         self.counters.set_uuid(uuid);
-    }
-
-    /// Decides anew for every interface whether it sends counters; the host always does.
-    pub fn choose_all(&mut self, settings: &Settings) {
-        self.choose(DataSource::HOST, true);
-        let table = self.interfaces.table();
-        let chosen: Vec<_> = table.iter().map(|i| (i.index, self.decide(settings, table, i))).collect();
-        for (index, send) in chosen {
-            self.choose(DataSource::interface(index), send);
-        }
-        self.net_members = counted(self.interfaces.table().iter());
-    }
-
-    /// Decides anew for the interfaces that changed, for the ports behind them, and for all bonds: one may have gained
-    /// or lost a switch port.
-    pub fn choose_changed(&mut self, settings: &Settings, changes: &Changes) {
-        for (index, change) in changes.iter() {
-            if let Change::Removed(_) | Change::Replaced(_) = change {
-                self.choose(DataSource::interface(index), false);
-                self.net.forget(index);
-            }
-        }
-        let table = self.interfaces.table();
-        let changed: HashSet<u32> = changes.iter().map(|(index, _)| index).collect();
-        let concerned = |i: &&Interface| i.is_bond_master || i.master.is_some_and(|m| changed.contains(&m));
-        let concerned = table.iter().filter(concerned).map(|i| i.index);
-        let decisions: Vec<_> = changes
-            .iter()
-            .map(|(index, _)| index)
-            .chain(concerned)
-            .map(|index| (index, table.get(index).is_some_and(|i| self.decide(settings, table, i))))
-            .collect();
-        for (index, send) in decisions {
-            self.choose(DataSource::interface(index), send);
-        }
-        self.net_members = counted(self.interfaces.table().iter());
-    }
-
-    /// Decides anew for one interface that the table has.
-    pub fn choose_one(&mut self, settings: &Settings, index: u32) {
-        let table = self.interfaces.table();
-        let send = table.get(index).is_some_and(|i| self.decide(settings, table, i));
-        self.choose(DataSource::interface(index), send);
-    }
-
-    fn decide(&self, settings: &Settings, table: &Table, interface: &Interface) -> bool {
-        self.decision(settings, table, interface).0
-    }
-
-    /// Whether an interface sends the kernel's counters, and why or why not.
-    pub fn decision(
-        &self,
-        settings: &Settings,
-        table: &Table,
-        interface: &Interface,
-    ) -> (bool, &'static str) {
-        if self.by_vpp.contains(&interface.index) {
-            return (false, "VPP tells its counters, which Linux does not see");
-        }
-        ports::decide(settings, table, &self.chip_sampled, interface)
-    }
-
-    /// Numbers the samples of a source that is not polled by the schedule.
-    pub fn number(&mut self, source: DataSource) {
-        self.sources.entry(source).or_default();
-    }
-
-    /// Polls a source from now on, or does not any more.
-    pub fn choose(&mut self, source: DataSource, send: bool) {
-        if send {
-            self.sources.entry(source).or_default();
-            let member = self.interfaces.table().get(source.index).filter(|i| i.is_bond_slave);
-            let bond =
-                member.and_then(|i| i.master).filter(|_| source == DataSource::interface(source.index));
-            self.schedule.insert_with(source, bond.map_or(source, DataSource::interface));
-        } else {
-            self.sources.remove(&source);
-            self.schedule.remove(source);
-        }
     }
 
     /// Polls what is due and writes the samples. Errors say which part could not be read; the other is sent all the

@@ -60,7 +60,7 @@ fn shows_ports(settings: &Settings, table: &Table, master: &Interface) -> bool {
 
 /// Whether some other interface of the same aggregation is such a one: a member, or for a member the bond itself.
 fn in_bond_with(table: &Table, interface: &Interface, is_such: impl Fn(&Interface) -> bool) -> bool {
-    let members = || table.iter().filter(|i| i.is_bond_slave && i.master == Some(interface.index));
+    let members = || table.members(interface.index).filter(|i| i.is_bond_slave);
     let bond = interface.master.filter(|_| interface.is_bond_slave).and_then(|index| table.get(index));
     bond.is_some_and(&is_such) || (interface.is_bond_master && members().any(is_such))
 }
@@ -174,8 +174,5 @@ pub fn is_switch_port(settings: &Settings, table: &Table, interface: &Interface)
 }
 
 fn has_switch_port(settings: &Settings, table: &Table, bond: &Interface) -> bool {
-    bond.is_bond_master
-        && table
-            .iter()
-            .any(|i| i.master == Some(bond.index) && settings.modules.switchport(&i.name).is_some())
+    bond.is_bond_master && table.members(bond.index).any(|i| settings.modules.switchport(&i.name).is_some())
 }

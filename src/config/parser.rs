@@ -176,7 +176,7 @@ impl<'t> Parser<'t> {
             }
             None => return,
         };
-        let message = format!("{} is an old spelling", name.text);
+        let message = format!("{} is another spelling", name.text);
         self.problems.add(Problem::note(&name.span, message).key(key.name).help(preferred));
     }
 

@@ -146,9 +146,14 @@ impl Portsamp {
         self.running.iter().filter(|running| !running.silent).map(|r| r.output.as_fd())
     }
 
-    /// How many run.
+    /// How many processes there are: one that hangs in the kernel may live on for long after it was killed.
     pub fn count(&self) -> usize {
-        self.running.len()
+        self.running.len() + self.killed.len()
+    }
+
+    /// None runs, but for those that were killed.
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty()
     }
 }
 
@@ -224,7 +229,15 @@ mod tests {
         loop {
             assert!(clock.now() < before + SOON);
             if let Some((ended, outcome)) = portsamp.take_ended(clock.now()).pop() {
-                assert_eq!((ended, portsamp.count()), (call, 0));
+                let killed = usize::from(matches!(outcome, Err(PortsampError::Late { .. })));
+                assert_eq!(
+                    (ended, portsamp.count()),
+                    (call, killed),
+                    "it counts until it is known to be dead"
+                );
+                while portsamp.count() > 0 {
+                    assert!(clock.now() < before + SOON && portsamp.take_ended(clock.now()).is_empty());
+                }
                 std::fs::remove_dir_all(&folder).unwrap();
                 return (outcome, clock.now() - before);
             }

@@ -298,7 +298,7 @@ fn what_nvue_has_set_is_left_alone() {
 #[test]
 fn without_the_program_the_state_says_what_holds() {
     isolated(|| {
-        let _taps = Taps::up(&["swp1"]);
+        let taps = Taps::up(&["swp1"]);
         let mut switch = Switch::new("");
         std::fs::remove_file(switch.root.join(PORTSAMP)).unwrap();
         switch.write("etc/os-release", "ID=debian\n");
@@ -312,6 +312,11 @@ fn without_the_program_the_state_says_what_holds() {
         let line = text.lines().find(|line| line.starts_with("nflog.group")).unwrap();
         assert!(line.ends_with("# cumulus"), "{line}");
         assert!(switch.rig.component("systemd").is_empty());
+        // The state follows ports that come and go, though no command runs for them.
+        drop(taps);
+        switch.rig.wait_component("cumulus", "unavailable no interface is a port");
+        let _down = Taps::new(&["swp1"]);
+        switch.rig.wait_component("cumulus", "running");
         switch.rig.reload("polling = 1");
         assert_eq!(switch.rig.component("cumulus"), "");
     });
@@ -335,15 +340,18 @@ fn the_tables_of_the_chip_are_in_the_host_sample() {
         }
         switch.rig.configure("polling = 1");
         switch.start();
-        let sample = switch.rig.first_sample(DataSource::HOST);
-        let tables = record!(sample, BcmTables).expect("a record");
+        switch.rig.first_sample(DataSource::HOST);
+        // The thread may take longer than until the second.
+        let tables = wait_until("a record", LIMIT, || {
+            record!(switch.rig.next_sample(DataSource::HOST), BcmTables).cloned()
+        });
         assert_eq!((tables.ipv4_entries, tables.ipv4_entries_max, tables.ipv4_routes), (500, 16384, 500));
         assert_eq!((tables.ipv4_neighbors, tables.acl_egress_slices_max), (12, 4));
         assert_eq!((tables.host_entries, tables.ipv4_ipv6_entries), (0, 0));
         assert!(if_index("swp1") > 0);
         std::fs::remove_dir_all(&run).unwrap();
-        // One may have been under way.
-        switch.rig.next_sample(DataSource::HOST);
-        assert!(record!(switch.rig.next_sample(DataSource::HOST), BcmTables).is_none());
+        wait_until("no record", LIMIT, || {
+            record!(switch.rig.next_sample(DataSource::HOST), BcmTables).is_none().then_some(())
+        });
     });
 }

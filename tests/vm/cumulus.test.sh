@@ -47,7 +47,10 @@ echo 'sflow { collector { ip = 127.0.0.1 } }' > /etc/hsflowd.conf
 check "starts" systemctl start hsflowd
 within 20 "without the drop-in the state says what is missing" state cumulus 'DEGRADED.*ermission denied.*cumulus.conf' || { hsflowctl status; cat /cumulus/switchd/calls; }
 install -D -m 644 /src/systemd/cumulus.conf /etc/systemd/system/hsflowd.service.d/cumulus.conf
-check "the drop-in is taken" eval 'systemctl daemon-reload && systemctl restart hsflowd'
+took=$SECONDS
+check "stops" systemctl stop hsflowd
+check "and does not try for long what is denied: $((SECONDS - took)) s" [ $((SECONDS - took)) -lt 5 ]
+check "the drop-in is taken" eval 'systemctl daemon-reload && systemctl start hsflowd'
 within 20 "every port has the rate of its speed" called 'swp1 10000 0 1,swp2 10000 0 1,' || { calls; hsflowctl status; }
 within 10 "and the state is good" state cumulus running
 equal "user" "$(stat -c %U "/proc/$(pid)")" hsflowd
@@ -87,6 +90,18 @@ send 20
 within 20 "every one is a sample at the rate that was set" seen "$flows | length == 20 and all(.rate == 10)" || last "$flows[0:3]"
 iptables -F INPUT
 
+# ---- nobody is left sampling, and switchd takes the agent along
+: > /cumulus/switchd/calls
+sed -i 's/^Restart=.*/Restart=no/' /lib/systemd/system/hsflowd.service
+printf '[Service]\nExecStart=/bin/sleep infinity\n' > /etc/systemd/system/switchd.service
+mkdir -p /etc/cumulus; echo 'interface.swp2.sflow.enable = FALSE' > /etc/cumulus/switchd.conf
+check "an agent is killed" eval 'systemctl daemon-reload; systemctl start switchd; systemctl kill -s KILL hsflowd'
+within 20 "its chip is set back, but for what is not ours" called 'swp1 0 0 1,' || calls
+check "starts" systemctl start hsflowd
+before=$(pid)
+check "switchd starts again" systemctl restart switchd
+within 20 "and the agent" eval '[ "$(pid)" != 0 ] && [ "$(pid)" != $before ] && state cumulus running'
+took=$SECONDS
 check "stops" systemctl stop hsflowd
-within 10 "it took no more than its time" eval '[ "$(show Result)" = success ]'
+equal "it took no more than its time" "$(show Result) $((SECONDS - took < 5))" "success 1"
 finish

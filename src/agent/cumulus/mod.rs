@@ -16,15 +16,15 @@ use super::worker::Worker;
 use crate::collect::interfaces::{Change, Changes, Interface, Table};
 use crate::config::model::Settings;
 use crate::host::Host;
-use crate::sample::switch::port_rates::{PortRates, PortState};
+use crate::sample::switch::port_rates::PortState;
 use crate::sample::switch::switchd::{PortSetting, parse_switchd};
 use crate::sample::switch::thinning::PortRate;
 use crate::status::registry::State;
 use crate::switch::portsamp::PROGRAM;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use thread::{CumulusThread, Order};
 use tokio::sync::Notify;
@@ -35,7 +35,7 @@ pub const COMPONENT: &str = "cumulus";
 /// What Cumulus Linux has been told of single ports.
 const SWITCHD: &str = "/etc/cumulus/switchd.conf";
 
-/// How all ports are, as the thread and the agent's loop have it.
+/// What the agent's loop has not heard of yet.
 #[derive(Clone, Debug, Default)]
 struct SharedReport {
     report: Arc<Mutex<Report>>,
@@ -44,7 +44,8 @@ struct SharedReport {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Report {
-    ports: BTreeMap<u32, PortState>,
+    /// Ports that are otherwise than they were; `None`: no more looked after.
+    changed: BTreeMap<u32, Option<PortState>>,
     /// There is no such program.
     missing: bool,
 }
@@ -54,8 +55,12 @@ pub(super) struct Cumulus {
     host: Host,
     program: PathBuf,
     shared: SharedReport,
-    /// The thread's last report that was taken in.
-    report: Report,
+    /// How the ports are that the thread looks after, as far as was heard.
+    ports: BTreeMap<u32, PortState>,
+    /// Those of them that a command failed for.
+    faulty: BTreeSet<u32>,
+    /// There is no such program.
+    missing: bool,
     treatments: BTreeMap<u32, Treatment>,
     switchd: BTreeMap<String, PortSetting>,
     switchd_of: Option<SystemTime>,
@@ -64,14 +69,24 @@ pub(super) struct Cumulus {
 }
 
 impl SharedReport {
-    /// Puts a report in the place of the last one, and rings where it differs.
-    fn publish(&self, plan: &PortRates, missing: bool) {
-        let report = Report { ports: plan.states().collect(), missing };
-        let mut last = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last != report {
-            *last = report;
+    /// Adds what has changed, and rings where that is anything.
+    fn publish(&self, changed: BTreeMap<u32, Option<PortState>>, missing: bool) {
+        let mut report = self.lock();
+        if !changed.is_empty() || report.missing != missing {
+            report.changed.extend(changed);
+            report.missing = missing;
             self.news.notify_one();
         }
+    }
+
+    /// Hands over what has changed.
+    fn take(&self) -> Report {
+        let mut report = self.lock();
+        Report { changed: std::mem::take(&mut report.changed), missing: report.missing }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,7 +97,9 @@ impl Cumulus {
             host: host.clone(),
             program: host.path(PROGRAM),
             shared: SharedReport::default(),
-            report: Report::default(),
+            ports: BTreeMap::new(),
+            faulty: BTreeSet::new(),
+            missing: false,
             treatments: BTreeMap::new(),
             switchd: BTreeMap::new(),
             switchd_of: None,
@@ -165,7 +182,21 @@ impl Cumulus {
     /// The chip has what is wanted of a port.
     fn is_set(&self, if_index: u32) -> bool {
         let wanted = self.treatments.get(&if_index).and_then(Treatment::set).map(|set| set.wish.rates);
-        wanted.is_some() && self.report.ports.get(&if_index).and_then(|port| port.set) == wanted
+        wanted.is_some() && self.ports.get(&if_index).and_then(|port| port.set) == wanted
+    }
+
+    /// Takes in how a port is; whether a fault came, went or is another one.
+    fn take_port(&mut self, if_index: u32, port: Option<PortState>) -> bool {
+        let fault = port.as_ref().and_then(|port| port.fault.clone());
+        match &fault {
+            Some(_) => self.faulty.insert(if_index),
+            None => self.faulty.remove(&if_index),
+        };
+        let old = match port {
+            Some(port) => self.ports.insert(if_index, port),
+            None => self.ports.remove(&if_index),
+        };
+        old.and_then(|old| old.fault) != fault
     }
 
     fn tell_rates(&self, desk: &SharedDesk, ports: impl Iterator<Item = u32>) {
@@ -199,6 +230,7 @@ impl Agent {
         }
         let changed: Vec<_> = changes.iter().map(|(if_index, _)| if_index).collect();
         self.treat_ports(&changed);
+        self.report_cumulus();
     }
 
     /// With each host sample: `switchd.conf` may have been written.
@@ -210,10 +242,16 @@ impl Agent {
 
     /// The thread has news.
     pub fn on_cumulus(&mut self) {
-        let report = self.cumulus.shared.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.cumulus.report = report;
-        self.cumulus.tell_rates(&self.packets.desk, self.cumulus.treatments.keys().copied());
-        self.report_cumulus();
+        let Report { changed, missing } = self.cumulus.shared.take();
+        let ports: Vec<_> = changed.keys().copied().collect();
+        let mut worth_telling = std::mem::replace(&mut self.cumulus.missing, missing) != missing;
+        for (if_index, port) in changed {
+            worth_telling |= self.cumulus.take_port(if_index, port);
+        }
+        self.cumulus.tell_rates(&self.packets.desk, ports.into_iter());
+        if worth_telling {
+            self.report_cumulus();
+        }
     }
 
     fn treat_ports(&mut self, indices: &[u32]) {

@@ -16,23 +16,23 @@ impl Cumulus {
         if let Some(why) = &self.refused {
             return State::degraded(why);
         }
-        let wanted = self.treatments.values().any(|t| matches!(t, Treatment::Set(_)));
-        if self.report.missing && wanted {
-            return State::Unavailable { reason: self.missing() };
+        if self.missing && self.treatments.values().any(|t| matches!(t, Treatment::Set(_))) {
+            return State::Unavailable { reason: self.what_is_missing() };
         }
         if self.treatments.is_empty() {
             return State::Unavailable {
                 reason: "no interface is a port of the switch (switchport)".to_owned(),
             };
         }
-        let faults = self.treatments.keys().filter_map(|index| {
-            let name = &table.get(*index)?.name;
-            self.fault(*index).map(|fault| format!("{name}: {fault}"))
-        });
+        let faults =
+            self.faulty.iter().filter(|index| self.treatments.contains_key(index)).filter_map(|index| {
+                let name = &table.get(*index)?.name;
+                self.fault(*index).map(|fault| format!("{name}: {fault}"))
+            });
         summary(&faults.collect::<Vec<_>>())
     }
 
-    fn missing(&self) -> String {
+    fn what_is_missing(&self) -> String {
         format!(
             "there is no {}: the rates of the ports stay as NVUE or switchd.conf set them; hardware that Linux drives \
              itself is sampled by dent {{ }}",
@@ -41,7 +41,7 @@ impl Cumulus {
     }
 
     fn fault(&self, if_index: u32) -> Option<String> {
-        let fault = self.report.ports.get(&if_index)?.fault.as_ref()?;
+        let fault = self.ports.get(&if_index)?.fault.as_ref()?;
         let denied = DENIED.iter().any(|word| fault.contains(word));
         Some(if denied { format!("{fault}: {REMEDY}") } else { fault.clone() })
     }
@@ -74,8 +74,8 @@ impl Cumulus {
                     shown.one_in = Some(set.one_in);
                     shown.rate_origin = format!("{}, set in the chip by portsamp", set.origin);
                     shown.source.get_or_insert_with(|| "the switch chip".to_owned());
-                } else if self.report.missing {
-                    shown.reason = Some(self.missing()).filter(|_| shown.source.is_none());
+                } else if self.missing {
+                    shown.reason = Some(self.what_is_missing()).filter(|_| shown.source.is_none());
                 } else if shown.source.is_none() {
                     shown.reason = Some("its rate is being set in the chip".to_owned());
                 }

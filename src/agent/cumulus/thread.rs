@@ -1,6 +1,6 @@
 //! The thread that runs the commands. In: which ports are wanted at which rates. Out: how each port is. Rules: a few commands
-//! at once; a program that is not there is looked for again each minute; at the end every port that was set is set to
-//! none, as far as that can be done in the time that a service has to stop.
+//! at once, those included that cannot be killed; a program that is not there is looked for again each minute; at the end
+//! every port that was set is set to none, as far as that can be done in the time that a service has to stop.
 
 use super::super::worker::time_until;
 use super::SharedReport;
@@ -26,6 +26,8 @@ const END: Duration = Duration::from_secs(6);
 const PATIENCE_AT_END: Duration = Duration::from_secs(3);
 /// While commands run: one that ends need not close its output.
 const BEAT: Duration = Duration::from_millis(50);
+/// While one does not die.
+const SLOW_BEAT: Duration = Duration::from_secs(1);
 const MISSING_PAUSE: Duration = Duration::from_mins(1);
 
 /// What the thread is told of a port.
@@ -77,9 +79,8 @@ impl CumulusThread {
         while self.take_orders() {
             let now = self.clock.now();
             self.turn(now, MOST, PATIENCE);
-            self.report.publish(&self.plan, self.missing_until.is_some());
-            let retry = self.missing_until.or_else(|| self.plan.wake_at());
-            self.wait(retry, now);
+            self.report.publish(self.plan.take_changed(), self.missing_until.is_some());
+            self.wait(self.deadline(now), now);
         }
         self.end();
     }
@@ -103,11 +104,15 @@ impl CumulusThread {
         for (call, outcome) in self.portsamp.take_ended(now) {
             self.plan.ended(&call, outcome.map_err(|e| e.to_string()), now);
         }
-        if self.missing_until.is_some_and(|until| now < until) || self.plan.open() == 0 {
+        if self.plan.open() == 0 {
+            self.missing_until = None;
+            return;
+        }
+        if self.missing_until.is_some_and(|until| now < until) {
             return;
         }
         self.missing_until = (!self.portsamp.exists()).then(|| now + MISSING_PAUSE);
-        while self.missing_until.is_none() && self.plan.running() < most {
+        while self.missing_until.is_none() && self.portsamp.count() < most {
             let Some(call) = self.plan.next_call(now) else { return };
             log::debug!(target: "cumulus", "{}: {:?}", call.name, call.rates);
             if let Err(error) = self.portsamp.start(call.clone(), now, patience) {
@@ -116,11 +121,22 @@ impl CumulusThread {
         }
     }
 
-    fn wait(&self, retry: Option<Instant>, now: Instant) {
-        let beat = (self.portsamp.count() > 0).then(|| now + BEAT);
+    /// When there may be something to do, if nothing rings.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let beat = match self.portsamp.count() {
+            0 => None,
+            _ if self.portsamp.is_idle() => Some(now + SLOW_BEAT),
+            _ => Some(now + BEAT),
+        };
+        // What was due by now runs, or waits for another to end.
+        let retry = self.missing_until.or_else(|| self.plan.wake_at(now));
+        [beat, retry].into_iter().flatten().min()
+    }
+
+    fn wait(&self, deadline: Option<Instant>, now: Instant) {
         let mut fds = vec![PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         fds.extend(self.portsamp.outputs().map(|output| PollFd::new(output, PollFlags::POLLIN)));
-        let timeout: PollTimeout = time_until([beat, retry].into_iter().flatten().min(), now);
+        let timeout: PollTimeout = time_until(deadline, now);
         // One that was woken early turns once more.
         let _ = poll(&mut fds, timeout);
     }
@@ -131,8 +147,7 @@ impl CumulusThread {
         while self.plan.open() > 0 {
             let now = self.clock.now();
             if now >= until || self.missing_until.is_some() {
-                let left = self.plan.open();
-                return log::warn!(target: "cumulus", "{left} ports could not be set back in time: they go on sampling");
+                break;
             }
             self.turn(now, MOST_AT_END, PATIENCE_AT_END);
             let beat = now + BEAT;
@@ -140,5 +155,57 @@ impl CumulusThread {
                 self.portsamp.outputs().map(|output| PollFd::new(output, PollFlags::POLLIN)).collect();
             let _ = poll(&mut fds, time_until(Some(beat), now));
         }
+        let left = self.plan.open() + self.plan.given_up();
+        if left > 0 {
+            log::warn!(target: "cumulus", "{left} ports could not be set back: they may go on sampling");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Report;
+    use super::*;
+    use crate::sample::switch::port_rates::{PortState, Rates};
+    use nix::sys::eventfd::EfdFlags;
+    use std::collections::BTreeMap;
+    use std::sync::mpsc::{Sender, channel};
+
+    fn thread() -> (CumulusThread, Sender<Vec<Order>>) {
+        let (orders, received) = channel();
+        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK).unwrap());
+        let (clock, report) = (Clock::system(), SharedReport::default());
+        (CumulusThread::new(&clock, "/nowhere/portsamp".as_ref(), report, received, wake), orders)
+    }
+
+    #[test]
+    fn a_program_that_is_missing_is_looked_for_as_long_as_a_port_wants_it() {
+        let (mut thread, orders) = thread();
+        let now = thread.clock.now();
+        let rates = Rates { ingress: 1000, egress: 0, group: 1 };
+        orders.send(vec![Order::Want(3, Some(Wish { name: "swp1".into(), rates }))]).unwrap();
+        assert!(thread.take_orders());
+        for minute in 0..3 {
+            let now = now + minute * MISSING_PAUSE;
+            thread.turn(now, MOST, PATIENCE);
+            assert_eq!(thread.deadline(now), Some(now + MISSING_PAUSE));
+        }
+        orders.send(vec![Order::Release(3)]).unwrap();
+        assert!(thread.take_orders());
+        let later = now + 10 * MISSING_PAUSE;
+        thread.turn(later, MOST, PATIENCE);
+        assert_eq!((thread.deadline(later), thread.missing_until), (None, None));
+    }
+
+    #[test]
+    fn news_are_what_has_changed_and_ring_once() {
+        let report = SharedReport::default();
+        let port = |fault: &str| Some(PortState { set: None, fault: Some(fault.to_owned()) });
+        report.publish(BTreeMap::from([(1, port("a")), (2, None)]), false);
+        report.publish(BTreeMap::from([(1, port("b"))]), true);
+        let told = report.take();
+        assert_eq!((told.changed, told.missing), (BTreeMap::from([(1, port("b")), (2, None)]), true));
+        report.publish(BTreeMap::new(), true);
+        assert_eq!(report.take(), Report { changed: BTreeMap::new(), missing: true });
     }
 }

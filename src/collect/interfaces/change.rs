@@ -47,6 +47,13 @@ pub struct Changes {
     pub resynced: bool,
 }
 
+impl Change {
+    /// Whether interfaces came, went or have other ones above or below them.
+    pub fn moves(&self) -> bool {
+        !matches!(self, Self::Updated(parts) if !(parts.master || parts.link || parts.bond))
+    }
+}
+
 impl Parts {
     /// What differs between two states of one interface; addresses are not part of either.
     pub fn between(old: &Interface, new: &Interface) -> Self {
@@ -140,6 +147,19 @@ mod tests {
     use super::super::example::interface;
     use super::super::model::Kind;
     use super::*;
+
+    #[test]
+    fn a_flap_moves_no_interface_and_another_master_does() {
+        let flap = Parts { admin: true, oper: true, speed: true, addresses: true, ..Parts::default() };
+        assert!(!Change::Updated(flap).moves());
+        for parts in
+            [Parts { master: true, ..flap }, Parts { link: true, ..flap }, Parts { bond: true, ..flap }]
+        {
+            assert!(Change::Updated(parts).moves());
+        }
+        let old = || Box::new(interface(1, Kind::Veth));
+        assert!([Change::Added, Change::Removed(old()), Change::Replaced(old())].iter().all(Change::moves));
+    }
 
     #[test]
     fn each_pair_of_changes_has_one_sum() {

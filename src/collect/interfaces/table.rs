@@ -16,6 +16,8 @@ use std::net::IpAddr;
 pub struct Table {
     interfaces: BTreeMap<u32, Interface>,
     names: HashMap<String, u32>,
+    /// Each master, existing or not, with each of its members.
+    members: BTreeSet<(u32, u32)>,
     addresses: BTreeMap<(u32, IpAddr, u8), Address>,
     /// Whose last message may not be the whole truth.
     doubtful: BTreeSet<u32>,
@@ -37,6 +39,12 @@ impl Table {
     /// All interfaces by rising ifIndex.
     pub fn iter(&self) -> impl Iterator<Item = &Interface> + Clone {
         self.interfaces.values()
+    }
+
+    /// What this interface is the master of: a bridge's ports, a bond's members; by rising ifIndex.
+    pub fn members(&self, master: u32) -> impl Iterator<Item = &Interface> {
+        let found = self.members.range((master, 0)..=(master, u32::MAX));
+        found.filter_map(|(_, member)| self.interfaces.get(member))
     }
 
     /// How many interfaces there are.
@@ -202,18 +210,21 @@ impl Table {
     }
 
     fn insert(&mut self, new: Interface) {
-        let (index, name) = (new.index, new.name.clone());
-        if let Some(old) = self.interfaces.insert(index, new)
-            && old.name != name
-        {
-            self.release_name(&old);
+        let (index, name, master) = (new.index, new.name.clone(), new.master);
+        if let Some(old) = self.interfaces.insert(index, new) {
+            if old.name != name {
+                self.release_name(&old);
+            }
+            self.release_master(&old);
         }
         self.names.insert(name, index);
+        self.members.extend(master.map(|master| (master, index)));
     }
 
     fn forget(&mut self, index: u32, changes: &mut Changes) -> Option<Interface> {
         let old = self.interfaces.remove(&index)?;
         self.release_name(&old);
+        self.release_master(&old);
         let keys: Vec<_> = self.addresses_of(index).map(address_key).collect();
         for key in keys {
             self.addresses.remove(&key);
@@ -222,6 +233,12 @@ impl Table {
         self.doubtful.remove(&index);
         self.unmeasured.remove(&index);
         Some(old)
+    }
+
+    fn release_master(&mut self, old: &Interface) {
+        if let Some(master) = old.master {
+            self.members.remove(&(master, old.index));
+        }
     }
 
     fn release_name(&mut self, old: &Interface) {

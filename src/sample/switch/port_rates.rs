@@ -3,9 +3,9 @@
 //! In: which rates are wanted of which port; how commands ended; the time. Out: the next command. Rules: a command is run only
 //! where the port is not known to have what is wanted; one that failed is tried again, later each time, and at once where
 //! something else is wanted; of one port, by its name, one runs at a time; a port that is no more wanted, and of which
-//! we may have set a rate, is set to 0; a port that has gone needs nothing.
+//! we may have set a rate, is set to 0; a port that has gone needs nothing. At the end each port is tried once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// After a failure, doubled with each further one.
@@ -89,11 +89,16 @@ pub struct PortRates {
     ports: BTreeMap<u32, Port>,
     /// The commands that run.
     running: Vec<Call>,
+    /// Ports whose state may be another one since it was last asked for.
+    changed: BTreeSet<u32>,
+    ending: bool,
+    given_up: usize,
 }
 
 impl PortRates {
     /// Makes these the rates of a port; `None`: we do not set it any more, and undo what we did.
     pub fn want(&mut self, if_index: u32, wish: Option<Wish>) {
+        self.changed.insert(if_index);
         match (self.ports.get_mut(&if_index), wish) {
             (None, None) => {}
             (None, Some(wish)) => {
@@ -117,13 +122,16 @@ impl PortRates {
 
     /// A port has gone, or its rate is somebody else's: nothing is undone.
     pub fn release(&mut self, if_index: u32) {
+        self.changed.insert(if_index);
         self.ports.remove(&if_index);
     }
 
-    /// No port is wanted any more.
+    /// No port is wanted any more: each is set to none now, and a failure is not tried again.
     pub fn end_all(&mut self) {
+        self.ending = true;
         let all: Vec<_> = self.ports.keys().copied().collect();
         all.into_iter().for_each(|if_index| self.want(if_index, None));
+        self.ports.values_mut().for_each(|port| port.fault = None);
     }
 
     /// The next command, which runs from now on; none where nothing is to be done now.
@@ -142,7 +150,12 @@ impl PortRates {
         let Some(port) = self.ports.get_mut(&call.if_index).filter(|port| port.wish.name == call.name) else {
             return;
         };
+        self.changed.insert(call.if_index);
         match outcome {
+            Err(_) if self.ending && port.wish.rates == call.rates => {
+                self.ports.remove(&call.if_index);
+                self.given_up += 1;
+            }
             Ok(()) => (port.chip, port.fault) = (Chip::Has(call.rates), None),
             Err(why) => {
                 port.chip = Chip::Unsure;
@@ -156,9 +169,9 @@ impl PortRates {
         self.forget_ended(call.if_index);
     }
 
-    /// Commands that run.
-    pub fn running(&self) -> usize {
-        self.running.len()
+    /// Ports that could not be set to none at the end.
+    pub fn given_up(&self) -> usize {
+        self.given_up
     }
 
     /// Ports that do not have what is wanted, commands that run included.
@@ -166,18 +179,16 @@ impl PortRates {
         self.ports.values().filter(|port| port.is_open()).count()
     }
 
-    /// When a failed command is to be tried again.
-    pub fn wake_at(&self) -> Option<Instant> {
+    /// When the next failed command is to be tried again that is not due yet.
+    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
         let open = self.ports.values().filter(|port| port.is_open());
-        open.filter_map(|port| port.fault.as_ref().map(|(_, at, _)| *at)).min()
+        open.filter_map(|port| port.fault.as_ref().map(|(_, at, _)| *at)).filter(|at| *at > now).min()
     }
 
-    /// How each port is.
-    pub fn states(&self) -> impl Iterator<Item = (u32, PortState)> + '_ {
-        self.ports.iter().map(|(if_index, port)| {
-            let set = if let Chip::Has(rates) = port.chip { Some(rates) } else { None };
-            (*if_index, PortState { set, fault: port.fault.as_ref().map(|(why, ..)| why.clone()) })
-        })
+    /// How each port is that something has happened to since this was last asked; `None`: it is none of ours.
+    pub fn take_changed(&mut self) -> BTreeMap<u32, Option<PortState>> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        changed.map(|if_index| (if_index, self.ports.get(&if_index).map(Port::state))).collect()
     }
 
     fn forget_ended(&mut self, if_index: u32) {
@@ -198,6 +209,11 @@ impl Port {
                 *pause = FIRST_PAUSE;
             }
         }
+    }
+
+    fn state(&self) -> PortState {
+        let set = if let Chip::Has(rates) = self.chip { Some(rates) } else { None };
+        PortState { set, fault: self.fault.as_ref().map(|(why, ..)| why.clone()) }
     }
 
     /// It does not have what is wanted.

@@ -143,14 +143,15 @@ fn an_interface_without_addresses_comes_changes_and_goes_without_a_change_of_add
 
 #[derive(Clone, Debug)]
 enum Step {
-    Link(u32, usize, bool, bool),
+    Link(u32, usize, bool, bool, Option<u32>),
     Unlink(u32),
     Keep(Vec<u32>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (1u32..5, 0usize..4, any::<bool>(), any::<bool>()).prop_map(|(i, n, up, veth)| Step::Link(i, n, up, veth)),
+        6 => (1u32..5, 0usize..4, any::<bool>(), any::<bool>(), proptest::option::of(1u32..5))
+            .prop_map(|(i, n, up, veth, master)| Step::Link(i, n, up, veth, master)),
         2 => (1u32..5).prop_map(Step::Unlink),
         1 => proptest::collection::vec(1u32..5, 0..4).prop_map(Step::Keep),
     ]
@@ -158,10 +159,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn take(table: &mut Table, step: &Step, changes: &mut Changes) {
     match step {
-        Step::Link(index, name, up, veth) => {
+        Step::Link(index, name, up, veth, master) => {
             let kind = if *veth { "veth" } else { "bridge" };
             let link = of_kind(*index, ["a", "b", "c", "d"][*name], kind);
-            table.apply_link(&Link { flags: u32::from(*up), ..link }, changes);
+            table.apply_link(&Link { flags: u32::from(*up), master: *master, ..link }, changes);
         }
         Step::Unlink(index) => table.apply_unlink(&link(*index, "?"), changes),
         Step::Keep(seen) => table.retain(&seen.iter().copied().collect(), changes),
@@ -169,8 +170,8 @@ fn take(table: &mut Table, step: &Step, changes: &mut Changes) {
 }
 
 proptest! {
-    /// Whatever happened, the sum of changes leads from the table before to the table after, and each name leads
-    /// to an interface that has it.
+    /// Whatever happened, the sum of changes leads from the table before to the table after, each name leads to an
+    /// interface that has it, and each master to all that is below it.
     #[test]
     fn changes_lead_from_one_state_to_the_next(
         before in proptest::collection::vec(step(), 0..10),
@@ -193,6 +194,11 @@ proptest! {
                 }
                 (Some(_), Some(_), change) => prop_assert!(matches!(change, Some(Change::Replaced(_)))),
             }
+        }
+        for master in 1..5 {
+            let found: Vec<u32> = table.members(master).map(|i| i.index).collect();
+            let told: Vec<u32> = table.iter().filter(|i| i.master == Some(master)).map(|i| i.index).collect();
+            prop_assert_eq!(found, told);
         }
         for name in ["a", "b", "c", "d"] {
             prop_assert!(table.by_name(name).is_none_or(|interface| interface.name == name));

@@ -29,7 +29,7 @@ fn a_port_is_set_once_and_again_only_for_another_rate() {
     assert_eq!(plan.next_call(now), None, "it runs");
     plan.ended(&call, Ok(()), now);
     plan.want(3, wish("swp1", 1000));
-    assert_eq!((plan.next_call(now), plan.open(), plan.wake_at()), (None, 0, None));
+    assert_eq!((plan.next_call(now), plan.open(), plan.wake_at(now)), (None, 0, None));
     plan.want(3, wish("swp1", 10_000));
     assert_eq!(plan.next_call(now).unwrap().rates, rates(10_000));
 }
@@ -43,18 +43,19 @@ fn a_failure_is_tried_again_later_each_time_and_at_once_for_another_rate() {
         let call = plan.next_call(now).unwrap();
         plan.ended(&call, fail(), now);
         assert_eq!(plan.next_call(now), None);
-        let at = plan.wake_at().unwrap();
+        let at = plan.wake_at(now).unwrap();
         pauses.push((at - now).as_secs());
         now = at;
     }
     assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
     let call = plan.next_call(now).unwrap();
+    assert_eq!(plan.wake_at(now), None, "a command that runs is not waited for with a deadline of the past");
     plan.ended(&call, fail(), now);
     plan.want(3, wish("swp1", 400));
     let call = plan.next_call(now).unwrap();
     plan.ended(&call, Ok(()), now);
     let state = PortState { set: Some(rates(400)), fault: None };
-    assert_eq!((plan.states().collect::<Vec<_>>(), plan.wake_at()), (vec![(3, state)], None));
+    assert_eq!((plan.take_changed(), plan.wake_at(now)), (BTreeMap::from([(3, Some(state))]), None));
 }
 
 #[test]
@@ -85,7 +86,42 @@ fn at_the_end_only_ports_that_may_have_a_rate_are_set_to_none() {
         [(1, rates(0)), (2, rates(0))]
     );
     ends.iter().for_each(|call| plan.ended(call, Ok(()), now));
-    assert_eq!((plan.open(), plan.states().count()), (0, 0));
+    assert_eq!((plan.open(), plan.given_up(), plan.ports.len()), (0, 0, 0));
+}
+
+#[test]
+fn at_the_end_a_port_that_is_denied_is_tried_once_and_given_up() {
+    let (mut plan, now) = (PortRates::default(), start());
+    for (if_index, name) in [(1, "swp1"), (2, "swp2")] {
+        plan.want(if_index, wish(name, 1000));
+    }
+    let denied = plan.next_call(now).unwrap();
+    plan.ended(&denied, fail(), now);
+    let under_way = plan.next_call(now).unwrap();
+    plan.end_all();
+    plan.ended(&under_way, fail(), now);
+    for left in [1, 0] {
+        let call = plan.next_call(now).unwrap();
+        assert!(call.rates.is_zero());
+        plan.ended(&call, fail(), now);
+        assert_eq!(plan.open(), left);
+    }
+    assert_eq!((plan.next_call(now), plan.given_up()), (None, 2));
+}
+
+#[test]
+fn only_ports_that_something_happened_to_are_told_of() {
+    let (mut plan, now) = (PortRates::default(), start());
+    for if_index in 0..100 {
+        plan.want(if_index, wish(&format!("swp{if_index}"), 1000));
+    }
+    assert_eq!(plan.take_changed().len(), 100);
+    let call = plan.next_call(now).unwrap();
+    assert!(plan.take_changed().is_empty());
+    plan.ended(&call, Ok(()), now);
+    plan.release(7);
+    let state = PortState { set: Some(rates(1000)), fault: None };
+    assert_eq!(plan.take_changed(), BTreeMap::from([(0, Some(state)), (7, None)]));
 }
 
 #[test]
@@ -134,7 +170,7 @@ proptest! {
                 plan.ended(&call, Ok(()), now);
             }
         }
-        prop_assert_eq!((plan.open(), plan.running()), (0, 0));
+        prop_assert_eq!((plan.open(), plan.running.len()), (0, 0));
         for (if_index, rates) in wanted {
             prop_assert_eq!(chip.get(&if_index).copied().unwrap_or(super::tests::rates(0)), rates);
         }

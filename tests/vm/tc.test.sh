@@ -95,7 +95,7 @@ check "and why is told" explains sw0 "modprobe"
 check "the kernel was asked about one port, not about each" test "$(for l in $ports; do tc qdisc show dev $l; done | grep -c clsact)" -le 2
 rm /etc/modprobe.d/none.conf
 # another wish is tried at once
-reload 'sampling.10G = 10 headerBytes = 100 pcap { dev.pattern = ^sw }'
+reload 'sampling.10G = 10 headerBytes = 120 pcap { dev.pattern = ^sw }'
 within 20 "when the module is there, tc samples" all_have 10 ingress sw0 sw1 sw2 sw3 || { ctl status; cat /tmp/agent/log; }
 within 5 "and the tap is closed" explains sw0 "1 in 10 by tc"
 within 5 "the component runs" is dent running

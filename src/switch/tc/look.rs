@@ -109,10 +109,10 @@ impl Tracked {
         }
     }
 
-    /// It could not be looked at: one that is to be rid of is not forgotten with what it may have.
+    /// It could not be looked at, and is to be: until then it is neither changed nor forgotten.
     pub(super) fn unseen(&mut self, refusal: &Refusal) {
         self.port.obstruct(refusal);
-        self.port.stale = self.wish.is_none();
+        self.port.stale = true;
     }
 }
 

@@ -29,7 +29,9 @@ impl Tc {
                     return;
                 }
                 let portion = self.confirmed(portion);
-                self.take(&portion, due);
+                if !self.take(&portion, due) {
+                    break;
+                }
             }
         }
     }
@@ -46,7 +48,8 @@ impl Tc {
         confirmed
     }
 
-    fn take(&mut self, steps: &[(u32, Step)], due: &[u32]) {
+    /// False where the kernel lacks something, which makes all plans others.
+    fn take(&mut self, steps: &[(u32, Step)], due: &[u32]) -> bool {
         let (ports, mut lacking) = (&mut self.ports, None);
         let proven = &mut self.proven;
         self.requests.batch(steps, |(index, step), outcome| {
@@ -65,9 +68,9 @@ impl Tc {
                 tracked.port.apply(&step, outcome);
             }
         });
-        if let Some(refusal) = lacking.filter(|_| !self.proven) {
-            self.give_up(due, &refusal);
-        }
+        let Some(refusal) = lacking.filter(|_| !self.proven) else { return true };
+        self.give_up(due, &refusal);
+        false
     }
 
     /// What one port lacks, all lack.

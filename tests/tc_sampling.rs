@@ -11,6 +11,7 @@ use hsflow::sample::switch::tc::{Obstacle, Standing, Wish};
 use hsflow::switch::tc::Tc;
 use hsflow::wire::netlink::tc_sample::Sampling;
 use netns::{ip_batch, isolated, run};
+use std::cell::Cell;
 
 const PORTS: u32 = 200;
 
@@ -47,7 +48,7 @@ fn many_ports_with_users_qdiscs_are_as_before_when_it_ends() {
         let mut sampling = Tc::open().unwrap();
         let ports: Vec<u32> = (0..PORTS).map(|n| index(&format!("v{n}"))).collect();
         sampling.wish(ports.iter().map(|port| (*port, Some(wish(10)))));
-        let again = sampling.turn(now);
+        let again = sampling.turn(now, &|| true);
         let standings: Vec<Standing> = sampling.standings().map(|(_, standing)| standing).collect();
         assert_eq!(standings.len(), ports.len());
         let lacking = |standing: &Standing| matches!(&standing.obstacle, Some(Obstacle::Refused(_)));
@@ -66,8 +67,31 @@ fn many_ports_with_users_qdiscs_are_as_before_when_it_ends() {
             assert!(standings[0].obstacle.as_ref().unwrap().to_string().contains("modprobe"));
             assert!(again.is_some_and(|again| again > now), "it is tried again");
         }
-        sampling.remove_all(now);
+        assert_eq!(sampling.remove_all(now, &|| true), 0);
         assert_eq!(state(), before);
+    });
+}
+
+#[test]
+fn a_filter_that_a_user_adds_while_all_is_removed_stays_with_its_qdisc() {
+    isolated("a_filter_that_a_user_adds_while_all_is_removed_stays_with_its_qdisc", || {
+        ip_batch("link add v0 up type veth peer name v1");
+        let now = Clock::system().now();
+        let mut sampling = Tc::open().unwrap();
+        sampling.wish([(index("v0"), Some(wish(10)))]);
+        sampling.turn(now, &|| true);
+        assert!(tc("qdisc show dev v0").contains("clsact"));
+        let asked = Cell::new(0);
+        let meanwhile = || {
+            asked.set(asked.get() + 1);
+            // The port was looked at, and no step taken.
+            if asked.get() == 2 {
+                run("tc filter add dev v0 egress pref 9 protocol ip u32 match ip dst 10.0.0.9/32 flowid 1:1");
+            }
+            true
+        };
+        assert_eq!(sampling.remove_all(now, &meanwhile), 0);
+        assert!(tc("filter show dev v0 egress").contains("pref 9"));
     });
 }
 
@@ -76,7 +100,7 @@ fn an_interface_that_there_is_not_is_a_refusal_of_its_own() {
     isolated("an_interface_that_there_is_not_is_a_refusal_of_its_own", || {
         let mut sampling = Tc::open().unwrap();
         sampling.wish([(4711, Some(wish(10)))]);
-        sampling.turn(Clock::system().now());
+        sampling.turn(Clock::system().now(), &|| true);
         let standing = sampling.standings().next().unwrap().1;
         assert!(standing.by.is_none() && standing.obstacle.is_some(), "{standing:?}");
     });

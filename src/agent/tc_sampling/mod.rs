@@ -19,6 +19,7 @@ use crate::wire::netlink::tc_sample::Sampling;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use thread::{SharedReport, TcThread};
 use tokio::sync::Notify;
 
@@ -54,7 +55,10 @@ pub struct TcSampling {
     host: Host,
     report: SharedReport,
     asked: BTreeMap<u32, Asked>,
-    standings: BTreeMap<u32, Standing>,
+    /// Ports that are not to be sampled now, and why.
+    idle: BTreeMap<u32, &'static str>,
+    /// Of ports that are asked for, and of some that were.
+    standings: Arc<BTreeMap<u32, Standing>>,
     thread: Option<Worker<Order>>,
     /// The thread could not be started.
     refused: Option<String>,
@@ -69,7 +73,8 @@ impl TcSampling {
             host: host.clone(),
             report: SharedReport::default(),
             asked: BTreeMap::new(),
-            standings: BTreeMap::new(),
+            idle: BTreeMap::new(),
+            standings: Arc::default(),
             thread: None,
             refused: None,
             hands: report::Hands::default(),
@@ -87,14 +92,17 @@ impl TcSampling {
     }
 
     fn fails(&self, index: u32) -> bool {
-        self.refused.is_some()
-            || self.standings.get(&index).is_some_and(|s| s.by.is_none() && s.obstacle.is_some())
+        self.refused.is_some() || self.standing(index).is_some_and(Standing::fails)
+    }
+
+    fn standing(&self, index: u32) -> Option<&Standing> {
+        self.standings.get(&index).filter(|_| self.asked.contains_key(&index))
     }
 
     /// The rate of a port that is sampled now, and whether arriving and leaving packets are.
     pub(super) fn sampled(&self, index: u32) -> Option<(u32, [bool; 2])> {
         let asked = self.asked.get(&index)?;
-        self.standings.get(&index)?.by.as_ref()?;
+        self.standing(index)?.by.as_ref()?;
         Some((asked.one_in, asked.wish.samplings.map(|sampling| sampling.is_some())))
     }
 
@@ -142,10 +150,30 @@ impl TcSampling {
         }
     }
 
-    /// Makes these the wishes for their interfaces.
-    fn ask(&mut self, changes: Vec<(u32, Option<Asked>)>) {
-        let new: Vec<_> =
-            changes.into_iter().filter(|(index, asked)| self.asked.get(index) != asked.as_ref()).collect();
+    /// Makes these what `dent { }` is to their interfaces. True where that is something else than it was.
+    fn ask(&mut self, verdicts: impl IntoIterator<Item = (u32, Verdict)>) -> bool {
+        let (mut new, mut any) = (Vec::new(), false);
+        for (index, verdict) in verdicts {
+            let (asked, idle) = match verdict {
+                Verdict::NotOurs => (None, None),
+                Verdict::Idle(why) => (None, Some(why)),
+                Verdict::Sampled(asked) => (Some(asked), None),
+            };
+            any |= idle
+                != match idle {
+                    Some(why) => self.idle.insert(index, why),
+                    None => self.idle.remove(&index),
+                };
+            if self.asked.get(&index) != asked.as_ref() {
+                new.push((index, asked));
+            }
+        }
+        any |= !new.is_empty();
+        self.order(new);
+        any
+    }
+
+    fn order(&mut self, new: Vec<(u32, Option<Asked>)>) {
         let same = |index: &u32, wish: Option<Wish>| self.asked.get(index).map(|asked| asked.wish) == wish;
         let wishes = new.iter().map(|(index, asked)| (*index, asked.as_ref().map(|asked| asked.wish)));
         let wishes: Vec<_> = wishes.filter(|(index, wish)| !same(index, *wish)).collect();
@@ -163,10 +191,18 @@ impl TcSampling {
                 Some(asked) => _ = self.asked.insert(index, asked),
                 None => {
                     self.asked.remove(&index);
-                    self.standings.remove(&index);
+                    if self.standings.contains_key(&index) {
+                        Arc::make_mut(&mut self.standings).remove(&index);
+                    }
                 }
             }
         }
+    }
+}
+
+impl Drop for TcSampling {
+    fn drop(&mut self) {
+        self.report.ending.store(true, Ordering::Relaxed);
     }
 }
 
@@ -182,10 +218,11 @@ impl Agent {
     /// Puts the settings in force for all ports.
     pub(super) fn apply_tc(&mut self) {
         let table = self.measures.interfaces.table();
-        let gone =
-            self.tc.asked.keys().filter(|index| table.get(**index).is_none()).map(|index| (*index, None));
-        let asked: Vec<_> = gone.chain(table.iter().map(|i| (i.index, self.tc_asked(i)))).collect();
-        self.tc.ask(asked);
+        let known = self.tc.asked.keys().chain(self.tc.idle.keys());
+        let gone = known.filter(|index| table.get(**index).is_none()).map(|index| (*index, Verdict::NotOurs));
+        let verdicts: Vec<_> =
+            gone.chain(table.iter().map(|i| (i.index, self.tc.verdict(&self.settings, i)))).collect();
+        self.tc.ask(verdicts);
         self.report_tc();
     }
 
@@ -198,35 +235,25 @@ impl Agent {
             return self.apply_tc();
         }
         let replaced = changes.iter().filter(|(_, change)| matches!(change, Change::Replaced(_)));
-        self.tc.ask(replaced.map(|(index, _)| (index, None)).collect());
+        let replaced = self.tc.ask(replaced.map(|(index, _)| (index, Verdict::NotOurs)));
         let table = self.measures.interfaces.table();
-        let asked = |index| (index, table.get(index).and_then(|interface| self.tc_asked(interface)));
-        let asked: Vec<_> = changes.iter().map(|(index, _)| asked(index)).collect();
-        self.tc.ask(asked);
-        self.report_tc();
-    }
-
-    fn tc_asked(&self, interface: &Interface) -> Option<Asked> {
-        match self.tc.verdict(&self.settings, interface) {
-            Verdict::Sampled(asked) => Some(asked),
-            Verdict::NotOurs | Verdict::Idle(_) => None,
+        let verdict = |interface| self.tc.verdict(&self.settings, interface);
+        let verdicts: Vec<_> = changes
+            .iter()
+            .map(|(index, _)| (index, table.get(index).map_or(Verdict::NotOurs, verdict)))
+            .collect();
+        if self.tc.ask(verdicts) || replaced {
+            self.report_tc();
         }
     }
 
     /// The thread has news: where `tc` cannot, a tap may take its place, and gives it back.
     pub fn on_tc(&mut self) {
-        let mut standings = self.tc.report.lock().standings.clone();
-        standings.retain(|index, _| self.tc.asked.contains_key(index));
-        let fails = |tc: &TcSampling| -> Vec<u32> {
-            tc.asked.keys().copied().filter(|index| tc.fails(*index)).collect()
-        };
-        let before = fails(&self.tc);
-        self.tc.standings = standings;
-        let after = fails(&self.tc);
-        let differ = |these: &[u32], those: &[u32]| -> Vec<u32> {
-            these.iter().copied().filter(|index| those.binary_search(index).is_err()).collect()
-        };
-        let changed = [differ(&before, &after), differ(&after, &before)].concat();
+        let standings = Arc::clone(&self.tc.report.lock().standings);
+        let before = std::mem::replace(&mut self.tc.standings, standings);
+        let fails = |standing: Option<&Standing>| standing.is_some_and(Standing::fails);
+        let differs = |index: &&u32| fails(before.get(index)) != fails(self.tc.standings.get(index));
+        let changed: Vec<u32> = self.tc.asked.keys().filter(differs).copied().collect();
         if !changed.is_empty() {
             self.renew_taps(&changed);
         }

@@ -4,7 +4,7 @@
 
 use super::{Agent, COMPONENT, Verdict};
 use crate::collect::interfaces::Interface;
-use crate::sample::switch::tc::By;
+use crate::sample::switch::tc::{By, Standing};
 use crate::status::registry::State;
 use crate::status::snapshot;
 use std::collections::BTreeMap;
@@ -17,15 +17,32 @@ const MOST_NAMED: usize = 4;
 pub(super) struct Hands {
     in_hardware: bool,
     in_kernel: bool,
+    /// In the kernel, where hardware was asked first.
+    refused: bool,
 }
 
 impl Hands {
+    fn of<'s>(standings: impl Iterator<Item = &'s Standing>) -> Self {
+        let mut hands = Self::default();
+        for by in standings.filter_map(|standing| standing.by.as_ref()) {
+            match by {
+                By::Kernel(refusal) => {
+                    (hands.in_kernel, hands.refused) = (true, hands.refused || refusal.is_some())
+                }
+                By::Hardware | By::Both => hands.in_hardware = true,
+            }
+        }
+        hands
+    }
+
     fn in_words(self) -> &'static str {
-        match (self.in_hardware, self.in_kernel) {
-            (true, true) => "by their hardware, and where that cannot, by the kernel",
-            (true, false) => "by their hardware",
-            (false, true) => "by the kernel: their hardware cannot",
-            (false, false) => "by nobody now",
+        match (self.in_hardware, self.in_kernel, self.refused) {
+            (true, true, true) => "by their hardware, and where that cannot, by the kernel",
+            (true, true, false) => "by their hardware, or by the kernel",
+            (true, false, _) => "by their hardware",
+            (false, true, true) => "by the kernel: their hardware cannot",
+            (false, true, false) => "by the kernel",
+            (false, false, _) => "by nobody now",
         }
     }
 }
@@ -37,9 +54,7 @@ impl Agent {
             Some(state) => self.set(COMPONENT, state),
             None => self.registry.remove(COMPONENT),
         }
-        let mut by = self.tc.standings.values().filter_map(|standing| standing.by.as_ref());
-        let in_kernel = by.clone().any(|by| matches!(by, By::Kernel(_)));
-        let hands = Hands { in_kernel, in_hardware: by.any(|by| !matches!(by, By::Kernel(_))) };
+        let hands = Hands::of(self.tc.asked.keys().filter_map(|index| self.tc.standings.get(index)));
         if hands != self.tc.hands {
             self.tc.hands = hands;
             log::info!(target: COMPONENT, "switch ports are sampled {}", hands.in_words());
@@ -54,27 +69,21 @@ impl Agent {
         if let Some(fault) = &self.tc.report.lock().fault {
             return Some(State::degraded(fault));
         }
-        let (mut ports, mut idle) = (0, None);
+        let table = self.measures.interfaces.table();
         let mut problems: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for interface in self.measures.interfaces.table().iter() {
-            match self.tc.verdict(&self.settings, interface) {
-                Verdict::NotOurs => continue,
-                Verdict::Idle(why) => idle = Some(why),
-                Verdict::Sampled(_) => {}
-            }
-            ports += 1;
-            let standing = self.tc.standings.get(&interface.index);
-            if let Some(obstacle) = standing.and_then(|standing| standing.obstacle.as_ref()) {
-                problems.entry(obstacle.to_string()).or_default().push(&interface.name);
-            }
+        for index in self.tc.asked.keys() {
+            let obstacle = self.tc.standings.get(index).and_then(|standing| standing.obstacle.as_ref());
+            let (Some(obstacle), Some(interface)) = (obstacle, table.get(*index)) else { continue };
+            problems.entry(obstacle.to_string()).or_default().push(&interface.name);
         }
         let said: Vec<_> = problems.iter().map(|(why, names)| format!("{}: {why}", named(names))).collect();
+        let (asked, idle) = (&self.tc.asked, self.tc.idle.values().next());
         Some(match idle {
-            _ if ports == 0 => {
+            None if asked.is_empty() => {
                 let pattern = dent.switchport.as_ref().map_or("", |pattern| pattern.as_str());
                 State::degraded(&format!("no interface fits switchport = {pattern}"))
             }
-            Some(why) if self.tc.asked.is_empty() => State::Unavailable { reason: why.to_owned() },
+            Some(why) if asked.is_empty() => State::Unavailable { reason: (*why).to_owned() },
             _ => State::from_problems(&said),
         })
     }
@@ -93,7 +102,7 @@ impl Agent {
             }
             Verdict::Sampled(asked) => asked,
         };
-        let standing = self.tc.standings.get(&interface.index).cloned().unwrap_or_default();
+        let standing = self.tc.standing(interface.index).cloned().unwrap_or_default();
         shown.warning = standing.obstacle.map(|obstacle| format!("tc: {obstacle}"));
         (shown.source, shown.one_in, shown.reason) = (None, None, None);
         if let Some(by) = standing.by {
@@ -117,6 +126,18 @@ fn named(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::switch::tc::Refusal;
+
+    #[test]
+    fn hardware_that_was_not_asked_is_not_blamed() {
+        let by = |by| Standing { by: Some(by), obstacle: None };
+        let words = |standings: &[Standing]| Hands::of(standings.iter()).in_words();
+        assert_eq!(words(&[by(By::Kernel(None))]), "by the kernel");
+        let refused = by(By::Kernel(Some(Refusal { errno: 95, words: None })));
+        assert_eq!(words(&[refused.clone(), by(By::Kernel(None))]), "by the kernel: their hardware cannot");
+        assert_eq!(words(&[by(By::Hardware), by(By::Kernel(None))]), "by their hardware, or by the kernel");
+        assert!(words(&[by(By::Both), refused]).contains("cannot"));
+    }
 
     #[test]
     fn many_ports_are_named_in_part() {

@@ -1,7 +1,7 @@
 //! The thread that has `tc` sample: it waits for wishes and for news of qdiscs and filters. In: orders. Out: a report of where each
 //! port stands. Rules: a driver that takes its time holds up nobody else; what others change is looked at when a burst of
 //! changes is over; a fault of the program in here is reported, and all ports are taken up anew; before it ends, the thread
-//! removes what it made.
+//! removes what it made, as far as it can in the time that there is.
 
 use super::Order;
 use crate::agent::guard::guarded;
@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,13 +22,16 @@ use tokio::sync::Notify;
 
 /// After a change by somebody else, further ones gather for so long.
 const GATHERING: Duration = Duration::from_millis(50);
+/// For what is to be removed at the end: half of what systemd gives the whole agent.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// A thread that had a fault rests so long.
 const REST: Duration = Duration::from_secs(5);
 
 /// What the thread tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    pub(super) standings: BTreeMap<u32, Standing>,
+    /// Of all ports that were wished when it was made.
+    pub(super) standings: Arc<BTreeMap<u32, Standing>>,
     pub(super) fault: Option<String>,
 }
 
@@ -37,6 +41,8 @@ pub(super) struct SharedReport {
     report: Arc<Mutex<Report>>,
     /// Rings when it has changed.
     pub(super) news: Arc<Notify>,
+    /// The agent ends: what is not begun is not to be begun.
+    pub(super) ending: Arc<AtomicBool>,
 }
 
 impl SharedReport {
@@ -90,9 +96,14 @@ impl TcThread {
             };
             self.begin_anew(fault);
         }
-        let now = self.clock.now();
-        if let Err(fault) = guarded(|| self.tc.remove_all(now)) {
-            log::error!(target: super::COMPONENT, "filters may be left: {fault}");
+        let (clock, now) = (&self.clock, self.clock.now());
+        let in_time = || clock.now().saturating_duration_since(now) < FAREWELL;
+        match guarded(|| self.tc.remove_all(now, &in_time)) {
+            Ok(0) => {}
+            Ok(left) => {
+                log::warn!(target: super::COMPONENT, "filters may be left on {left} ports, for the next start to take over");
+            }
+            Err(fault) => log::error!(target: super::COMPONENT, "filters may be left: {fault}"),
         }
     }
 
@@ -106,8 +117,8 @@ impl TcThread {
         let passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if ordered || passed(self.next) || passed(self.gathered) {
             self.gathered = None;
-            self.next = self.tc.turn(now);
-            self.report.publish(Report { standings: self.tc.standings().collect(), fault: None });
+            self.next = self.tc.turn(now, &|| !self.report.ending.load(Ordering::Relaxed));
+            self.report.publish(Report { standings: Arc::new(self.tc.standings().collect()), fault: None });
         }
         Ok(())
     }
@@ -148,8 +159,10 @@ impl TcThread {
 
     /// After a fault: all ports are looked at as if the agent had just been started.
     fn begin_anew(&mut self, fault: String) {
-        log::error!(target: super::COMPONENT, "{fault}; all ports are taken up anew");
-        self.report.publish(Report { standings: BTreeMap::new(), fault: Some(fault) });
+        if self.report.lock().fault.as_ref() != Some(&fault) {
+            log::error!(target: super::COMPONENT, "{fault}; all ports are taken up anew");
+        }
+        self.report.publish(Report { fault: Some(fault), ..Report::default() });
         // Not at once again, should the same thing happen; only an order ends this sooner.
         let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));

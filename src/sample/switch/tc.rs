@@ -4,8 +4,10 @@
 //! each step ([`Port::apply`]). Out: the next steps ([`Port::plan`]); none when all is as wished, or nothing more can be done
 //! now ([`Port::standing`] tells which). Rules: only filters that carry our mark are ever in a step; a rate changes in
 //! place where the kernel samples; the qdisc is made where there is none, and removed only where we made it and nobody has put
-//! a filter there; hardware comes first, and the kernel where the port's driver cannot. Pure.
+//! a filter there; hardware comes first, and the kernel where that refuses; a filter in the kernel stays until hardware, which
+//! is asked again, has taken one. Pure.
 
+mod outcome;
 mod repair;
 mod words;
 
@@ -13,7 +15,7 @@ use crate::wire::ebpf::Hook;
 use crate::wire::netlink::clsact::Qdisc;
 use crate::wire::netlink::tc_sample::{Found, Ours, PREFERENCES, Sampling, Wanted};
 
-pub use repair::{Repairs, retry_after};
+pub use repair::{HARDWARE_AGAIN, Repairs, retry_after};
 
 /// Both, in the order in which everything here lists them.
 pub const HOOKS: [Hook; 2] = [Hook::Ingress, Hook::Egress];
@@ -26,6 +28,7 @@ pub mod errno {
     pub const EEXIST: i32 = 17;
     pub const ENODEV: i32 = 19;
     pub const EINVAL: i32 = 22;
+    pub const EOPNOTSUPP: i32 = 95;
     pub const ETIMEDOUT: i32 = 110;
 }
 
@@ -82,7 +85,7 @@ pub enum By {
     Hardware,
     /// Hardware and kernel, each what it sees.
     Both,
-    /// The kernel; with the driver's refusal where hardware was asked first in this process.
+    /// The kernel; with the driver's refusal where hardware was asked.
     Kernel(Option<Refusal>),
 }
 
@@ -95,13 +98,20 @@ pub struct Standing {
     pub obstacle: Option<Obstacle>,
 }
 
+impl Standing {
+    /// Nothing samples, and something stands in the way.
+    pub fn fails(&self) -> bool {
+        self.by.is_none() && self.obstacle.is_some()
+    }
+}
+
 /// The filters of one hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Side {
     ours: Vec<Ours>,
     /// Preferences of others.
     taken: Vec<u16>,
-    /// Hardware was asked and cannot.
+    /// Hardware was asked, and answered this.
     refused: Option<Refusal>,
     obstacle: Option<Obstacle>,
 }
@@ -136,7 +146,8 @@ impl Side {
     }
 
     fn serving(&self, sampling: Sampling, software: bool) -> Option<&Ours> {
-        self.ours.iter().find(|one| one.sampling == sampling && is_placed(one, software))
+        let serving = self.ours.iter().filter(|one| one.sampling == sampling && is_placed(one, software));
+        serving.max_by_key(|one| one.skip_sw)
     }
 }
 
@@ -211,6 +222,11 @@ impl Port {
         steps.extend(removed.map(|one| Step::Remove(hook, one.preference)));
         let Some(sampling) = sampling else { return };
         match (serving, kept) {
+            // Hardware is asked beside the kernel's filter, which goes when there is another.
+            (Some(one), _) if !software && !one.skip_sw && side.refused.is_none() => {
+                let wanted = Wanted { sampling, skip_sw: true, own_qdisc: self.own_qdisc };
+                steps.extend(side.free(leaving).map(|preference| Step::Add(hook, preference, wanted)));
+            }
             (Some(_), _) => {}
             (None, Some(kept)) => steps.push(Step::Retune(hook, kept.action, sampling)),
             // Filters of leaving packets would be found with those of arriving ones there.
@@ -223,53 +239,6 @@ impl Port {
         }
     }
 
-    /// Notes the outcome of a step: the filter as the kernel tells of it, where it does.
-    pub fn apply(&mut self, step: &Step, outcome: Result<Option<Ours>, Refusal>) {
-        match (*step, outcome) {
-            // Whether it was taken or not.
-            (_, Err(refusal)) if refusal.errno == errno::ETIMEDOUT => self.stale = true,
-            (Step::AddQdisc, Ok(_)) => (self.qdisc, self.own_qdisc) = (Some(Qdisc::Clsact), true),
-            (Step::AddQdisc, Err(refusal)) if refusal.errno == errno::EEXIST => self.stale = true,
-            (Step::AddQdisc, Err(refusal)) => self.obstruct(&refusal),
-            (Step::RemoveQdisc, Ok(_)) => *self = Self::default(),
-            // Somebody needs it after all.
-            (Step::RemoveQdisc, Err(_)) => self.own_qdisc = false,
-            (Step::Add(hook, preference, wanted), outcome) => self.added(hook, preference, wanted, outcome),
-            (Step::Retune(hook, action, sampling), Ok(_)) => {
-                let ours = self.side(hook).ours.iter_mut().filter(|one| one.action == action);
-                ours.for_each(|one| one.sampling = sampling);
-            }
-            // The other way is to make it anew.
-            (Step::Retune(hook, action, _), Err(_)) => {
-                let ours = self.side(hook).ours.iter_mut().filter(|one| one.action == action);
-                ours.for_each(|one| one.action = 0);
-            }
-            (Step::Remove(hook, preference), Ok(_)) => {
-                self.side(hook).ours.retain(|one| one.preference != preference);
-            }
-            (Step::Remove(..), Err(refusal)) if is_gone(refusal.errno) => self.stale = true,
-            (Step::Remove(hook, _), Err(refusal)) => {
-                self.side(hook).obstacle = Some(Obstacle::Refused(refusal))
-            }
-        }
-    }
-
-    fn added(&mut self, hook: Hook, preference: u16, wanted: Wanted, outcome: Result<Option<Ours>, Refusal>) {
-        let side = self.side(hook);
-        match outcome {
-            Ok(told) => {
-                let Wanted { sampling, skip_sw, own_qdisc } = wanted;
-                let made = Ours { preference, sampling, skip_sw, in_hw: skip_sw, action: 0, own_qdisc };
-                side.ours.push(told.unwrap_or(made));
-            }
-            Err(refusal) if refusal.errno == errno::EEXIST => side.taken.push(preference),
-            // Of the driver, and of a kernel that has no driver to ask.
-            Err(refusal) if wanted.skip_sw && !is_final(refusal.errno) => side.refused = Some(refusal),
-            // `EINVAL`: the qdisc has gone meanwhile, which is told in this way only.
-            Err(refusal) => side.obstacle = Some(Obstacle::Refused(refusal)),
-        }
-    }
-
     /// Nothing can be done to this port now, for this reason.
     pub fn obstruct(&mut self, refusal: &Refusal) {
         self.hinder(&Obstacle::Refused(refusal.clone()));
@@ -278,6 +247,16 @@ impl Port {
     /// The same for any reason.
     pub fn hinder(&mut self, obstacle: &Obstacle) {
         self.sides.iter_mut().for_each(|side| side.obstacle = Some(obstacle.clone()));
+    }
+
+    /// Hardware that refused, and may not always, is to be asked again.
+    pub fn ask_hardware_again(&mut self) {
+        self.sides.iter_mut().for_each(|side| _ = side.refused.take_if(|refusal| !refusal.is_lasting()));
+    }
+
+    /// The kernel samples only until hardware, asked again, does.
+    pub fn awaits_hardware(&self) -> bool {
+        self.sides.iter().filter_map(|side| side.refused.as_ref()).any(|refusal| !refusal.is_lasting())
     }
 
     /// How far it has come; to be asked when there is no plan.
@@ -311,16 +290,6 @@ impl Port {
         let [ingress, egress] = &mut self.sides;
         if hook == Hook::Ingress { ingress } else { egress }
     }
-}
-
-/// Not for the kernel to change: privilege, module, interface.
-fn is_final(number: i32) -> bool {
-    [errno::EPERM, errno::ENOENT, errno::ENODEV].contains(&number)
-}
-
-/// The filter, its qdisc or its interface is no more.
-fn is_gone(number: i32) -> bool {
-    [errno::ENOENT, errno::EINVAL, errno::ENODEV].contains(&number)
 }
 
 #[cfg(test)]

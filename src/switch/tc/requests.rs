@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use std::time::Duration;
 
 /// Requests a send: what answers them has to find room.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 const RECEIVE_BYTES: usize = 1 << 20;
 /// An answer to a step.
 const SLOT: usize = 4096;
@@ -40,19 +40,17 @@ impl Requests {
         self.own_port
     }
 
-    /// Takes steps in this order.
+    /// Takes at most [`BATCH`] steps, in this order.
     pub(super) fn batch(
         &mut self,
         steps: &[(u32, Step)],
         mut each: impl FnMut((u32, Step), Result<Option<Ours>, Refusal>),
     ) {
-        for portion in steps.chunks(BATCH) {
-            let mut answers = vec![(None, None); portion.len()];
-            let lost = self.ask(portion, &mut answers).err();
-            for (step, (told, outcome)) in portion.iter().zip(answers) {
-                let missing = || refusal(lost.as_ref().map_or(Errno::ETIMEDOUT as i32, |error| error.errno));
-                each(*step, outcome.unwrap_or_else(|| Err(missing())).map(|()| told));
-            }
+        let mut answers = vec![(None, None); steps.len()];
+        let lost = self.ask(steps, &mut answers).err();
+        for (step, (told, outcome)) in steps.iter().zip(answers) {
+            let missing = || refusal(lost.as_ref().map_or(Errno::ETIMEDOUT as i32, |error| error.errno));
+            each(*step, outcome.unwrap_or_else(|| Err(missing())).map(|()| told));
         }
     }
 

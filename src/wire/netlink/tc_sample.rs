@@ -10,7 +10,10 @@
 //! Spec: `linux/{rtnetlink,pkt_cls}.h`, `linux/tc_act/tc_sample.h`.
 
 use super::attribute::{Attribute, Attributes, u32_at};
-use super::clsact::{DEL_FILTER, ETH_P_ALL, HANDLE, HEADER_LEN, NEW_FILTER, Place, TCA_KIND, TCA_OPTIONS};
+use super::clsact::{
+    DEL_FILTER, DEL_QDISC, ETH_P_ALL, HANDLE, HEADER_LEN, NEW_FILTER, NEW_QDISC, Place, Qdisc, TCA_KIND,
+    TCA_OPTIONS,
+};
 use super::error::ParseError;
 use super::request::{Request, push_attribute};
 use std::ops::RangeInclusive;
@@ -119,6 +122,19 @@ pub fn retune(buffer: &mut Vec<u8>, sequence: u32, action: u32, sampling: Sampli
 pub fn remove(buffer: &mut Vec<u8>, sequence: u32, place: Place) {
     let request = Request::change(buffer, DEL_FILTER, sequence, &place.header());
     let _ = request.attribute(TCA_KIND, KIND);
+}
+
+/// Whether news may be of a place where a filter of ours is or could be: of the qdisc that holds it, or of filters with one of
+/// [`PREFERENCES`], or 0 for all of them.
+pub fn concerns(kind: u16, payload: &[u8]) -> bool {
+    match kind {
+        NEW_QDISC | DEL_QDISC => Qdisc::parse(payload) != Ok(None),
+        NEW_FILTER | DEL_FILTER => u32_at(payload, 16, "tcm_info").is_ok_and(|info| {
+            let preference = u16::try_from(info >> 16).unwrap_or_default();
+            preference == 0 || PREFERENCES.contains(&preference)
+        }),
+        _ => false,
+    }
 }
 
 /// An action by itself, without the mark: one that has it keeps it.

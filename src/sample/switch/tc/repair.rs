@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 const FIRST: Duration = Duration::from_secs(15);
 const LAST: Duration = Duration::from_secs(300);
+/// Hardware that did not take a filter is asked again after so long: its tables may have room then.
+pub const HARDWARE_AGAIN: Duration = LAST;
 /// Repairs at once, within [`WINDOW`].
 const AT_ONCE: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(60);

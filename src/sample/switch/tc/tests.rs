@@ -10,6 +10,8 @@ struct Kernel {
     filters: [Vec<(u16, Option<Ours>)>; 2],
     /// The driver can.
     hardware: bool,
+    /// Its tables are full.
+    full: bool,
     /// The module is there.
     module: bool,
     actions: u32,
@@ -19,7 +21,7 @@ struct Kernel {
 
 impl Kernel {
     fn bare(qdisc: Option<Qdisc>, hardware: bool) -> Self {
-        Self { qdisc, filters: [vec![], vec![]], hardware, module: true, actions: 0, made: 0 }
+        Self { qdisc, filters: [vec![], vec![]], hardware, full: false, module: true, actions: 0, made: 0 }
     }
 
     fn side(&mut self, hook: Hook) -> &mut Vec<(u16, Option<Ours>)> {
@@ -51,6 +53,7 @@ impl Kernel {
                 Ok(None)
             }
             Step::Add(_, _, wanted) if wanted.skip_sw && !self.hardware => refuse(95),
+            Step::Add(_, _, wanted) if wanted.skip_sw && self.full => refuse(28),
             Step::Add(..) if !self.module => refuse(errno::ENOENT),
             Step::Add(hook, preference, wanted) => {
                 assert!(self.qdisc == Some(Qdisc::Clsact) || (self.qdisc.is_some() && hook == Hook::Ingress));
@@ -60,7 +63,7 @@ impl Kernel {
                 self.actions += 1;
                 self.made += 1;
                 let Wanted { sampling, skip_sw, own_qdisc } = wanted;
-                let (in_hw, action) = (self.hardware, self.actions);
+                let (in_hw, action) = (self.hardware && !self.full, self.actions);
                 let ours = Ours { preference, sampling, skip_sw, in_hw, action, own_qdisc };
                 self.side(hook).push((preference, Some(ours)));
                 Ok(Some(ours))
@@ -131,6 +134,45 @@ fn where_the_driver_cannot_the_kernel_samples_and_says_why() {
 }
 
 #[test]
+fn hardware_that_was_full_gets_the_filter_when_it_is_asked_again_and_the_kernel_samples_until_then() {
+    let mut kernel = Kernel { full: true, ..Kernel::bare(None, true) };
+    let mut port = kernel.settle(&Port::default(), Some(&ingress(5)));
+    assert!(port.awaits_hardware());
+    let By::Kernel(Some(refusal)) = port.standing(&ingress(5)).by.unwrap() else { panic!() };
+    assert!(By::Kernel(Some(refusal)).to_string().contains("asked again"));
+    port.ask_hardware_again();
+    port = kernel.settle(&port, Some(&ingress(5)));
+    assert_eq!((kernel.made, port.awaits_hardware()), (1, true), "still full");
+    kernel.full = false;
+    port.ask_hardware_again();
+    let mut seen = kernel.look(&port);
+    let [add @ Step::Add(_, 2, Wanted { skip_sw: true, .. })] = seen.plan(Some(&ingress(5)))[..] else {
+        panic!()
+    };
+    let outcome = kernel.take(&add);
+    seen.apply(&add, outcome);
+    assert_eq!(seen.plan(Some(&ingress(5))), [Step::Remove(Hook::Ingress, 1)]);
+    let port = kernel.settle(&seen, Some(&ingress(5)));
+    assert_eq!(port.standing(&ingress(5)).by, Some(By::Hardware));
+    assert_eq!(kernel.filters[0].len(), 1);
+}
+
+#[test]
+fn hardware_is_asked_once_about_the_kernels_filter_of_a_killed_agent() {
+    for (hardware, by) in
+        [(true, By::Hardware), (false, By::Kernel(Some(Refusal { errno: 95, words: None })))]
+    {
+        let mut kernel = Kernel::bare(None, false);
+        kernel.settle(&Port::default(), Some(&ingress(5)));
+        kernel.hardware = hardware;
+        let mut port = kernel.settle(&Port::default(), Some(&ingress(5)));
+        assert_eq!(port.standing(&ingress(5)).by, Some(by));
+        port.ask_hardware_again();
+        assert!(port.plan(Some(&ingress(5))).is_empty(), "a driver that cannot is not asked again");
+    }
+}
+
+#[test]
 fn a_rate_changes_in_place_in_the_kernel_and_anew_in_hardware() {
     for (hardware, made) in [(false, 1), (true, 2)] {
         let mut kernel = Kernel::bare(None, hardware);
@@ -187,7 +229,7 @@ fn a_missing_module_is_named_with_what_mends_it() {
     let mut kernel = Kernel { module: false, ..Kernel::bare(None, true) };
     let port = kernel.settle(&Port::default(), Some(&ingress(5)));
     let obstacle = port.standing(&ingress(5)).obstacle.unwrap().to_string();
-    assert!(obstacle.contains("modprobe cls_matchall act_sample"), "{obstacle}");
+    assert!(obstacle.contains("modprobe sch_ingress cls_matchall act_sample"), "{obstacle}");
     kernel.settle(&port, None);
     assert_eq!(kernel.qdisc, None, "the qdisc that was made for it");
 }

@@ -17,7 +17,7 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) if refusal.errno == errno::ENOENT => {
-                write!(f, "the kernel lacks a module for it ({refusal}): modprobe cls_matchall act_sample")
+                write!(f, "the kernel lacks a module for it ({refusal}): modprobe sch_ingress cls_matchall act_sample")
             }
             Self::Refused(refusal) if refusal.errno == errno::EPERM => {
                 write!(f, "CAP_NET_ADMIN is missing ({refusal})")
@@ -38,7 +38,12 @@ impl fmt::Display for By {
             Self::Hardware => f.write_str("in hardware"),
             Self::Both => f.write_str("in hardware and by the kernel"),
             Self::Kernel(None) => f.write_str("by the kernel"),
-            Self::Kernel(Some(refusal)) => write!(f, "by the kernel: the port's driver cannot ({refusal})"),
+            Self::Kernel(Some(refusal)) if refusal.is_lasting() => {
+                write!(f, "by the kernel: the port's driver cannot ({refusal})")
+            }
+            Self::Kernel(Some(refusal)) => {
+                write!(f, "by the kernel: the port's hardware does not now ({refusal}), and is asked again")
+            }
         }
     }
 }

@@ -111,6 +111,20 @@ fn a_second_action_makes_it_somebody_elses() {
 }
 
 #[test]
+fn news_of_others_filters_behind_ours_concern_nobody() {
+    let of = |preference| payload(Place { preference, ..PLACE }, &WANTED);
+    let concerned: Vec<u16> = (0..12).filter(|preference| concerns(DEL_FILTER, &of(*preference))).collect();
+    assert_eq!(concerned, [0, 1, 2, 3, 4, 5, 6, 7, 8], "0: all are removed");
+    assert!(!concerns(NEW_FILTER, &of(49152)) && !concerns(RTM_NEWACTION, &of(1)));
+    let mut qdisc = Vec::new();
+    crate::wire::netlink::clsact::add_qdisc(&mut qdisc, 1, 7);
+    assert!(concerns(NEW_QDISC, &qdisc[16..]) && concerns(DEL_QDISC, &qdisc[16..]));
+    let at = qdisc.windows(6).position(|window| window == b"clsact").expect("its kind");
+    qdisc[at..at + 6].copy_from_slice(b"fq_pie");
+    assert!(!concerns(NEW_QDISC, &qdisc[16..]));
+}
+
+#[test]
 fn every_cut_of_a_filter_is_an_error_or_not_ours() {
     let whole = payload(PLACE, &WANTED);
     for (cut, is_whole) in cuts(&whole, HEADER_LEN).filter(|(cut, _)| cut.len() < whole.len()) {

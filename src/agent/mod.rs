@@ -11,6 +11,7 @@ pub mod control;
 pub mod cumulus;
 pub mod daemon;
 mod discovery;
+mod ending;
 pub mod exit;
 pub mod guard;
 pub mod guests;

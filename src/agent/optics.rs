@@ -2,7 +2,7 @@
 //!
 //! In: the settings, interfaces that were just polled, news of their links. Out: record `0:10` for a port's next sample; the
 //! component's state; a sentence for `hsflowctl explain`. Rules: the thread is started with the first port that is to be read,
-//! and ends with the agent after the block that it is at; each new fault of a port is one log line; a port that is gone
+//! and ends after the block that it is at, for which the agent's end does not wait; each new fault of a port is one log line; a port that is gone
 //! takes its answer with it.
 
 use super::daemon::Agent;
@@ -46,7 +46,7 @@ struct Known {
 #[derive(Default)]
 pub(super) struct Optics {
     wanted: bool,
-    /// Dropped after [`Drop`] has told it to end.
+    /// It only reads, and a driver may hold it for ever: nobody waits for its end.
     thread: Option<Worker<Port>>,
     desk: Arc<Desk>,
     schedule: Transceivers,
@@ -56,6 +56,7 @@ pub(super) struct Optics {
 impl Drop for Optics {
     fn drop(&mut self) {
         self.desk.ending.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().and_then(Worker::end);
     }
 }
 

@@ -13,6 +13,7 @@ pub mod daemon;
 mod discovery;
 mod ending;
 pub mod exit;
+mod flow_control;
 pub mod guard;
 pub mod guests;
 mod hosting;

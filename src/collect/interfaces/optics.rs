@@ -21,7 +21,7 @@ use crate::wire::optics::{self, Block, Fault, Memory, NoOptics, Readings, Stop};
 const MOST_BLOCKS: usize = 12;
 
 /// Whose transceiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Port {
     /// ifIndex.
     pub index: u32,

@@ -6,6 +6,7 @@
 #[path = "support/netns.rs"]
 mod netns;
 
+use hsflow::collect::interfaces::flow_control::FlowControl;
 use hsflow::collect::interfaces::optics::{self, OpticsError, Port};
 use hsflow::collect::interfaces::{Change, Changes, Duplex, Interface, Interfaces, Kind, RECEIVE_BUFFER};
 use hsflow::sys::ethtool::Ethtool;
@@ -230,16 +231,18 @@ fn speed_set_by_ethtool_is_followed_without_polling() {
 fn ports_without_transceivers_and_flow_control_say_so_and_a_port_that_is_gone_is_gone() {
     isolated("ports_without_transceivers_and_flow_control_say_so_and_a_port_that_is_gone_is_gone", || {
         run("ip link add v0 type veth peer name v1");
-        let mut interfaces = open();
+        let interfaces = open();
         let index = named(&interfaces, "v0").index;
         let (mut kernel, port) = (optics::Kernel::open().unwrap(), Port { index, name: "v0".to_owned() });
         assert_eq!(optics::read(&mut kernel, &port), Err(OpticsError::Unsupported));
         let mut found = HashMap::new();
-        interfaces.read_pfc(&[index], &mut found).unwrap();
-        assert!(found.is_empty(), "{found:?}");
+        let mut asking = FlowControl::open().unwrap();
+        asking.read(std::slice::from_ref(&port), &mut found).unwrap();
+        assert_eq!(found.remove(&index), Some(None));
         run("ip link del v0");
         assert_eq!(optics::read(&mut kernel, &port), Err(OpticsError::Gone));
-        interfaces.read_pfc(&[index], &mut found).unwrap();
+        FlowControl::open().unwrap().read(std::slice::from_ref(&port), &mut found).unwrap();
+        assert!(found.is_empty(), "{found:?}");
     });
 }
 

@@ -8,6 +8,7 @@ use super::args::Options;
 use super::change::settings_of;
 use super::configuration::Loaded;
 use super::cumulus::Cumulus;
+use super::flow_control::FlowControls;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
@@ -80,6 +81,7 @@ pub struct Agent {
     pub open_vswitch: OpenVswitch,
     /// The thread that reads transceivers.
     pub(super) optics: Optics,
+    pub(super) flow_control: FlowControls,
     /// The ports of a Cumulus Linux switch.
     pub(super) cumulus: Cumulus,
     /// Switch ports that `tc` samples.
@@ -130,6 +132,7 @@ impl Agent {
             tc: TcSampling::new(&host),
             guests: Guests::new(&host),
             optics: Optics::default(),
+            flow_control: FlowControls::default(),
             cumulus: Cumulus::new(&host),
             watches: Watches::default(),
             thread_refused: false,
@@ -290,6 +293,7 @@ impl Agent {
         self.follow_cumulus(&changes);
         self.follow_guests(&changes);
         self.follow_optics(&changes);
+        self.follow_flow_control(&changes);
         let any = |test: fn(&Parts) -> bool| {
             changes.iter().any(|(_, c)| if let Change::Updated(parts) = c { test(parts) } else { true })
         };
@@ -334,6 +338,7 @@ impl Agent {
         if awaited && !self.outlet.is_watched() {
             return;
         }
+        self.take_flow_control();
         self.due.stamp(now, self.pace.uptime_ms(now));
         let outlet = &self.outlet;
         let mut send = |unsent: Unsent<'_>| outlet.lock().send(unsent, now);
@@ -346,6 +351,7 @@ impl Agent {
         self.set("interfaces", State::from_result(polled.interfaces));
         self.watch_samplers();
         self.read_optics(now);
+        self.ask_flow_control();
         if self.applications_refused {
             self.apply_applications();
         }

@@ -17,6 +17,7 @@ use crate::collect::host::{HostCounters, HostSample};
 use crate::collect::interfaces::adaptors::adaptors;
 use crate::collect::interfaces::host_net::HostNet;
 use crate::collect::interfaces::lag::lacp_port;
+use crate::collect::interfaces::optics::Port;
 use crate::collect::interfaces::pfc;
 use crate::collect::interfaces::{InterfaceError, Interfaces, Kind, LinkStats};
 use crate::config::model::Settings;
@@ -56,8 +57,8 @@ pub struct Measures {
     wanted: Vec<u32>,
     stats: Vec<(u32, LinkStats)>,
     lacp: HashMap<u32, LacpCounts>,
-    pfc: HashMap<u32, Pfc>,
-    /// Priority flow control is read too.
+    /// What DCB last said of ports: `None` where it knows nothing; none while it was not asked.
+    pub pfc: HashMap<u32, Option<Pfc>>,
     pfc_wanted: bool,
     /// What the transceivers of interfaces measured last.
     pub optics: HashMap<u32, Sfp>,
@@ -120,7 +121,18 @@ impl Measures {
     /// Reads priority flow control from now on, or does not.
     pub fn set_pfc(&mut self, wanted: bool) {
         self.pfc_wanted = wanted;
+        if !wanted {
+            self.pfc.clear();
+        }
         self.interfaces.set_pfc(wanted);
+    }
+
+    /// The ports among what is due whose priority flow control is to be read.
+    pub fn flow_control_ports(&self, due: &Due) -> Vec<Port> {
+        let table = self.interfaces.table();
+        let due = due.interfaces.iter().filter(|_| self.pfc_wanted).filter_map(|index| table.get(*index));
+        let ports = due.filter(|interface| interface.kind == Kind::Physical);
+        ports.map(|interface| Port { index: interface.index, name: interface.name.clone() }).collect()
     }
 
     /// Looks at the tables of a switch chip from now on, or does not.
@@ -178,21 +190,9 @@ impl Measures {
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), InterfaceError> {
         self.packets.clear();
-        let mut flow_control = Ok(());
         for portion in self.wanted.chunks(PORTION) {
             self.stats.clear();
             self.interfaces.read_counters(portion, &mut self.stats)?;
-            if self.pfc_wanted {
-                self.pfc.clear();
-                let table = self.interfaces.table();
-                let is_physical = |i: &u32| table.get(*i).is_some_and(|i| i.kind == Kind::Physical);
-                let is_due = |i: &u32| due.interfaces.binary_search(i).is_ok();
-                let ports: Vec<u32> =
-                    portion.iter().copied().filter(|i| is_due(i) && is_physical(i)).collect();
-                let read = self.interfaces.read_pfc(&ports, &mut self.pfc);
-                // Without it the other records are sent all the same.
-                flow_control = flow_control.and(read);
-            }
             self.lacp.clear();
             let table = self.interfaces.table();
             let is_member = |index: &u32| table.get(*index).is_some_and(|interface| interface.is_bond_slave);
@@ -219,7 +219,8 @@ impl Measures {
                     let bond = interface.master.and_then(|master| table.get(master));
                     let lacp = bond.and_then(|bond| lacp_port(interface, bond, self.lacp.get(index)));
                     let counts = driver.and_then(|driver| driver.pfc);
-                    let pfc = pfc::record(self.pfc.get(index), counts);
+                    // The driver's numbers are none to begin with where DCB has others.
+                    let pfc = self.pfc.get(index).and_then(|dcb| pfc::record(dcb.as_ref(), counts));
                     let sfp = self.optics.get(index);
                     let port = PortSample { interface, given, stats, driver, lacp, sfp, pfc };
                     writer.interface(&port, sequence);
@@ -228,7 +229,7 @@ impl Measures {
             // The samples of this portion are sent all the same.
             lag?;
         }
-        flow_control
+        Ok(())
     }
 
     fn poll_host<S: FnMut(Unsent<'_>)>(

@@ -6,6 +6,7 @@ use super::guard::Panicked;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
+use crate::collect::interfaces::flow_control::FlowControl;
 use crate::collect::interfaces::{InterfaceError, Interfaces, RECEIVE_BUFFER};
 use crate::host::Host;
 use crate::sample::address::elect;
@@ -61,6 +62,10 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     let mut stream = Stream::new(choice.ip, settings.sub_agent());
     let mut due = Due::nothing(now);
     due.refill(measures.sources.keys().copied());
+    let ports = measures.flow_control_ports(&due);
+    if !ports.is_empty() {
+        FlowControl::open()?.read(&ports, &mut measures.pfc)?;
+    }
     let mut sent = Vec::new();
     let mut keep = |unsent: Unsent<'_>| sent.push(stream.complete(unsent).to_vec());
     let polled = measures.poll(&due, &settings, &mut Guests::new(host), &mut datagrams, &mut keep);

@@ -5,7 +5,7 @@
 
 use super::daemon::Agent;
 use super::ports::SUSPENDED;
-use crate::config::model::{CollectorSettings, Ovs};
+use crate::config::model::{CollectorSettings, Ovs, Settings};
 use crate::host::Host;
 use crate::sample::switch::ovs::{Record, Wish, target};
 use crate::status::open_vswitch::OpenVswitch as Shown;
@@ -93,8 +93,9 @@ impl OpenVswitch {
         }
     }
 
-    /// The agent ends.
-    pub async fn end(&mut self, keep: bool) {
+    /// The agent ends: takes back what Open vSwitch was told, if that is wanted.
+    pub(super) async fn end(&mut self, asked_for: bool, settings: &Settings) {
+        let keep = !asked_for || settings.modules.ovs.as_ref().is_some_and(|ovs| ovs.keep_at_exit);
         match self.task.take() {
             Some(task) if keep => task.running.abort(),
             Some(task) => _ = tokio::time::timeout(ENDING, task.end()).await,
@@ -123,12 +124,6 @@ impl Agent {
                 }
             }
         }
-    }
-
-    /// The agent ends: takes back what Open vSwitch was told, if that is wanted.
-    pub async fn end_open_vswitch(&mut self) {
-        let keep = self.settings.modules.ovs.as_ref().is_some_and(|ovs| ovs.keep_at_exit);
-        self.open_vswitch.end(keep).await;
     }
 
     fn open_vswitch_wish(&self) -> Wish {

@@ -2,7 +2,7 @@
 //!
 //! In: the settings, interfaces that were just polled, news of their links. Out: record `0:10` for a port's next sample; the
 //! component's state; a sentence for `hsflowctl explain`. Rules: the thread is started with the first port that is to be read,
-//! and ends with the agent after the block that it is at; each new fault of a port is one log line; a port that is gone
+//! and ends after the block that it is at, for which the agent's end does not wait; each new fault of a port is one log line; a port that is gone
 //! takes its answer with it.
 
 use super::daemon::Agent;
@@ -13,7 +13,7 @@ use crate::collect::interfaces::optics::{Eeprom, Kernel, OpticsError, Port, read
 use crate::collect::interfaces::{Change, Changes, Kind};
 use crate::sample::switch::transceivers::{Outcome, Transceivers};
 use crate::sflow::ids::DataSource;
-use crate::status::registry::State;
+use crate::status::registry::{State, some_of};
 use crate::sys::SysError;
 use crate::wire::optics::{Block, Readings};
 use nix::errno::Errno;
@@ -24,9 +24,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-
-/// More names are not listed.
-const MOST_NAMED: usize = 4;
 
 type Answer = (Port, Result<Readings, OpticsError>);
 
@@ -49,7 +46,7 @@ struct Known {
 #[derive(Default)]
 pub(super) struct Optics {
     wanted: bool,
-    /// Dropped after [`Drop`] has told it to end.
+    /// It only reads, and a driver may hold it for ever: nobody waits for its end.
     thread: Option<Worker<Port>>,
     desk: Arc<Desk>,
     schedule: Transceivers,
@@ -59,6 +56,7 @@ pub(super) struct Optics {
 impl Drop for Optics {
     fn drop(&mut self) {
         self.desk.ending.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().and_then(Worker::end);
     }
 }
 
@@ -89,7 +87,31 @@ impl Optics {
         Ok(())
     }
 
-    /// Notes an answer; the readings, if the port still is what was read.
+    /// Takes in an answer; the readings, where there are some of a port that still `is_there`.
+    fn take(
+        &mut self,
+        port: &Port,
+        answer: Result<Readings, OpticsError>,
+        is_there: bool,
+        now: Duration,
+    ) -> Option<Readings> {
+        if !is_there {
+            self.forget(port.index);
+            return None;
+        }
+        self.note(port, &answer, now);
+        answer.ok()
+    }
+
+    /// Whether the log lacks this fault of a port; what the agent lacks is no fault of each port.
+    fn is_news(&self, port: &Port, error: &OpticsError) -> bool {
+        let same = |known: &Known| known.said.as_ref().err() == Some(error);
+        match error {
+            OpticsError::Denied => !self.ports.values().any(same),
+            _ => !self.ports.get(&port.index).is_some_and(same),
+        }
+    }
+
     fn note(&mut self, port: &Port, answer: &Result<Readings, OpticsError>, now: Duration) {
         let before = self.ports.get(&port.index);
         let outcome = outcome(answer);
@@ -100,7 +122,7 @@ impl Optics {
         self.schedule.note(port.index, outcome, failures, now);
         let said = answer.as_ref().map(in_words).map_err(Clone::clone);
         if let (Outcome::Failed, Err(error)) = (outcome, &said)
-            && before.is_none_or(|known| known.said.as_ref().err() != Some(error))
+            && self.is_news(port, error)
         {
             log::warn!(target: "optics", "the transceiver of {}: {error}", port.name);
         }
@@ -120,14 +142,10 @@ impl Optics {
         if let Err(error @ OpticsError::Denied) = &first.said {
             return Some(State::degraded(error));
         }
-        let named: Vec<&str> = failed.iter().take(MOST_NAMED).map(|known| known.name.as_str()).collect();
-        let more = match failed.len() - named.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let (named, name) = (named.join(", "), first.name.as_str());
+        let names: Vec<&str> = failed.iter().map(|known| known.name.as_str()).collect();
+        let (named, name) = (some_of(&names, ", ", " and "), first.name.as_str());
         Some(State::degraded(&format!(
-            "cannot be read: the transceivers of {named}{more}; see hsflowctl explain interface {name}"
+            "cannot be read: the transceivers of {named}; see hsflowctl explain interface {name}"
         )))
     }
 }
@@ -240,12 +258,8 @@ impl Agent {
             let polled = self.measures.sources.contains_key(&DataSource::interface(port.index));
             let same = self.measures.interfaces.table().get(port.index).is_some_and(|i| i.name == port.name);
             self.measures.optics.remove(&port.index);
-            if !self.optics.wanted || !polled || !same || answer == Err(OpticsError::Gone) {
-                self.optics.forget(port.index);
-                continue;
-            }
-            self.optics.note(&port, &answer, now);
-            if let Ok(readings) = answer {
+            let is_there = self.optics.wanted && polled && same;
+            if let Some(readings) = self.optics.take(&port, answer, is_there, now) {
                 self.measures.optics.insert(port.index, sfp(port.index, &readings));
             }
         }

@@ -185,7 +185,6 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
         }
     }
     service.stopping();
-    agent.end_open_vswitch().await;
     Ok(Exit::Ok)
 }
 

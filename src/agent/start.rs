@@ -157,7 +157,9 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
             return Exit::NoPermission;
         }
         let mut sockets = Sockets { control, commands, events, stream };
-        match run::run(&mut agent, &mut sockets, signals).await {
+        let ended = run::run(&mut agent, &mut sockets, signals).await;
+        agent.end(matches!(ended, Ok(Exit::Ok))).await;
+        match ended {
             Ok(exit) => exit,
             Err(e) => {
                 log::error!(target: "agent", "the event loop failed: {e}");

@@ -4,11 +4,8 @@
 use super::daemon::Agent;
 use super::ports;
 use crate::config::model::{Tap, TapKind};
-use crate::status::registry::State;
+use crate::status::registry::{State, some_of};
 use std::collections::BTreeSet;
-
-/// Interfaces that a component's state names one by one.
-const MOST_NAMED: usize = 4;
 
 impl Agent {
     /// Notes the states of both.
@@ -73,10 +70,8 @@ fn in_vain(kind: TapKind, tap: &Tap) -> String {
 
 /// One state for several problems.
 pub(super) fn summary(problems: &[String]) -> State {
-    match problems.split_at_checked(MOST_NAMED) {
-        Some((named, more)) if !more.is_empty() => {
-            State::degraded(&format!("{}; and {} more", named.join("; "), more.len()))
-        }
-        _ => State::from_problems(problems),
+    match problems {
+        [] => State::Running,
+        problems => State::degraded(&some_of(problems, "; ", "; and ")),
     }
 }

@@ -1,6 +1,6 @@
 //! A thread that works by orders, from outside. In: orders. Out: a rung event for each, so that the thread can wait for them,
-//! for its own descriptors and for a deadline at once. Rule: it ends when this value is dropped, and has then finished
-//! what it was at.
+//! for its own descriptors and for a deadline at once. Rules: it ends when this value is dropped, and has then finished
+//! what it was at; [`Worker::end`] tells it so and leaves the waiting to the caller, so that many end side by side.
 
 use nix::poll::PollTimeout;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// How long the thread may wait, its next deadline being this one.
 pub(super) fn time_until(next: Option<Instant>, now: Instant) -> PollTimeout {
@@ -23,7 +24,12 @@ pub(super) struct Worker<O> {
     orders: Option<Sender<O>>,
     wake: Arc<EventFd>,
     thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    alive: Option<oneshot::Receiver<()>>,
 }
+
+/// Resolves when a thread that was told to end has ended.
+pub(super) type Ended = oneshot::Receiver<()>;
 
 impl<O> Worker<O> {
     /// Starts what `make` makes of the orders and the event that is rung for them. When the orders are disconnected, it
@@ -38,8 +44,13 @@ impl<O> Worker<O> {
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (orders, received) = channel();
         let work = make(received, Arc::clone(&wake))?;
+        let (lives, alive) = oneshot::channel::<()>();
+        let work = move || {
+            let _lives = lives;
+            work();
+        };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
-        Ok(Self { orders: Some(orders), wake, thread: Some(thread) })
+        Ok(Self { orders: Some(orders), wake, thread: Some(thread), alive: Some(alive) })
     }
 
     /// Gives an order.
@@ -47,6 +58,12 @@ impl<O> Worker<O> {
         // The thread only ends when told to.
         let _ = self.orders.as_ref().map(|orders| orders.send(order));
         let _ = self.wake.write(1);
+    }
+
+    /// Tells the thread to end; nobody has to wait for it.
+    pub(super) fn end(mut self) -> Option<Ended> {
+        self.thread = None;
+        self.alive.take()
     }
 }
 
@@ -90,5 +107,18 @@ mod tests {
         worker.order(());
         drop(worker);
         assert_eq!(heard.recv(), Ok(Ok(1)));
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_is_stuck_holds_up_neither_the_end_nor_the_others() {
+        let (stuck, release) = channel::<()>();
+        let first = Worker::start("stuck", |_: Receiver<()>, _| Ok(move || _ = release.recv())).unwrap();
+        let second =
+            Worker::start("willing", |orders: Receiver<()>, _| Ok(move || orders.into_iter().for_each(drop)));
+        let [mut first, second] = [first, second.unwrap()].map(|worker| worker.end().unwrap());
+        assert!(second.await.is_err(), "it has ended, and says nothing");
+        assert_eq!(first.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        drop(stuck);
+        assert!(first.await.is_err());
     }
 }

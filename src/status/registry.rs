@@ -44,6 +44,14 @@ impl State {
     }
 }
 
+/// The first four, joined, and how many more: with `", "` and `" and "`, `swp1, swp2, swp3, swp4 and 60 more`.
+pub fn some_of(all: &[impl AsRef<str>], between: &str, last: &str) -> String {
+    const MOST: usize = 4;
+    let (named, more) = all.split_at(all.len().min(MOST));
+    let named = named.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(between);
+    if more.is_empty() { named } else { format!("{named}{last}{} more", more.len()) }
+}
+
 /// A component's entry in the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Component {
@@ -135,6 +143,13 @@ fn log_transition(name: &str, state: &State, known: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_are_named_in_part() {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let said = [0, 2, 4, 6].map(|count| some_of(&names[..count], ", ", " and "));
+        assert_eq!(said, ["", "a, b", "a, b, c, d", "a, b, c, d and 2 more"]);
+    }
 
     #[test]
     fn a_repeated_state_keeps_its_first_date() {

@@ -19,7 +19,7 @@ pub(crate) fn law(data: &[u8]) {
             _ => {}
         }
     }
-    assert!(tables.odd.as_ref().is_none_or(|odd| !odd.contains('\n')));
+    assert!(tables.odd.values().all(|odd| !odd.contains('\n')));
     let wanted = Record { targets: ["192.0.2.1:6343".to_owned()].into(), ..Record::default() };
     for wanted in [None, Some(&wanted)] {
         for operation in plan(&tables, wanted).iter().filter(|operation| operation["op"] == "update") {

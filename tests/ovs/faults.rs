@@ -124,6 +124,20 @@ fn a_transaction_that_somebody_was_faster_than_is_planned_anew() {
 }
 
 #[test]
+fn a_quarrel_with_another_program_is_said_and_rests_until_there_is_another_wish() {
+    let liar = Liar::start(Mood::Undoes);
+    let task = Task::start(liar.socket());
+    task.wait("degraded another program undoes the sFlow settings again and again");
+    liar.wait_heard("transact", 6);
+    liar.change(Mood::Honest);
+    let record = Record { targets: ["192.0.2.2:6343".to_owned()].into(), ..Record::default() };
+    let wish = Wish { record: Some(record), ..Wish::default() };
+    task.wishes.as_ref().unwrap().send_replace(wish);
+    task.wait("Running");
+    assert!(liar.row().is_some());
+}
+
+#[test]
 fn a_data_base_that_says_nothing_is_given_up_and_found_again() {
     let liar = Liar::start(Mood::Silent);
     let mut task = Task::start(liar.socket());

@@ -19,6 +19,8 @@ pub(crate) enum Mood {
     Silent,
     /// Transactions are answered so.
     Answers(Value),
+    /// What a transaction has done is undone at once.
+    Undoes,
     /// Transactions are the end of the connection.
     HangsUp,
 }
@@ -136,6 +138,14 @@ fn answer(stream: &mut UnixStream, book: &Mutex<Book>, message: &Value) -> bool 
                 tables["sFlow"] = json!({ "r": { "new": row } });
             }
             format!("{}{question}", json!({ "id": id, "result": tables, "error": null })).into_bytes()
+        }
+        (Mood::Undoes, "transact") => {
+            let done = transact(&mut book, message);
+            book.row = None;
+            let bridge = json!({ "name": "br0", "sflow": ["set", []] });
+            let changes = json!({ "Bridge": { "b": { "new": bridge } }, "sFlow": { "r": { "old": {} } } });
+            let undone = json!({ "method": "update", "params": ["hsflowd", changes], "id": null });
+            format!("{done}{undone}").into_bytes()
         }
         (_, "transact") => transact(&mut book, message).into_bytes(),
         _ => Vec::new(),

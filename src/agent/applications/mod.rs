@@ -15,7 +15,7 @@ pub use desk::Counts;
 
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
-use super::worker::Worker;
+use super::worker::{Ended, Worker};
 use crate::config::model::{Json, Settings};
 use crate::host::Host;
 use crate::sample::rate::ApplicationRates;
@@ -64,6 +64,11 @@ impl Applications {
     /// Nothing is read, and no thread runs.
     pub fn new(host: &Host, outlet: &SharedOutlet, pace: Pace) -> Self {
         Self { desk: SharedDesk::new(outlet, pace), host: host.clone(), wanted: None, thread: None }
+    }
+
+    /// Tells the thread to end.
+    pub(super) fn end(&mut self) -> Option<Ended> {
+        self.thread.take().and_then(Worker::end)
     }
 
     /// Rings when the state has changed.

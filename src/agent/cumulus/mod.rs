@@ -12,7 +12,7 @@ mod treatment;
 use super::daemon::Agent;
 use super::packets::SharedDesk;
 use super::ports::SUSPENDED;
-use super::worker::Worker;
+use super::worker::{Ended, Worker};
 use crate::collect::interfaces::{Change, Changes, Interface, Table};
 use crate::config::model::Settings;
 use crate::host::Host;
@@ -106,6 +106,11 @@ impl Cumulus {
             thread: None,
             refused: None,
         }
+    }
+
+    /// Tells the thread to end.
+    pub(super) fn end(&mut self) -> Option<Ended> {
+        self.thread.take().and_then(Worker::end)
     }
 
     /// Rings when the report has changed.

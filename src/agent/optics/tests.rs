@@ -105,3 +105,24 @@ fn failures_in_a_row_are_counted_and_forgotten_with_the_first_success() {
     let (optics, state) = state_of(&[(1, fault()), (1, Ok(Readings::default()))]);
     assert_eq!((optics.ports[&1].failures, state), (0, Some(State::Running)));
 }
+
+#[test]
+fn an_empty_cage_that_its_driver_calls_gone_is_asked_once_an_hour_and_a_port_that_is_gone_is_forgotten() {
+    let (mut optics, start) = (Optics::default(), Duration::ZERO);
+    let hour = Duration::from_secs(3600);
+    optics.schedule.begin(1, start);
+    assert_eq!(optics.take(&port(1), Err(OpticsError::Gone), true, start), None);
+    assert!(!optics.schedule.begin(1, hour - Duration::from_secs(1)));
+    assert!(optics.schedule.begin(1, hour));
+    assert_eq!(optics.state(), Some(State::Running), "an empty cage is no fault");
+    optics.take(&port(1), Ok(Readings::default()), false, hour);
+    assert_eq!((optics.explain(1), optics.schedule.begin(1, hour)), (None, true));
+}
+
+#[test]
+fn a_right_that_is_missing_is_logged_for_one_port_and_a_fault_for_each() {
+    let (optics, _) = state_of(&[(1, Err(OpticsError::Denied)), (2, broken())]);
+    assert!(!optics.is_news(&port(3), &OpticsError::Denied));
+    let fault = broken().unwrap_err();
+    assert_eq!([2, 3].map(|index| optics.is_news(&port(index), &fault)), [false, true]);
+}

@@ -22,7 +22,7 @@ pub use taps::Wish;
 
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
-use super::worker::Worker;
+use super::worker::{Ended, Worker};
 use crate::host::Host;
 use std::collections::BTreeMap;
 use std::io;
@@ -72,6 +72,11 @@ impl Packets {
             wanted: Wanted::default(),
             thread: None,
         }
+    }
+
+    /// Tells the thread to end.
+    pub(super) fn end(&mut self) -> Option<Ended> {
+        self.thread.take().and_then(Worker::end)
     }
 
     /// Rings when the report has changed.

@@ -10,7 +10,7 @@ mod thread;
 
 use super::daemon::Agent;
 use super::ports::{FEWEST_BYTES, RATE_ZERO, SUSPENDED, in_words};
-use super::worker::Worker;
+use super::worker::{Ended, Worker};
 use crate::collect::interfaces::{Change, Changes, Interface, Kind};
 use crate::config::model::Settings;
 use crate::host::Host;
@@ -79,6 +79,11 @@ impl TcSampling {
             refused: None,
             hands: report::Hands::default(),
         }
+    }
+
+    /// Tells the thread to end.
+    pub(super) fn end(&mut self) -> Option<Ended> {
+        self.thread.take().and_then(Worker::end)
     }
 
     /// Rings when the report has changed.

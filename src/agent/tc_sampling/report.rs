@@ -5,12 +5,9 @@
 use super::{Agent, COMPONENT, Verdict};
 use crate::collect::interfaces::Interface;
 use crate::sample::switch::tc::{By, Standing};
-use crate::status::registry::State;
+use crate::status::registry::{State, some_of};
 use crate::status::snapshot;
 use std::collections::BTreeMap;
-
-/// Ports that are named with a problem.
-const MOST_NAMED: usize = 4;
 
 /// Who samples for `tc`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +73,8 @@ impl Agent {
             let (Some(obstacle), Some(interface)) = (obstacle, table.get(*index)) else { continue };
             problems.entry(obstacle.to_string()).or_default().push(&interface.name);
         }
-        let said: Vec<_> = problems.iter().map(|(why, names)| format!("{}: {why}", named(names))).collect();
+        let in_words = |(why, names): (&String, &Vec<_>)| format!("{}: {why}", some_of(names, ", ", " and "));
+        let said: Vec<_> = problems.iter().map(in_words).collect();
         let (asked, idle) = (&self.tc.asked, self.tc.idle.values().next());
         Some(match idle {
             None if asked.is_empty() => {
@@ -115,14 +113,6 @@ impl Agent {
     }
 }
 
-/// `swp1, swp2, swp3, swp4 and 60 more`.
-fn named(names: &[&str]) -> String {
-    match names.split_at_checked(MOST_NAMED) {
-        Some((named, more)) if !more.is_empty() => format!("{} and {} more", named.join(", "), more.len()),
-        _ => names.join(", "),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,12 +127,5 @@ mod tests {
         assert_eq!(words(&[refused.clone(), by(By::Kernel(None))]), "by the kernel: their hardware cannot");
         assert_eq!(words(&[by(By::Hardware), by(By::Kernel(None))]), "by their hardware, or by the kernel");
         assert!(words(&[by(By::Both), refused]).contains("cannot"));
-    }
-
-    #[test]
-    fn many_ports_are_named_in_part() {
-        assert_eq!(named(&["a", "b"]), "a, b");
-        assert_eq!(named(&["a", "b", "c", "d"]), "a, b, c, d");
-        assert_eq!(named(&["a", "b", "c", "d", "e", "f"]), "a, b, c, d and 2 more");
     }
 }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod ethtool_counts;
 #[cfg(test)]
 mod example;
+pub mod flow_control;
 pub mod host_net;
 pub mod lag;
 pub mod model;

@@ -21,7 +21,7 @@ use crate::wire::optics::{self, Block, Fault, Memory, NoOptics, Readings, Stop};
 const MOST_BLOCKS: usize = 12;
 
 /// Whose transceiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Port {
     /// ifIndex.
     pub index: u32,
@@ -44,8 +44,8 @@ pub enum OpticsError {
     /// The driver has no such operation: not a port for transceivers, most likely.
     #[error("its driver reads no transceivers")]
     Unsupported,
-    /// The port is no more.
-    #[error("it is gone")]
+    /// No such device: the port is no more, or, as some drivers say it, its cage is empty.
+    #[error("its driver finds no module")]
     Gone,
     /// A privilege is missing.
     #[error("reading transceivers needs CAP_NET_ADMIN, which the agent was started without: restart it")]

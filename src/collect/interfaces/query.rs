@@ -6,6 +6,7 @@
 //! older questions are passed over; an interface that is gone costs only its own answer.
 
 use super::error::InterfaceError;
+use super::optics::Port;
 use super::transport::Transport;
 use crate::sys::errno::{EINVAL, EOPNOTSUPP};
 use crate::wire::netlink::bond_stats::{self, LacpCounts};
@@ -150,22 +151,19 @@ impl<T: Transport> Query<T> {
         })
     }
 
-    /// Notes what these, by index and name, have of priority flow control; `none` is told of each that has no such thing.
+    /// Tells what these have of priority flow control; `None` of each that has no such thing.
     pub(in crate::collect) fn pfc(
         &mut self,
-        interfaces: &[(u32, &str)],
-        out: &mut HashMap<u32, Pfc>,
-        mut none: impl FnMut(u32),
+        ports: &[&Port],
+        mut each: impl FnMut(&Port, Option<Pfc>),
     ) -> Result<(), InterfaceError> {
-        let write = |buffer: &mut Vec<u8>, sequence, (_, name): (u32, &str)| dcb::get(buffer, sequence, name);
-        self.ask(&GET_DCB, interfaces, write, |(index, _), answer| match answer {
-            Ok(message) => match dcb::parse(message.payload) {
-                Ok(Some(pfc)) => _ = out.insert(index, pfc),
-                Ok(None) => none(index),
-                Err(_) => {}
-            },
-            Err(EOPNOTSUPP) => none(index),
-            Err(_) => {}
+        let write = |buffer: &mut Vec<u8>, sequence, port: &Port| dcb::get(buffer, sequence, &port.name);
+        self.ask(&GET_DCB, ports, write, |port, answer| {
+            match answer.map(|message| dcb::parse(message.payload)) {
+                Ok(Ok(pfc)) => each(port, pfc),
+                Err(EOPNOTSUPP) => each(port, None),
+                Ok(Err(_)) | Err(_) => {}
+            }
         })
     }
 

@@ -18,12 +18,11 @@ use crate::sys::ethtool::{Ethtool, LinkSettings};
 use crate::sys::netlink::{Netlink, Protocol};
 use crate::sys::ready::ReadySet;
 use crate::wire::netlink::bond_stats::LacpCounts;
-use crate::wire::netlink::dcb::Pfc;
 use crate::wire::netlink::header::Message;
 use crate::wire::netlink::link::Link;
 use crate::wire::netlink::stats::LinkStats;
 use crate::wire::netlink::{ParseError, address, link};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -60,8 +59,6 @@ pub struct Interfaces<T = Netlink, D = Ethtool> {
     driver: D,
     table: Table,
     counts: EthtoolReader,
-    /// Those that DCB knows nothing of.
-    without_dcb: HashSet<u32>,
     ready: ReadySet,
     /// What happened and was not handed on yet.
     pending: Changes,
@@ -104,7 +101,6 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
             driver,
             table: Table::default(),
             counts: EthtoolReader::default(),
-            without_dcb: HashSet::new(),
             ready,
             pending: Changes::default(),
             resync_at: None,
@@ -197,16 +193,6 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
         self.counts.set_pfc(wanted);
     }
 
-    /// Notes what these interfaces have of priority flow control, where the kernel knows. One that has none is not asked
-    /// again.
-    pub fn read_pfc(&mut self, indexes: &[u32], out: &mut HashMap<u32, Pfc>) -> Result<(), InterfaceError> {
-        let (table, without) = (&self.table, &mut self.without_dcb);
-        let candidates = indexes.iter().copied().filter(|index| !without.contains(index));
-        let named: Vec<_> =
-            candidates.filter_map(|index| Some((index, table.get(index)?.name.as_str()))).collect();
-        self.query.pfc(&named, out, |index| _ = without.insert(index))
-    }
-
     /// Applies the notifications that are waiting; true where some were lost.
     fn drain_events(&mut self) -> Result<bool, InterfaceError> {
         let (table, pending) = (&mut self.table, &mut self.pending);
@@ -285,7 +271,6 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
         for (index, change) in self.pending.iter() {
             if matches!(change, Change::Removed(_) | Change::Replaced(_)) {
                 self.counts.forget(index);
-                self.without_dcb.remove(&index);
             }
         }
         Ok(())

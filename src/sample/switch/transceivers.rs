@@ -2,8 +2,8 @@
 //!
 //! In: that a port is to report, that its link has changed, what came of reading it; the time since the start. Out: whether to read it now.
 //! Rules: no more often than every 300 s, as in the C agent, but at once where the link has changed, because the module
-//! may be another one; a port whose driver reads no transceivers is asked once; what cannot be read is tried ever more
-//! rarely; never twice at a time.
+//! may be another one; a port whose driver reads no transceivers is asked once a link; what cannot be read is tried ever
+//! more rarely; never twice at a time.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub enum Outcome {
     Nothing,
     /// It failed.
     Failed,
-    /// There can be none of this port.
+    /// There can be none of this port, by its driver's word.
     Never,
 }
 
@@ -76,8 +76,9 @@ impl Transceivers {
     pub fn link_changed(&mut self, index: u32, now: Duration) {
         match self.ports.get_mut(&index) {
             Some(State::Asked { changed }) => *changed = true,
-            Some(State::Wait { until }) => *until = now,
-            Some(State::Never) | None => {}
+            // Some drivers answer for an empty cage as if they read none at all.
+            Some(state) => *state = State::Wait { until: now },
+            None => {}
         }
     }
 
@@ -131,12 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_without_transceivers_is_asked_once_until_the_port_is_replaced() {
+    fn a_driver_without_transceivers_is_asked_once_until_the_link_changes_or_the_port_is_replaced() {
         let (mut ports, now) = (Transceivers::default(), secs(1000));
         ports.begin(7, now);
         ports.note(7, Outcome::Never, 1, now);
-        ports.link_changed(7, now);
         assert!(!ports.begin(7, now + secs(100_000)));
+        ports.link_changed(7, now);
+        assert!(ports.begin(7, now), "there may be a module in the cage now");
         ports.forget(7);
         ports.note(7, Outcome::Read, 0, now);
         assert!(ports.begin(7, now), "an answer about the port that was is not about this one");

@@ -4,7 +4,7 @@
 use super::board::Told;
 use crate::sample::switch::ovs::{Bridge, Holding, Record, Tables, Wish, holdings};
 use crate::status::open_vswitch::{Bridge as Shown, OpenVswitch};
-use crate::status::registry::State;
+use crate::status::registry::{State, some_of};
 
 /// What else there is to say.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(super) struct Troubles<'a> {
     pub(super) refusal: Option<&'a str>,
     /// For so many seconds ovs-vswitchd has not taken over what the data base says.
     pub(super) lag_secs: Option<u64>,
+    /// Another program undoes what is done.
+    pub(super) quarrel: bool,
 }
 
 pub(super) fn told(tables: &Tables, wish: &Wish, troubles: &Troubles<'_>) -> Told {
@@ -27,11 +29,17 @@ pub(super) fn told(tables: &Tables, wish: &Wish, troubles: &Troubles<'_>) -> Tol
             "ovs-vswitchd has not taken over what ovsdb-server has for more than {secs} s: is it running?"
         )
     }));
+    let quarrel = "another program undoes the sFlow settings again and again (a second hsflowd?): tried again after 10 min";
+    wrong.extend(troubles.quarrel.then(|| quarrel.to_owned()));
     if wish.record.is_some() {
         let foreign = holdings(tables).filter_map(|(_, bridge, holding)| left_alone(bridge, holding));
         wrong.extend(foreign);
     }
-    wrong.extend(tables.odd.iter().map(|odd| format!("a row that cannot be read is left out: {odd}")));
+    let odd: Vec<_> = tables.odd.values().collect();
+    wrong.extend(
+        (!odd.is_empty())
+            .then(|| format!("cannot be read and is left out: {}", some_of(&odd, "; ", "; and "))),
+    );
     wrong.extend(wish.remarks.iter().cloned());
     let state = match (&wish.idle, wrong.is_empty()) {
         (_, false) => State::degraded(&wrong.join("; ")),

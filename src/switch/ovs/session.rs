@@ -1,8 +1,8 @@
 //! One connection to the data base, from the question what there is to its end.
 //!
 //! In: messages, the wish, the time. Out: transactions, answers to echoes, what is told. Rules: one transaction at a time; the
-//! next one a second later at the earliest, so that many new bridges are one transaction and a quarrel with another program
-//! is a slow one; a refused one later and later. An answer that does not come, or half a minute of silence and then none to
+//! next one a second later at the earliest, so that many new bridges are one transaction; a refused one later and later;
+//! where another program undoes them again and again, none for ten minutes. An answer that does not come, or half a minute of silence and then none to
 //! an echo, ends the connection.
 
 use super::board::{Board, Told};
@@ -10,7 +10,8 @@ use super::fault::Fault;
 use super::report::{Troubles, told};
 use crate::sample::switch::ovs::frames::Frames;
 use crate::sample::switch::ovs::message::{self, Answer, Message, Outcome};
-use crate::sample::switch::ovs::{Tables, Wish, plan};
+use crate::sample::switch::ovs::{Tables, Wish, is_undone, plan};
+use crate::sample::switch::tc::Repairs;
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -82,6 +83,11 @@ struct Session {
     refusal: Option<String>,
     /// Since when ovs-vswitchd is behind.
     behind_since: Option<Instant>,
+    /// The tables when they last were what is wanted.
+    settled: Option<Tables>,
+    repairs: Repairs,
+    /// Another program undoes what is done; no transaction before `not_before`.
+    quarrel: bool,
     /// When a transaction that waits is due.
     due: Option<Instant>,
     /// What the last wish wants was done.
@@ -105,6 +111,9 @@ impl Session {
             pause: SPACING,
             refusal: None,
             behind_since: None,
+            settled: None,
+            repairs: Repairs::default(),
+            quarrel: false,
             due: None,
             is_done: false,
         })
@@ -127,7 +136,7 @@ impl Session {
                 },
                 changed = wishes.changed(), if !ending => {
                     ending = changed.is_err();
-                    self.not_before = Instant::now();
+                    (self.not_before, self.quarrel) = (Instant::now(), false);
                 }
                 () = sleep_until(wake) => self.on_time().await?,
             }
@@ -145,9 +154,22 @@ impl Session {
         let operations = plan(tables, wish.record.as_ref());
         if operations.is_empty() {
             self.refusal = None;
+            if std::mem::take(&mut self.quarrel) {
+                self.not_before = now;
+            }
+            if self.settled.as_ref() != Some(tables) {
+                self.settled = Some(tables.clone());
+            }
+        } else if self.asked.is_none() && self.not_before <= now && !is_last {
+            self.quarrel = false;
+            // Once for each time that it is undone.
+            let undone = self.settled.take_if(|settled| is_undone(settled, tables)).is_some();
+            if let Some(until) = undone.then(|| self.repairs.postponed(now.into())).flatten() {
+                (self.quarrel, self.not_before) = (true, until.into());
+            }
         }
         // What is on its way is told when it has come.
-        if operations.is_empty() || self.refusal.is_some() {
+        if operations.is_empty() || self.refusal.is_some() || self.quarrel {
             board.tell(self.told(tables, wish, now));
         }
         if operations.is_empty() || self.is_done {
@@ -165,7 +187,8 @@ impl Session {
     fn told(&self, tables: &Tables, wish: &Wish, now: Instant) -> Told {
         let is_late = self.behind_since.is_some_and(|since| now >= since + LAG);
         let lag_secs = is_late.then_some(LAG.as_secs());
-        told(tables, wish, &Troubles { refusal: self.refusal.as_deref(), lag_secs })
+        let Self { refusal, quarrel, .. } = self;
+        told(tables, wish, &Troubles { refusal: refusal.as_deref(), lag_secs, quarrel: *quarrel })
     }
 
     async fn ask(&mut self, asked: Asked, text: impl FnOnce(u64) -> String) -> Result<(), Fault> {
@@ -221,7 +244,11 @@ impl Session {
     fn transacted(&mut self, outcome: Outcome, is_last: bool) {
         let mut pause = if is_last { LAST_SPACING } else { SPACING };
         match outcome {
-            Outcome::Done => (self.refusal, self.is_done, self.pause) = (None, is_last, SPACING),
+            Outcome::Done => {
+                (self.refusal, self.is_done, self.pause) = (None, is_last, SPACING);
+                // What comes with the answer may be undone already.
+                self.settled.clone_from(&self.tables);
+            }
             Outcome::Outdated => self.pause = SPACING,
             Outcome::Refused(why) => {
                 (self.refusal, pause) = (Some(why), self.pause);

@@ -261,19 +261,3 @@ fn padded(length: u32) -> Vec<u8> {
     refusal[..4].copy_from_slice(&length.to_ne_bytes());
     refusal
 }
-
-#[test]
-fn priority_flow_control_is_summed_and_an_interface_without_is_asked_once() {
-    let mut interfaces = read_captured(Instant::now());
-    let index = interfaces.table().iter().find(|interface| interface.name == "v1").unwrap().index;
-    let mut found = HashMap::new();
-    interfaces.query.socket().expect("dcb");
-    interfaces.read_pfc(&[index], &mut found).unwrap();
-    let pfc = found.remove(&index).unwrap();
-    assert_eq!((pfc.enabled, pfc.requests, pfc.indications), (0x18, 12, (1 << 32) + 101));
-    interfaces.query.socket().expect("dcb-none");
-    for _ in 0..2 {
-        interfaces.read_pfc(&[index, 12345], &mut found).unwrap();
-        assert!(found.is_empty() && interfaces.query.socket().is_done());
-    }
-}

@@ -15,7 +15,7 @@ mod tables;
 mod tests;
 mod value;
 
-pub use plan::{Holding, holdings, plan};
+pub use plan::{Holding, holdings, is_undone, plan};
 pub use record::{Record, target};
 pub use tables::{Bridge, Row, Tables, Uuid};
 

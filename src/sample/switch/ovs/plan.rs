@@ -29,7 +29,7 @@ pub fn holdings(tables: &Tables) -> impl Iterator<Item = (&Uuid, &Bridge, Holdin
             None => Holding::None,
             Some(Some(Row { ours: true, .. })) => Holding::Ours,
             // One that could not be read is somebody's, too.
-            Some(row) => Holding::Foreign(row.map(|row| &row.record)),
+            Some(row) => Holding::Foreign(row.and_then(|row| row.record.as_ref())),
         };
         (uuid, bridge, holding)
     })
@@ -42,8 +42,8 @@ pub fn plan(tables: &Tables, wanted: Option<&Record>) -> Vec<Value> {
         None => set([]),
         Some(wanted) => match kept(tables, wanted) {
             Some((uuid, row)) => {
-                if row.record != *wanted {
-                    operations.extend(rewrite(uuid, &row.record, wanted));
+                if row.record.as_ref() != Some(wanted) {
+                    operations.extend(rewrite(uuid, row.record.as_ref(), wanted));
                 }
                 json!(["uuid", uuid])
             }
@@ -68,6 +68,17 @@ pub fn plan(tables: &Tables, wanted: Option<&Record>) -> Vec<Value> {
     operations
 }
 
+/// Whether somebody took back, between these two, what was done: what was made of a bridge that is not another's, or what
+/// a record of ours says.
+pub fn is_undone(before: &Tables, now: &Tables) -> bool {
+    let rewritten = now.records.iter().filter(|(_, row)| row.ours);
+    let mut rewritten = rewritten.map(|(uuid, row)| before.records.get(uuid).is_some_and(|old| old != row));
+    let mut bridges = holdings(now).filter(|(.., holding)| !matches!(holding, Holding::Foreign(_)));
+    rewritten.any(|is| is)
+        || bridges
+            .any(|(uuid, bridge, _)| before.bridges.get(uuid).is_some_and(|old| old.sflow != bridge.sflow))
+}
+
 fn kind(reference: &Value) -> &str {
     reference.get(0).and_then(Value::as_str).unwrap_or_default()
 }
@@ -75,7 +86,7 @@ fn kind(reference: &Value) -> &str {
 /// Ours that stays: one that is right already, if there is one.
 fn kept<'t>(tables: &'t Tables, wanted: &Record) -> Option<(&'t Uuid, &'t Row)> {
     let ours = tables.records.iter().filter(|(_, row)| row.ours);
-    ours.min_by_key(|(_, row)| row.record != *wanted)
+    ours.min_by_key(|(_, row)| row.record.as_ref() != Some(wanted))
 }
 
 fn bridge_column(bridge: &Bridge) -> Value {
@@ -94,10 +105,11 @@ fn mark() -> Value {
     json!(["map", [[MARK.0, MARK.1]]])
 }
 
-fn rewrite(uuid: &str, old: &Record, new: &Record) -> [Value; 2] {
+fn rewrite(uuid: &str, old: Option<&Record>, new: &Record) -> impl Iterator<Item = Value> {
     let still_ours = json!([["_uuid", "==", ["uuid", uuid]], ["external_ids", "includes", mark()]]);
     let update = json!({ "op": "update", "table": "sFlow", "where": still_ours, "row": new.columns() });
-    [wait("sFlow", &still_ours, &old.columns()), update]
+    // What could not be read cannot be waited for.
+    old.map(|old| wait("sFlow", &still_ours, &old.columns())).into_iter().chain([update])
 }
 
 fn insert(record: &Record) -> Value {

@@ -27,8 +27,8 @@ pub struct Bridge {
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// What it says.
-    pub record: Record,
+    /// What it says; none where that cannot be read, which only one of ours is kept for.
+    pub record: Option<Record>,
     /// It has our mark.
     pub ours: bool,
 }
@@ -44,8 +44,8 @@ pub struct Tables {
     pub next_cfg: i64,
     /// That of the last which it has.
     pub cur_cfg: i64,
-    /// The last thing that could not be read.
-    pub odd: Option<String>,
+    /// What cannot be read, by row, or by table where that is not one of rows.
+    pub odd: BTreeMap<String, String>,
 }
 
 /// Which tables and columns are to be told of.
@@ -60,10 +60,13 @@ pub(super) fn wanted() -> Value {
 impl Tables {
     /// Takes in what changed: for each table and row, what the row was and what it is.
     pub fn apply(&mut self, updates: &Value) {
-        let Some(tables) = updates.as_object() else { return self.note("an update", updates) };
+        const UPDATE: &str = "an update";
+        self.odd.remove(UPDATE);
+        let Some(tables) = updates.as_object() else { return self.note(UPDATE, UPDATE, updates) };
         for (table, rows) in tables {
+            self.odd.remove(table);
             let Some(rows) = rows.as_object() else {
-                self.note(table, rows);
+                self.note(table, table, rows);
                 continue;
             };
             rows.iter().for_each(|(uuid, change)| self.change(table, uuid, change));
@@ -72,6 +75,7 @@ impl Tables {
 
     fn change(&mut self, table: &str, uuid: &str, change: &Value) {
         let new = change.get("new").and_then(Value::as_object);
+        self.odd.remove(uuid);
         let read = match table {
             "Bridge" => {
                 self.bridges.remove(uuid);
@@ -85,7 +89,7 @@ impl Tables {
             _ => None,
         };
         if read == Some(None) {
-            self.note(table, change);
+            self.note(uuid, table, change);
         }
     }
 
@@ -94,10 +98,10 @@ impl Tables {
         Some(())
     }
 
-    fn note(&mut self, what: &str, value: &Value) {
+    fn note(&mut self, id: &str, what: &str, value: &Value) {
         const LONGEST: usize = 120;
         let text: String = value.to_string().chars().take(LONGEST).collect();
-        self.odd = Some(format!("{}: {text}", what.escape_debug()));
+        self.odd.insert(id.to_owned(), format!("{}: {text}", what.escape_debug()));
     }
 }
 
@@ -111,5 +115,7 @@ fn bridge(row: &Map<String, Value>) -> Option<Bridge> {
 
 fn record(row: &Map<String, Value>) -> Option<Row> {
     let ours = row.get("external_ids").and_then(|ids| lookup(ids, MARK.0)) == Some(MARK.1);
-    Some(Row { record: Record::parse(row)?, ours })
+    let record = Record::parse(row);
+    // One of ours that cannot be read is written anew.
+    (ours || record.is_some()).then_some(Row { record, ours })
 }

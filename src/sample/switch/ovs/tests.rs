@@ -55,7 +55,7 @@ impl Base {
             })
             .collect();
         tables.apply(&Value::Object(updates));
-        assert_eq!(tables.odd, None);
+        assert_eq!(tables.odd, BTreeMap::new());
         tables
     }
 
@@ -186,10 +186,23 @@ proptest! {
             Some(wanted) => {
                 prop_assert!(open.iter().all(|holding| *holding == Holding::Ours));
                 prop_assert_eq!(ours.len(), usize::from(!open.is_empty()));
-                prop_assert!(ours.iter().all(|row| row.record == wanted));
+                prop_assert!(ours.iter().all(|row| row.record.as_ref() == Some(&wanted)));
             }
             None => prop_assert!(ours.is_empty() && open.iter().all(|holding| *holding == Holding::None)),
         }
+    }
+
+    #[test]
+    fn only_what_others_change_of_what_was_done_is_undone(mut base in base(), wanted in record(), other in record()) {
+        base.transact(&plan(&base.tables(), Some(&wanted)));
+        let settled = base.tables();
+        prop_assert!(!is_undone(&settled, &settled));
+        base.put("Bridge", "late".into(), row([("name", json!("late")), ("sflow", json!(["set", []]))]));
+        prop_assert!(!is_undone(&settled, &base.tables()), "a new bridge is no quarrel");
+        // A second agent with other settings.
+        base.transact(&plan(&base.tables(), Some(&other)));
+        let had_ours = settled.records.values().any(|row| row.ours);
+        prop_assert_eq!(is_undone(&settled, &base.tables()), had_ours && other != wanted);
     }
 
     #[test]
@@ -233,11 +246,15 @@ fn a_record_that_is_right_is_adopted_without_a_word() {
 }
 
 #[test]
-fn a_row_that_cannot_be_read_is_said_and_costs_no_other() {
+fn a_row_that_cannot_be_read_is_said_until_it_can_and_costs_no_other() {
     let mut tables = Base::of(&[None, None], &[]).tables();
     tables.apply(&json!({ "Bridge": { "b0": { "new": { "name": "br0", "sflow": 7 } } }, "sFlow": [] }));
     assert_eq!(tables.bridges.keys().collect::<Vec<_>>(), ["b1"]);
-    assert!(tables.odd.is_some());
+    assert_eq!(tables.odd.keys().collect::<Vec<_>>(), ["b0", "sFlow"]);
+    tables.apply(
+        &json!({ "Bridge": { "b0": { "new": { "name": "br0", "sflow": ["set", []] } } }, "sFlow": {} }),
+    );
+    assert_eq!((tables.bridges.len(), tables.odd.len()), (2, 0));
 }
 
 #[test]
@@ -246,6 +263,18 @@ fn a_bridge_whose_record_cannot_be_read_is_anothers() {
     tables.apply(&json!({ "sFlow": { "r0": { "new": { "targets": {} } } } }));
     assert_eq!(holdings(&tables).map(|(.., holding)| holding).collect::<Vec<_>>(), [Holding::Foreign(None)]);
     assert!(plan(&tables, None).is_empty());
+}
+
+#[test]
+fn our_record_that_cannot_be_read_is_written_anew() {
+    let wanted = Record { targets: ["10.0.0.1:6343".to_owned()].into(), ..Record::default() };
+    let mut base = Base::of(&[Some(0)], &[(wanted.clone(), true)]);
+    let mut odd = base.0["sFlow"]["r0"].clone();
+    odd.insert("polling".into(), json!("often"));
+    base.put("sFlow", "r0".into(), odd);
+    assert!(base.transact(&plan(&base.tables(), Some(&wanted))));
+    let row = base.tables().records["r0"].clone();
+    assert_eq!((row.record, row.ours), (Some(wanted), true));
 }
 
 #[test]

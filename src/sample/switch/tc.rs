@@ -61,7 +61,7 @@ pub enum Step {
     Retune(Hook, u32, Sampling),
     /// Removes our filter with this preference.
     Remove(Hook, u16),
-    /// Removes our qdisc.
+    /// Removes our qdisc, with what filters of ours are on it.
     RemoveQdisc,
 }
 
@@ -192,13 +192,13 @@ impl Port {
                 samplings.iter().zip(&self.sides).any(|(s, side)| s.is_some() && side.obstacle.is_none());
             return if wanted { vec![Step::AddQdisc] } else { steps };
         }
+        let all_ours = self.sides.iter().all(|side| side.taken.is_empty() && side.obstacle.is_none());
+        if samplings == [None; 2] && self.own_qdisc && all_ours {
+            // Filters and all: that is one step, and the kernel takes its time for each.
+            return vec![Step::RemoveQdisc];
+        }
         for ((hook, side), sampling) in HOOKS.into_iter().zip(&self.sides).zip(samplings) {
             self.plan_side(hook, side, sampling, software, &mut steps);
-        }
-        let is_empty = self.sides.iter().all(|side| side.ours.is_empty() && side.taken.is_empty());
-        let failed = self.sides.iter().any(|side| side.obstacle.is_some());
-        if samplings == [None; 2] && self.own_qdisc && is_empty && !failed {
-            steps.push(Step::RemoveQdisc);
         }
         steps
     }

@@ -94,7 +94,7 @@ impl Tc {
             if again {
                 tracked.port.ask_hardware_again();
             }
-            if tracked.due || again {
+            if std::mem::take(&mut tracked.due) || again {
                 due.push(*index);
             }
         }
@@ -108,7 +108,8 @@ impl Tc {
                 self.settle(&due, now);
             }
         }
-        self.ports.values().filter_map(|tracked| tracked.retry).min()
+        let again = |tracked: &Tracked| if tracked.due { Some(now) } else { tracked.retry };
+        self.ports.values().filter_map(again).min()
     }
 
     /// Removes all filters, and our qdiscs; returns how many ports are left on which some may be.
@@ -150,7 +151,6 @@ impl Tc {
     fn settle(&mut self, due: &[u32], now: Instant) {
         for index in due {
             let Some(tracked) = self.ports.get_mut(index) else { continue };
-            tracked.due = false;
             let retry = tracked.retry.take().filter(|retry| *retry > now);
             if tracked.port.stale {
                 tracked.retry = now.checked_add(LOOK_AGAIN);

@@ -32,6 +32,9 @@ impl Tc {
                 if !self.take(&portion, due) {
                     break;
                 }
+                // What our own steps tell would fill the socket, and news that is lost costs a look at all ports. Its errors
+                // come again.
+                let _ = self.read_news();
             }
         }
     }

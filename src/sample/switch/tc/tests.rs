@@ -48,8 +48,9 @@ impl Kernel {
             }
             Step::RemoveQdisc => {
                 assert_eq!(self.qdisc, Some(Qdisc::Clsact));
-                assert!(self.filters.iter().all(Vec::is_empty), "a qdisc in use is removed");
-                self.qdisc = None;
+                let mut filters = self.filters.iter().flatten();
+                assert!(filters.all(|(_, ours)| ours.is_some()), "somebody's filter goes with the qdisc");
+                (self.qdisc, self.filters) = (None, [vec![], vec![]]);
                 Ok(None)
             }
             Step::Add(_, _, wanted) if wanted.skip_sw && !self.hardware => refuse(95),

@@ -7,6 +7,8 @@ use super::measures::Measures;
 use crate::status::snapshot;
 use std::collections::HashSet;
 
+const SHARES: &str = "another one of VPP's goes by the number of the same Linux interface";
+
 impl Agent {
     /// Takes over by which numbers VPP's interfaces go now.
     pub(super) fn follow_vpp(&mut self) {
@@ -44,7 +46,7 @@ impl Agent {
             oper_up: port.oper_up,
             speed_bps: port.speed_bps,
             counter_samples: port.samples,
-            counters_reason: reason.to_owned(),
+            counters_reason: if port.shares { format!("{reason}; {SHARES}") } else { reason.to_owned() },
             sampling: self.vpp_sampling(port.index),
             name: port.name,
             ..snapshot::Interface::default()

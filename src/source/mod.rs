@@ -105,6 +105,9 @@ pub enum Obstacle {
         /// Seconds in a row that are too many.
         seconds: u32,
     },
+    /// Somebody who is not root tells lies.
+    #[error("messages in VPP's name from programs that are not root's were refused")]
+    Forged,
     /// Anything else: memory, descriptors.
     #[error(transparent)]
     Failed(SysError),

@@ -5,7 +5,7 @@
 //! that found no room is made good by the next; psample's numbers tell of packets that found none.
 //!
 //! `CAP_NET_ADMIN` to hear of interfaces, and for the packets as `psample` has it; the module `psample` carries
-//! these. Any program of the network namespace may send messages as the plug-in does: who has the last word is not known.
+//! these. Any program of the network namespace may send messages as the plug-in does: only root's are believed, which VPP is.
 
 use super::psample::{self, Samples};
 use super::{Finding, Obstacle, Source, Visit};
@@ -32,6 +32,7 @@ pub struct Vpp {
     packets: Samples,
     both: Epoll,
     obstacle: Option<Obstacle>,
+    forged: Option<Obstacle>,
     malformed: u32,
 }
 
@@ -42,7 +43,7 @@ impl Vpp {
     /// There is no netlink between programs here, or no generic netlink.
     pub fn new() -> Result<Self, SysError> {
         let mut told = Netlink::open(Protocol::Programs, RECEIVE_BYTES)?;
-        told.hear_programs();
+        told.hear_root()?;
         told.ignore_overruns()?;
         let obstacle = told.join(GROUP).err().map(|error| Obstacle::new(error, "CAP_NET_ADMIN"));
         let packets = Samples::new(PACKETS)?;
@@ -51,7 +52,7 @@ impl Vpp {
         for (number, fd) in (0..).zip([told.as_fd(), packets.as_fd()]) {
             both.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, number)).map_err(failed)?;
         }
-        Ok(Self { told, packets, both, obstacle, malformed: 0 })
+        Ok(Self { told, packets, both, obstacle, forged: None, malformed: 0 })
     }
 }
 
@@ -61,9 +62,12 @@ impl Source for Vpp {
     }
 
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Visit, SysError> {
-        let Self { told, malformed, .. } = self;
+        let Self { told, malformed, forged, .. } = self;
         let datagrams = told.receive(SLOT, Duration::ZERO)?;
         let heard = datagrams.len();
+        if datagrams.refused > 0 {
+            *forged = Some(Obstacle::Forged);
+        }
         *malformed += u32::try_from(datagrams.truncated).unwrap_or(u32::MAX);
         // What belongs to a packet's interface is known before the packet.
         for message in datagrams.iter().flat_map(messages) {
@@ -88,7 +92,7 @@ impl Source for Vpp {
     }
 
     fn obstacle(&self) -> Option<&Obstacle> {
-        self.obstacle.as_ref().or_else(|| self.packets.obstacle())
+        self.obstacle.as_ref().or_else(|| self.packets.obstacle()).or(self.forged.as_ref())
     }
 }
 

@@ -3,7 +3,8 @@
 //! In: requests as bytes. Out: [`Datagrams`], each as the kernel sent it. The socket never blocks; waiting is
 //! poll(2) with the caller's limit. Truncation is counted in the batch, an overrun is the error `ENOBUFS`, once;
 //! after either the caller must ask for everything again. Datagrams from other processes are dropped: only the
-//! kernel's (port 0) are handed on, unless [`Netlink::hear_programs`] says otherwise. Spec: netlink(7), recvmmsg(2).
+//! kernel's (port 0) are handed on, unless [`Netlink::hear_programs`] or [`Netlink::hear_root`] says otherwise. Spec:
+//! netlink(7), recvmmsg(2), unix(7) on `SO_PASSCRED`.
 
 use super::SysError;
 use super::memory_info::MemoryInfo;
@@ -22,7 +23,11 @@ const ARENA_BYTES: usize = 64 * 1024;
 const MAX_BATCH: usize = 128;
 // `size_of` is no u32, and this structure is part of the kernel's contract.
 const SENDER_LEN: libc::socklen_t = 12;
+const CREDENTIALS_LEN: libc::c_uint = 12;
 
+/// Room for `SCM_CREDENTIALS`: a header and three integers, in whole words.
+type Control = [u64; 4];
+type Controls = [Control; MAX_BATCH];
 type Senders = [libc::sockaddr_nl; MAX_BATCH];
 type Blocks = [libc::iovec; MAX_BATCH];
 type Headers = [libc::mmsghdr; MAX_BATCH];
@@ -54,12 +59,20 @@ impl Protocol {
     }
 }
 
+/// Whose datagrams are handed on, beside the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hears {
+    Nobody,
+    Root,
+    Programs,
+}
+
 /// An open, bound, non-blocking netlink socket.
 #[derive(Debug)]
 pub struct Netlink {
     socket: Socket,
     protocol: Protocol,
-    programs: bool,
+    hears: Hears,
     arena: Box<[u8]>,
     lengths: Vec<usize>,
 }
@@ -72,12 +85,14 @@ pub struct Datagrams<'a> {
     lengths: &'a [usize],
     /// How many datagrams did not fit in a slot; what is left of them is not handed on.
     pub truncated: usize,
+    /// How many came from programs of other users than root, by [`Netlink::hear_root`]; these are not handed on.
+    pub refused: usize,
 }
 
 impl<'a> Datagrams<'a> {
     /// Datagrams that lie `slot` bytes apart in `arena`, of these lengths; 0 for one to be passed over.
     pub fn new(arena: &'a [u8], slot: usize, lengths: &'a [usize], truncated: usize) -> Self {
-        Self { arena, slot: slot.max(1), lengths, truncated }
+        Self { arena, slot: slot.max(1), lengths, truncated, refused: 0 }
     }
 
     /// True where nothing was waiting.
@@ -125,7 +140,7 @@ impl Netlink {
         let _ = socket.set_cap_ack(true);
         let arena = vec![0; arena].into_boxed_slice();
         let lengths = Vec::with_capacity(MAX_BATCH);
-        let socket = Self { socket, protocol, programs: false, arena, lengths };
+        let socket = Self { socket, protocol, hears: Hears::Nobody, arena, lengths };
         socket.set_receive_buffer(receive_bytes)?;
         Ok(socket)
     }
@@ -147,7 +162,15 @@ impl Netlink {
 
     /// Hands on datagrams of other processes too. Those that send in `NETLINK_GENERIC` have `CAP_NET_ADMIN`.
     pub fn hear_programs(&mut self) {
-        self.programs = true;
+        self.hears = Hears::Programs;
+    }
+
+    /// Hands on datagrams of root's processes too. In `NETLINK_USERSOCK` everybody may send.
+    pub fn hear_root(&mut self) -> Result<(), SysError> {
+        setsockopt(&self.socket, sockopt::PassCred, &true)
+            .map_err(|errno| SysError::new("setsockopt SO_PASSCRED", self.protocol.name(), errno))?;
+        self.hears = Hears::Root;
+        Ok(())
     }
 
     /// Joins a multicast group.
@@ -195,7 +218,8 @@ impl Netlink {
         if received.is_none() && !wait.is_zero() && self.wait_readable(wait)? {
             received = self.receive_now(slot)?;
         }
-        Ok(Datagrams::new(&self.arena, slot, &self.lengths, received.unwrap_or(0)))
+        let (truncated, refused) = received.unwrap_or_default();
+        Ok(Datagrams { refused, ..Datagrams::new(&self.arena, slot, &self.lengths, truncated) })
     }
 
     fn wait_readable(&self, wait: Duration) -> Result<bool, SysError> {
@@ -208,12 +232,13 @@ impl Netlink {
         }
     }
 
-    /// Fills `lengths`; returns how many datagrams were cut, or `None` where nothing was waiting.
-    fn receive_now(&mut self, slot: usize) -> Result<Option<usize>, SysError> {
+    /// Fills `lengths`; returns how many datagrams were cut and how many refused, or `None` where nothing was waiting.
+    fn receive_now(&mut self, slot: usize) -> Result<Option<(usize, usize)>, SysError> {
         self.lengths.clear();
         // SAFETY: these are arrays of structs of integers and pointers, for which all zero is a value.
         let (mut senders, mut blocks, mut headers): (Senders, Blocks, Headers) =
             unsafe { std::mem::zeroed() };
+        let mut controls: Controls = [[0; 4]; MAX_BATCH];
         let slots = self.arena.chunks_exact_mut(slot.max(1));
         for (((slot, block), sender), header) in slots.zip(&mut blocks).zip(&mut senders).zip(&mut headers) {
             *block = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
@@ -222,19 +247,50 @@ impl Netlink {
             header.msg_hdr.msg_name = std::ptr::from_mut(sender).cast();
             header.msg_hdr.msg_namelen = SENDER_LEN;
         }
+        if self.hears == Hears::Root {
+            for (control, header) in controls.iter_mut().zip(&mut headers) {
+                header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = size_of::<Control>() as _;
+            }
+        }
         let used = headers.iter().take_while(|header| header.msg_hdr.msg_iovlen > 0).count();
-        // SAFETY: the headers point into `blocks` and `senders`, those into the arena, and all outlive the call.
+        // SAFETY: the headers point into `blocks`, `senders` and `controls`, those into the arena, and all outlive the call.
         let received = unsafe { recvmmsg(&*self, headers.get_mut(..used).unwrap_or_default()) };
         let received = received.map_err(|errno| SysError::new("recvmmsg", self.protocol.name(), errno))?;
         let Some(count) = received else { return Ok(None) };
-        let mut truncated = 0;
+        let (mut truncated, mut refused) = (0, 0);
         for (header, sender) in headers.iter().zip(&senders).take(count) {
             let cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             truncated += usize::from(cut);
-            let wanted = !cut && (self.programs || sender.nl_pid == 0);
+            let wanted = match self.hears {
+                _ if sender.nl_pid == 0 => true,
+                Hears::Nobody => false,
+                Hears::Programs => true,
+                Hears::Root => {
+                    // SAFETY: the kernel has filled the header's control block, which is in `controls`.
+                    let is_root = unsafe { sender_uid(&header.msg_hdr) } == Some(0);
+                    refused += usize::from(!is_root);
+                    is_root
+                }
+            };
+            let wanted = wanted && !cut;
             self.lengths.push(if wanted { header.msg_len as usize } else { 0 });
         }
-        Ok(Some(truncated))
+        Ok(Some((truncated, refused)))
+    }
+}
+
+/// The user whose process has sent a datagram, by the kernel's word.
+///
+/// # Safety
+/// The header's control block is valid for reading, as recvmsg(2) leaves it.
+unsafe fn sender_uid(header: &libc::msghdr) -> Option<libc::uid_t> {
+    // SAFETY: the caller vouches for the block; what is found in it is checked to be whole before it is read.
+    unsafe {
+        let found = libc::CMSG_FIRSTHDR(header).as_ref()?;
+        let whole = found.cmsg_len as usize >= libc::CMSG_LEN(CREDENTIALS_LEN) as usize;
+        let ours = (found.cmsg_level, found.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_CREDENTIALS);
+        (ours && whole).then(|| libc::CMSG_DATA(found).cast::<libc::ucred>().read_unaligned().uid)
     }
 }
 
@@ -243,3 +299,6 @@ impl AsFd for Netlink {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! for it, else by VPP's own and an offset, or all by VPP's own (`osIndex = off`); a packet of an interface that VPP has not
 //! described since it started has no number yet, and is no sample; VPP tells its losses as a total, of which each is
 //! counted once; interfaces are bounded in number, and one that is silent is forgotten. A number that is claimed
-//! twice is the later one's.
+//! twice stays the first one's; the second goes by VPP's own and the offset, and where that is taken, by none.
 
 use crate::config::model::Vpp;
 use crate::sample::frame::{End, Frame};
@@ -36,6 +36,8 @@ pub struct Port {
     pub admin_up: bool,
     /// The link is up.
     pub oper_up: bool,
+    /// Another one has the number of its Linux interface.
+    pub shares: bool,
     /// Counter samples so far.
     pub samples: u32,
     /// Described since VPP started.
@@ -114,11 +116,19 @@ impl Ports {
         self.follow(told.sequence);
         let own = told.index.and_then(|index| u32::try_from(index).ok()).filter(|index| *index != 0)?;
         let name = told.name.as_deref().filter(|name| !name.is_empty())?;
-        let index = self.number(own, told.os_index)?;
+        let mut index = self.number(own, told.os_index)?;
+        let goes_by = |ports: &Self, index| ports.known.get(&own).is_some_and(|port| port.index == index);
+        let shares = !goes_by(self, index) && self.is_taken(index, own);
+        if shares {
+            index = self.number(own, None)?;
+            if !goes_by(self, index) && self.is_taken(index, own) {
+                return None;
+            }
+        }
         if self.known.len() >= MOST && !self.known.contains_key(&own) {
             return None;
         }
-        if self.known.get(&own).is_none_or(|port| port.index != index) {
+        if !goes_by(self, index) {
             self.known.retain(|_, port| port.index != index);
             self.changed = true;
         }
@@ -131,6 +141,7 @@ impl Ports {
             speed_bps: told.speed_bps.filter(|speed| *speed != 0),
             admin_up: yes(told.admin_up),
             oper_up: yes(told.oper_up),
+            shares,
             samples,
             sent,
             current: true,
@@ -162,6 +173,11 @@ impl Ports {
 
     fn of(&self, own: u32) -> Option<u32> {
         self.known.get(&own).filter(|port| port.current).map(|port| port.index)
+    }
+
+    /// Another interface goes by this number now.
+    fn is_taken(&self, index: u32, own: u32) -> bool {
+        self.known.iter().any(|(other, port)| *other != own && port.current && port.index == index)
     }
 
     fn number(&self, own: u32, os_index: Option<u64>) -> Option<u32> {

@@ -98,13 +98,19 @@ fn counters_that_are_told_too_often_are_not_all_sent() {
 }
 
 #[test]
-fn a_number_claimed_twice_is_the_later_ones() {
+fn a_number_claimed_twice_stays_the_first_ones_until_vpp_starts_again() {
     let now = Clock::system().now();
     let mut ports = Ports::new(DEFAULT);
-    ports.learn(&told(1, Some(11), 1), now).unwrap();
-    ports.learn(&told(2, Some(11), 2), now).unwrap();
-    assert_eq!(ports.place(&frame(1, 2, 0)), None);
-    assert_eq!(ports.place(&frame(2, 1, 0)).unwrap().if_index, 11);
+    for round in 0..3 {
+        for (own, index) in [(1, 11), (2, 1_000_000_002)] {
+            let told = told(own, Some(11), 2 * round + own);
+            let port = ports.learn(&told, now).unwrap();
+            assert_eq!((port.index, port.shares), (index, own == 2));
+            assert_eq!(ports.take_changed(), round == 0, "and neither evicts the other");
+        }
+    }
+    assert_eq!(ports.place(&frame(1, 2, 0)).unwrap().output, End::Interface(1_000_000_002));
+    assert_eq!(ports.learn(&told(2, Some(11), 1), now).unwrap().index, 11);
 }
 
 #[test]

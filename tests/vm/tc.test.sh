@@ -10,7 +10,7 @@ systemctl stop systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-
 
 mkdir -m 777 /tmp/agent
 config() { # the rest
-  echo "sflow { polling = ${polling:-0} agentIP = 192.0.2.1 sampling = 400 collector { ip = 127.0.0.1 udpport = 6343 } dent { switchport = ^sw } $1 }" > /tmp/agent/conf
+  echo "sflow { polling = ${polling:-0} agentIP = 192.0.2.1 sampling = 400 collector { ip = 127.0.0.1 udpport = 6343 } dent { switchport = ${pattern:-^sw} } $1 }" > /tmp/agent/conf
 }
 start() {
   setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all,+net_admin,+net_raw --ambient-caps=+net_admin,+net_raw --bounding-set=-all,+net_admin,+net_raw \
@@ -188,17 +188,23 @@ begun=$(now); start
 within 120 "$many ports have filters" filled || { ctl status | head -40; cat /tmp/agent/log; }
 filled=$(($(now) - begun))
 begun=$(now); reload 'sampling = 77'
-within 60 "another rate on them" have 77
+within 120 "another rate on them" have 77
 retuned=$(($(now) - begun))
 if [ -n "${HSFLOW_LONG:-}" ]; then
   sleep 20; before=$(busy); sleep 20; used_ms=$(($(busy) - before))
   cost="; sampled, and counters every 20 s: $used_ms ms of processor time in 20 s, $(awk '/VmRSS/ {print $2}' /proc/$agent/status) kB resident"
 fi
 begun=$(now); stop
-echo "$many ports: filters on all after $filled ms, another rate after $retuned ms, all removed after $(($(now) - begun)) ms${cost:-}"
-equal "none is left" "$(used)" 0
+echo "$many ports: filters on all after $filled ms, another rate after $retuned ms, ended after $(($(now) - begun)) ms${cost:-}"
+left=$(used)
+if [ "$left" != 0 ]; then # the kernel takes its time for each, and systemd would not wait
+  check "the end says on how many ports filters may be left" grep -q "filters may be left on $left ports" /tmp/agent/log
+  pattern='^sw[0-9]'; config; begun=$(now); start
+  within 120 "the next start removes them" eval '[ "$(used)" = 0 ]'
+  echo "$left ports: all removed after $(($(now) - begun)) ms"; stop
+fi
 rmmod dummy
-polling=
+polling= pattern=
 
 # ---- as a service, with what its unit permits
 install_service

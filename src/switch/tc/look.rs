@@ -76,8 +76,12 @@ impl Tc {
                 self.ports.insert(index, Tracked::default());
             }
         }
-        for index in due.iter().take_while(|_| goes_on()) {
-            self.look_at(*index, qdiscs.get(index).copied());
+        for index in due {
+            if goes_on() {
+                self.look_at(*index, qdiscs.get(index).copied());
+            } else if let Some(tracked) = self.ports.get_mut(index) {
+                tracked.port.stale = true;
+            }
         }
     }
 

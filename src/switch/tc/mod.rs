@@ -100,13 +100,9 @@ impl Tc {
         }
         if !due.is_empty() || !self.swept {
             self.look(&mut due, goes_on);
-            if goes_on() {
-                self.hold_back(&due, now);
-                self.work(&due, goes_on);
-            }
-            if goes_on() {
-                self.settle(&due, now);
-            }
+            self.hold_back(&due, now);
+            self.work(&due, goes_on);
+            self.settle(&due, now);
         }
         let again = |tracked: &Tracked| if tracked.due { Some(now) } else { tracked.retry };
         self.ports.values().filter_map(again).min()
@@ -157,6 +153,10 @@ impl Tc {
                 continue;
             }
             let Some(wish) = &tracked.wish else {
+                if !tracked.port.plan(None).is_empty() {
+                    tracked.due = true;
+                    continue;
+                }
                 if let Some(obstacle) = tracked.port.leftover() {
                     log::warn!(target: "dent", "ifIndex {index}: a filter of ours is left: {obstacle}");
                 }

@@ -53,7 +53,7 @@ fn start(mut files: Files) -> (Sender<()>, Receiver<Option<BcmTables>>) {
     (questions, answers)
 }
 
-/// The kept files, in the order of [`NAMES`].
+/// The kept files: [`ROUTES`], then [`ACL`] of either way.
 #[derive(Debug)]
 struct Files {
     folder: PathBuf,

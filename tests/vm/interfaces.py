@@ -5,7 +5,7 @@ import json, subprocess, sys
 
 caught, left_out = sys.argv[1], set(sys.argv[2:]) | {'lo'}
 newest = {}
-for line in open(caught):
+for line in filter(lambda line: line.endswith("\n"), open(caught)):
     for s in json.loads(line)['samples']:
         if s.get('source', '').startswith('0:'):
             newest[int(s['source'][2:])] = s['records']

@@ -63,8 +63,9 @@ catch() { # port
   disown
   within 20 "a collector listens on port $1" grep -q "listening" /tmp/catch.err
 }
-seen() { jq -s -e "$1" $caught; }       # a condition on the list of all datagrams caught so far
-last() { jq -s -r "[$1] | last" $caught; } # the last of a stream of values, made from that list
+whole() { head -n "$(wc -l < $caught)" $caught; } # without a line that is being written
+seen() { whole | jq -s -e "$1"; }       # a condition on the list of all datagrams caught so far
+last() { whole | jq -s -r "[$1] | last"; } # the last of a stream of values, made from that list
 host='[.[].samples[] | select(.source == "2:1")][]'   # all host samples
 
 # Services as systemctl and the cgroup files tell of them: loaded, active, below system.slice, with processes.

@@ -9,7 +9,7 @@ for name in sys.argv[4:]:
     index, speed = (int(open('/sys/class/net/%s/%s' % (name, what)).read()) for what in ('ifindex', 'speed'))
     wanted['0:%d' % index] = (name, speed // part)
 seen = {source: [] for source in wanted}
-for line in open(sys.argv[1]):
+for line in filter(lambda line: line.endswith("\n"), open(sys.argv[1])):
     for sample in json.loads(line)['samples']:
         if sample['tag'] == 3 and sample['source'] in seen:
             seen[sample['source']].append(sample)

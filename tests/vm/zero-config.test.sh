@@ -128,7 +128,7 @@ rm /etc/hsflowd.conf
 reload
 within 10 "without a file DNS is asked again" eval '[ "$(auto polling) $(auto sampling)" = "2 1" ]'
 within 10 "and all is well" hsflowctl status
-on=$(jq -s length $caught)
+on=$(whole | jq -s length)
 within 10 "samples go on" seen "length > $on"
 equal "the same process through all of this" "$(pid)" "$before"
 equal "never restarted" "$(show NRestarts)" 0

@@ -74,8 +74,13 @@ impl Cumulus {
                     shown.one_in = Some(set.one_in);
                     shown.rate_origin = format!("{}, set in the chip by portsamp", set.origin);
                     shown.source.get_or_insert_with(|| "the switch chip".to_owned());
+                } else if self.missing && shown.source.is_none() {
+                    let chip = self.what_is_missing();
+                    let tap = shown.reason.take();
+                    shown.reason =
+                        Some(tap.map_or(chip.clone(), |tap| format!("{tap}; of the chip, {chip}")));
                 } else if self.missing {
-                    shown.reason = Some(self.what_is_missing()).filter(|_| shown.source.is_none());
+                    shown.reason = None;
                 } else if shown.source.is_none() {
                     shown.reason = Some("its rate is being set in the chip".to_owned());
                 }

@@ -99,10 +99,14 @@ impl Tc {
             }
         }
         if !due.is_empty() || !self.swept {
+            let was_proven = self.proven;
             self.look(&mut due, goes_on);
             self.hold_back(&due, now);
             self.work(&due, goes_on);
             self.settle(&due, now);
+            if self.proven && !was_proven {
+                self.hurry(now);
+            }
         }
         let again = |tracked: &Tracked| if tracked.due { Some(now) } else { tracked.retry };
         self.ports.values().filter_map(again).min()
@@ -126,6 +130,18 @@ impl Tc {
         self.ports
             .iter()
             .filter_map(|(index, tracked)| Some((*index, tracked.port.standing(tracked.wish.as_ref()?))))
+    }
+
+    /// What all lacked is there: none waits for its next try.
+    fn hurry(&mut self, now: Instant) {
+        for tracked in self.ports.values_mut() {
+            let standing = tracked.wish.as_ref().map(|wish| tracked.port.standing(wish));
+            let lacks =
+                standing.and_then(|standing| standing.obstacle).is_some_and(|o| o != Obstacle::Contested);
+            if lacks {
+                tracked.retry = Some(now);
+            }
+        }
     }
 
     /// Leaves those alone that somebody else changes again and again.

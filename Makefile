@@ -1,7 +1,7 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint packets applications guests clean
+.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint sampled packets applications guests clean
 SHELL := /bin/bash
-FUZZ_SECS ?= 6
+FUZZ_SECS ?= 4
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
 FEATURES = $(shell pkg-config --exists libvirt 2>/dev/null && echo --features libvirt)
 
@@ -59,7 +59,7 @@ bench-check: ## benchmarks, each run once
 test-vm: ## the service and the kernel's devices, each test in a fresh Debian machine
 	tests/install.sh build vm
 	cargo build --locked $(FEATURES) --bins
-	cargo test --locked $(FEATURES) --no-run --test packets --test ebpf --test guests_systemd --test guests_cgroup
+	cargo test --locked $(FEATURES) --no-run --test packets --test policy --test ebpf --test guests_systemd --test guests_cgroup
 	tests/vm/run
 
 test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed
@@ -69,6 +69,10 @@ test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed
 footprint: build ## processor time, wake-ups and memory of a running agent, beside a floor
 	tests/install.sh test
 	benches/footprint/footprint
+
+sampled: build ## what it costs a running agent that tc samples each of 4,000 ports, in a machine
+	tests/install.sh vm
+	benches/footprint/sampled
 
 packets: build ## what packet sampling costs in a running agent, beside a floor
 	tests/install.sh test

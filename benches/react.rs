@@ -3,51 +3,17 @@
 //! Goal: 200,000 samples a second on one core, which is 5,000 ns for each, in less than 32 MB. Every sample is of another key
 //! than the last, of ten times as many keys as there are places, which is the worst. Run by hand: `cargo bench --bench react`.
 
+#[path = "../tests/support/samples.rs"]
+mod samples;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use etherparse::PacketBuilder;
 use hsflow::policy::react::{Detector, Field, Filter, Measure, Rule, flows};
-use hsflow::sflow::datagram::{Datagrams, Stream, Unsent};
-use hsflow::sflow::flow::packet::SampledHeader;
-use hsflow::sflow::ids::DataSource;
-use hsflow::sflow::sample::{FlowHeader, Port};
+use samples::datagrams;
 use std::hash::RandomState;
 use std::hint::black_box;
 use std::time::Duration;
 
 const PLACES: usize = 1024;
-
-fn packet(number: usize) -> Vec<u8> {
-    let [high, middle, low, ..] = number.to_le_bytes();
-    let packet = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([10, high, middle, low], [10, 0, 0, 2], 64);
-    let mut bytes = Vec::new();
-    assert!(packet.udp(53, 9).write(&mut bytes, &[0; 86]).is_ok());
-    bytes
-}
-
-/// Datagrams as the agent sends them, with so many samples in all.
-fn datagrams(samples: usize) -> Vec<Vec<u8>> {
-    let agent = [10, 0, 0, 1].into();
-    let (mut queue, mut stream, mut sent) = (Datagrams::new(1400, agent), Stream::new(agent, 0), Vec::new());
-    let mut send = |unsent: Unsent<'_>| sent.push(stream.complete(unsent).to_vec());
-    for number in 0..samples {
-        // In an order that has no neighbours.
-        let bytes = packet(number * 7919 % (10 * PLACES));
-        let header = FlowHeader {
-            sequence: 1,
-            source: DataSource::interface(7),
-            sampling_rate: 1000,
-            sample_pool: 0,
-            drops: 0,
-            input: Port::interface(7),
-            output: Port::INTERNAL,
-        };
-        let shown =
-            SampledHeader { protocol: 1, frame_length: 1404, stripped: 4, header: bytes.as_slice().into() };
-        assert!(queue.add_flow(0, &header, |out| out.record(&shown), &mut send).is_ok());
-    }
-    queue.flush(0, &mut send);
-    sent
-}
 
 fn rule(fields: &[Field]) -> Rule {
     Rule {
@@ -66,7 +32,7 @@ fn rule(fields: &[Field]) -> Rule {
 }
 
 fn react(c: &mut Criterion) {
-    let all = datagrams(200_000);
+    let all = datagrams(200_000, 10 * PLACES);
     let before = resident_kib();
     let mut group = c.benchmark_group("a second of 200,000 samples");
     group.throughput(Throughput::Elements(200_000)).sample_size(10);

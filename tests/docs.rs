@@ -82,6 +82,25 @@ fn the_agents_options_are_those_of_its_manual() {
     assert!(manual.iter().filter(short).count() > 8, "{manual:?}");
 }
 
+#[test]
+fn the_policy_programs_options_are_those_of_its_manual() {
+    let help = options_of_help(&said(env!("CARGO_BIN_EXE_hsflowd-policy"), &["-h"]));
+    assert!(help.len() > 8, "{help:?}");
+    let listed = |name, start: &str| -> BTreeSet<_> {
+        let text = section("man/hsflowd-policy.8", name);
+        text.lines().filter(|line| line.starts_with(start)).flat_map(options_of_mdoc).collect()
+    };
+    let manual = listed("DESCRIPTION", ".It Fl ");
+    let to_write = help.difference(&manual).map(|option| format!(".It Fl {}", &option[1..]));
+    assert_none(to_write, "add to DESCRIPTION in man/hsflowd-policy.8");
+    let to_write = manual.difference(&help).map(|option| format!("  {option}"));
+    assert_none(to_write, "add to USAGE in src/policy/program.rs, or take out of man/hsflowd-policy.8");
+    // Those of two names stand there by the short one.
+    let long = ["--help", "--version"].map(str::to_owned);
+    let synopsis: BTreeSet<_> = listed("SYNOPSIS", ".").into_iter().chain(long).collect();
+    assert_eq!(synopsis, manual, "the SYNOPSIS of hsflowd-policy.8");
+}
+
 /// Subcommands and their options by the synopsis; `-h` and `-V` stand alone there.
 fn synopsis_of_the_tool() -> Vec<(String, BTreeSet<String>)> {
     let synopsis = section("man/hsflowctl.1", "SYNOPSIS");
@@ -136,6 +155,7 @@ fn words_in_source(before: &str) -> BTreeSet<String> {
 #[test]
 fn every_component_that_the_agent_reports_is_in_its_manual() {
     let mut reported = words_in_source(".set(\"");
+    reported.extend(words_in_source(".show(\""));
     assert!(reported.len() >= 5, "{reported:?}");
     reported.extend(Component::ALL.map(|component| component.name().to_owned()));
     reported.extend(hsflow::agent::packets::COMPONENTS.map(str::to_owned));
@@ -194,7 +214,7 @@ fn the_manuals_render_without_warnings() {
     let checks: [(&str, &[&str]); 2] =
         [("mandoc", &["-Tlint", "-Wwarning"]), ("groff", &["-ww", "-mandoc", "-Tutf8", "-z"])];
     let pages: Vec<_> = fs::read_dir(repository("man")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(pages.len(), 3);
+    assert_eq!(pages.len(), 5);
     for (program, arguments) in checks {
         let Ok(output) = Command::new(program).args(arguments).args(&pages).output() else {
             println!("SKIP the_manuals_render_without_warnings: no {program}");
@@ -228,7 +248,8 @@ fn every_file_that_the_readme_names_is_there() {
     let readme = read("README.md");
     let prose: String = readme.split("```").step_by(2).collect();
     let code = prose.split('`').skip(1).step_by(2);
-    let folders = ["src/", "tests/", "benches/", "man/", "etc/", "systemd/", "agent/", "collect/", "sflow/"];
+    let folders =
+        ["src/", "tests/", "benches/", "man/", "etc/", "systemd/", "agent/", "collect/", "sflow/", "policy/"];
     let paths = code.filter(|word| !word.contains(' ') && folders.iter().any(|f| word.starts_with(f)));
     let (mut missing, mut seen) = (Vec::new(), 0);
     for path in paths {

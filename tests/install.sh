@@ -11,6 +11,8 @@ test="dbus-daemon dnsmasq-base docker.io containerd containernetworking-plugins 
 test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 # an Open vSwitch on which sFlow is set up, and hosts around it
 test="$test openvswitch-switch mininet"
+# what fills a link that is shaped
+test="$test iperf3"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
 

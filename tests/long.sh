@@ -20,7 +20,7 @@ step() { # name, command: runs it, notes its result and the lines that count
   echo "== $name"
   "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
   { printf '\n%s: %s, %d s, %s\n\n' "$name" $result $((SECONDS - start)) "$(date -u +%F), commit $version"
-    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\)/\1/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
+    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services|reactions|attacks|samples: [0-9]+ alarms)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: |(TBF|HTB) .*: wanted ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\|TBF\|HTB\)/\1/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
 }
 [ $# -gt 0 ] || cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`
@@ -29,11 +29,14 @@ $(. /etc/os-release; echo "$PRETTY_NAME"), Linux $(uname -r), $(nproc) cores, $(
 HEAD
 step "lints" make --no-print-directory lint
 # shellcheck disable=SC2086  # two words, or none
-step "tests" cargo test --locked --no-fail-fast $features -- --include-ignored --skip long_samples --skip long_five_hundred
+step "tests" cargo test --locked --no-fail-fast $features -- --include-ignored --skip long_samples --skip long_five_hundred --skip long_shape
 # shellcheck disable=SC2086
 step "500 containers" cargo test --locked $features --test agent long_five_hundred -- --include-ignored --nocapture
 # shellcheck disable=SC2086
 step "packet samples" cargo test --locked $features --test packets long_samples -- --include-ignored --nocapture --test-threads=1
+# shellcheck disable=SC2086
+step "shaping" cargo test --locked $features --test policy long_shape -- --include-ignored --nocapture --test-threads=1
+step "detection" cargo test --release --locked $features --test policy -- --include-ignored --nocapture --test-threads=1 rate:: react:: odds::
 step "fuzzing, 20 s for a target" tests/fuzz.sh 20
 step "footprint, beside its floor" make --no-print-directory footprint
 step "guests, beside their floor" make --no-print-directory guests

@@ -54,6 +54,7 @@ impl Agent {
         self.apply_applications();
         self.apply_guests();
         self.apply_optics();
+        self.measures.set_pfc(self.settings.wants_pfc());
         let applied = self.apply_collectors(now);
         self.apply_open_vswitch();
         self.report_platforms();

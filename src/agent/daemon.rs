@@ -218,10 +218,7 @@ impl Agent {
     pub fn on_applications(&mut self) {
         let idle = self.settings.modules.json.is_some() && self.settings.suspended.is_some();
         let unavailable = || State::Unavailable { reason: SUSPENDED.to_owned() };
-        match self.applications.state().or_else(|| idle.then(unavailable)) {
-            Some(state) => self.set(COMPONENT, state),
-            None => self.registry.remove(COMPONENT),
-        }
+        self.show(COMPONENT, self.applications.state().or_else(|| idle.then(unavailable)));
     }
 
     /// Polls what has become due, and does what else the time asks for.

@@ -28,10 +28,7 @@ impl Agent {
 
     pub(super) fn report_discovery(&mut self) {
         let status = self.discovery.status(self.host.clock.now());
-        match state(self.discovery.verdict(), &status) {
-            Some(state) => self.set("dns-sd", state),
-            None => self.registry.remove("dns-sd"),
-        }
+        self.show("dns-sd", state(self.discovery.verdict(), &status));
     }
 
     pub(super) fn discovery_in_force(&self) -> Option<snapshot::Discovery> {

@@ -24,12 +24,10 @@ impl Agent {
         self.poll_guests(&outcome);
         self.measures.set_gpus(self.settings.modules.nvml);
         self.report_gpus(now);
-        if self.settings.modules.xen.is_some() {
-            let reason = "Xen is not supported; virtual machines of libvirt are: kvm { }".to_owned();
-            self.set("xen", State::Unavailable { reason });
-        } else {
-            self.registry.remove("xen");
-        }
+        let xen = self.settings.modules.xen.as_ref().map(|_| State::Unavailable {
+            reason: "Xen is not supported; virtual machines of libvirt are: kvm { }".to_owned(),
+        });
+        self.show("xen", xen);
     }
 
     /// Has the engines count that count themselves, and forgets guests that nobody answers for any more.
@@ -41,10 +39,7 @@ impl Agent {
     }
 
     fn report_gpus(&mut self, now: Instant) {
-        match self.measures.gpus.as_ref().map(|gpus| gpus.state(now)) {
-            Some(state) => self.set("nvml", state),
-            None => self.registry.remove("nvml"),
-        }
+        self.show("nvml", self.measures.gpus.as_ref().map(|gpus| gpus.state(now)));
     }
 
     /// An engine has news.

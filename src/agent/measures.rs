@@ -190,6 +190,8 @@ impl Measures {
         writer: &mut SampleTo<'_, S>,
     ) -> Result<(), InterfaceError> {
         self.packets.clear();
+        // The first poll is of all that there are, and none after it.
+        self.packets.shrink_to(2 * PORTION);
         for portion in self.wanted.chunks(PORTION) {
             self.stats.clear();
             self.interfaces.read_counters(portion, &mut self.stats)?;

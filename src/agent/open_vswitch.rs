@@ -7,6 +7,7 @@ use super::daemon::Agent;
 use super::ports::SUSPENDED;
 use crate::config::model::{CollectorSettings, Ovs, Settings};
 use crate::host::Host;
+use crate::sample::backoff::Backoff;
 use crate::sample::switch::ovs::{Record, Wish, target};
 use crate::status::open_vswitch::OpenVswitch as Shown;
 use crate::status::registry::State;
@@ -20,8 +21,6 @@ use tokio::task::JoinHandle;
 
 /// A little more than the task takes for its last wish.
 const ENDING: Duration = Duration::from_millis(2500);
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The task, if there is one.
 #[derive(Default)]
@@ -53,12 +52,12 @@ impl Task {
 }
 
 async fn supervise(socket: PathBuf, wishes: watch::Receiver<Wish>, board: Board) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::default();
     while tokio::spawn(run(socket.clone(), wishes.clone(), board.clone())).await.is_err() {
+        let pause = backoff.advance();
         let reason = format!("its task ended in a panic, and is started again in {} s", pause.as_secs());
         board.tell(Told { state: State::degraded(&reason), switch: None });
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

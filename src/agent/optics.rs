@@ -1,9 +1,9 @@
 //! Transceivers: a thread that reads them one after another, and what is known of each port's.
 //!
 //! In: the settings, interfaces that were just polled, news of their links. Out: record `0:10` for a port's next sample; the
-//! component's state; a sentence for `hsflowctl explain`. Rules: the thread is started with the first port that is to be read,
-//! and ends after the block that it is at, for which the agent's end does not wait; each new fault of a port is one log line; a port that is gone
-//! takes its answer with it.
+//! component's state; a sentence for `hsflowctl explain`. Rules: the thread is started with the first port that is to be
+//! read, and ends after the block that it is at, for which the agent's end does not wait; each new fault of a port is one
+//! log line; a port that is gone takes its answer with it.
 
 use super::daemon::Agent;
 use super::guard::guarded;
@@ -218,7 +218,6 @@ impl<E: Eeprom> Eeprom for Ending<'_, E> {
 impl Agent {
     /// Reads transceivers, or not, as the settings say.
     pub(super) fn apply_optics(&mut self) {
-        self.measures.set_pfc(self.settings.wants_pfc());
         self.optics.wanted = self.settings.wants_optics() && self.settings.suspended.is_none();
         if !self.optics.wanted {
             let indexes: Vec<u32> = self.optics.ports.keys().copied().collect();
@@ -289,10 +288,7 @@ impl Agent {
     }
 
     fn report_optics(&mut self) {
-        match self.optics.state().filter(|_| self.optics.wanted) {
-            Some(state) => self.set("optics", state),
-            None => self.registry.remove("optics"),
-        }
+        self.show("optics", self.optics.state().filter(|_| self.optics.wanted));
     }
 }
 

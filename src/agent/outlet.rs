@@ -1,7 +1,7 @@
 //! The way out: the agent's one stream of datagrams, the collectors that get it and the programs of this host that read
-//! along. In: datagrams without a number, from the threads that make samples. Out: numbered datagrams. Rule: numbering and sending are one step under one
-//! lock, taken once a datagram, so the numbers reach the wire in order. What takes longer than a send is done under it
-//! only where a collector's socket has to be opened (again).
+//! along. In: datagrams without a number, from the threads that make samples. Out: numbered datagrams. Rule: numbering
+//! and sending are one step under one lock, taken once a datagram, so the numbers reach the wire in order. What takes
+//! longer than a send is done under it only where a collector's socket has to be opened (again).
 
 use crate::export::Collectors;
 use crate::export::readers::Readers;

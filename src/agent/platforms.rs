@@ -21,21 +21,11 @@ impl Agent {
     pub(super) fn report_platforms(&mut self) {
         let modules = &self.settings.modules;
         let (eapi, opx, sonic) = (modules.eapi, modules.opx.is_some(), modules.sonic.is_some());
-        if modules.nlroute.is_some() {
-            self.set("nlroute", State::Running);
-        } else {
-            self.registry.remove("nlroute");
-        }
+        self.show("nlroute", modules.nlroute.as_ref().map(|_| State::Running));
         let of = [(eapi, EAPI), (opx, OPX), (sonic, SONIC)];
         for (name, (named, instead)) in UNSUPPORTED.into_iter().zip(of) {
-            if named {
-                self.set(
-                    name,
-                    State::Unavailable { reason: format!("not supported in this version: {instead}") },
-                );
-            } else {
-                self.registry.remove(name);
-            }
+            let state = State::Unavailable { reason: format!("not supported in this version: {instead}") };
+            self.show(name, named.then_some(state));
         }
     }
 }

@@ -26,6 +26,14 @@ impl Agent {
         self.registry.set(component, state, self.host.clock.unix_secs());
     }
 
+    /// Notes a component's state; without one there is no such component.
+    pub(super) fn show(&mut self, component: &str, state: Option<State>) {
+        match state {
+            Some(state) => self.set(component, state),
+            None => self.registry.remove(component),
+        }
+    }
+
     pub(super) fn report_host(&mut self) {
         for component in Component::ALL {
             let problems = &self.measures.sample.problems;

@@ -13,6 +13,7 @@ use crate::collect::guests::{News, Receiver};
 use crate::sample::guest::Engine;
 use crate::status::command::{Answer, Command};
 use crate::sys::readable::readable;
+use crate::sys::resident;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -134,6 +135,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     let mut guests = agent.guests.receiver();
     agent.begin();
     service.ready(&agent.status_line());
+    resident::give_back();
     loop {
         let now = agent.host.clock.now();
         let mut wake = agent.next_wake();

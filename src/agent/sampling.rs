@@ -91,10 +91,7 @@ impl Agent {
             }),
         });
         drop(desk);
-        match state {
-            Some(state) => self.set("tcp", state),
-            None => self.registry.remove("tcp"),
-        }
+        self.show("tcp", state);
     }
 
     /// The state of objects that the file names and that can do nothing.
@@ -249,11 +246,15 @@ impl Agent {
         // Where there is no tap, that is said already.
         let (taps, tc) = (&desk.report.taps, &self.tc);
         let runs = |index: &u32| taps.get(index).is_some_and(|tap| tap.obstacle.is_none());
-        self.watches.retain(|index| runs(index) || tc.sampled(*index).is_some());
+        let tapped = |index: &u32| self.packets.taps().get(index).filter(|_| runs(index));
+        let by_tap = |wish: &Wish| (wish.tap.one_in.get(), [true; 2]);
+        let sampled = |index: &u32| tapped(index).map(by_tap).or_else(|| tc.sampled(*index));
+        self.watches.silent.retain(|index, _| sampled(index).is_some());
         for (index, [arrived, left]) in &self.measures.packets {
-            let tap = self.packets.taps().get(index).filter(|_| runs(index));
-            let tap = tap.map(|wish| (wish.tap.one_in.get(), [true; 2]));
-            let Some((one_in, [arriving, leaving])) = tap.or_else(|| tc.sampled(*index)) else { continue };
+            let Some((one_in, [arriving, leaving])) = sampled(index) else {
+                self.watches.forget(*index);
+                continue;
+            };
             let packets =
                 (if arriving { *arrived } else { 0 }).saturating_add(if leaving { *left } else { 0 });
             let samples = desk.sampled(*index).map_or(0, |s| s.sampler.samples() + s.unknown);

@@ -14,7 +14,7 @@ use super::run::{self, Signals, Sockets};
 use super::stream::Stream;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
-use crate::sys::heap;
+use crate::sys::resident;
 use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
@@ -64,7 +64,7 @@ fn start(mut options: Options) -> Exit {
         Ok(pid_file) => pid_file,
         Err(exit) => return exit,
     };
-    heap::keep_little();
+    resident::keep_little();
     let exit = serve(options, loaded);
     drop(pid_file);
     exit

@@ -11,11 +11,8 @@ impl Agent {
     /// Notes the states of both.
     pub(super) fn report_taps(&mut self) {
         for kind in TapKind::ALL {
-            if self.settings.modules.taps().any(|(object, _)| object.kind == kind) {
-                self.set(kind.name(), self.tap_state(kind));
-            } else {
-                self.registry.remove(kind.name());
-            }
+            let is_named = self.settings.modules.taps().any(|(object, _)| object.kind == kind);
+            self.show(kind.name(), is_named.then(|| self.tap_state(kind)));
         }
     }
 

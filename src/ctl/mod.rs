@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod guests;
 mod once;
+mod policy;
 mod reload;
 mod settings;
 mod status;
@@ -94,6 +95,8 @@ enum Command {
         #[arg(long, default_value = "/")]
         root: PathBuf,
     },
+    /// Ask hsflowd-policy, or have it do something.
+    Policy(policy::Asked),
     /// Have the running agent read its configuration again.
     Reload {
         #[command(flatten)]
@@ -190,6 +193,7 @@ fn run(command: Command) -> Exit {
             })
         }
         Command::Once { config, json, root } => once::once(&root, &config, json).into(),
+        Command::Policy(asked) => policy::policy(&asked),
         Command::Reload { agent } => reload::reload(&agent.socket),
         Command::Status { json, agent } => ask(&agent, |snapshot| {
             let exit = if snapshot.healthy { Exit::Yes } else { Exit::No };

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod application;
+pub mod backoff;
 pub mod connection;
 pub mod discovery;
 pub mod flow;

@@ -18,48 +18,40 @@ use std::collections::HashMap;
 const BUNDLE_SECS: u32 = 5;
 
 /// Data sources by the second of the cycle in which they are due.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Schedule {
-    /// One list per second of the interval; empty when the interval is 0.
+    interval_secs: u32,
+    /// One list per second of the interval, in order; one for all when the interval is 0.
     slots: Vec<Vec<DataSource>>,
-    members: HashMap<DataSource, Member>,
-}
-
-/// Where a source is.
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    /// Whose slot.
-    leader: DataSource,
-    /// Its place within the slot, so that removing does not search.
-    place: usize,
+    /// Of those that are due in the place of another: whose it is.
+    leaders: HashMap<DataSource, DataSource>,
 }
 
 impl Schedule {
     /// An empty schedule; `interval_secs` 0 means that nothing is ever due.
     pub fn new(interval_secs: u32) -> Self {
-        let mut schedule = Self::default();
-        schedule.set_interval(interval_secs);
-        schedule
+        Self { interval_secs, slots: slots(interval_secs), leaders: HashMap::new() }
     }
 
     /// Seconds between two polls of one source.
     pub fn interval_secs(&self) -> u32 {
-        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+        self.interval_secs
     }
 
     /// How many sources are scheduled.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.slots.iter().map(Vec::len).sum()
     }
 
     /// Whether no source is scheduled.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.len() == 0
     }
 
     /// Whether this source is scheduled.
     pub fn contains(&self, source: DataSource) -> bool {
-        self.members.contains_key(&source)
+        let slot = self.slots.get(self.slot_of(self.leader_of(source)));
+        slot.is_some_and(|slot| slot.binary_search(&source).is_ok())
     }
 
     /// Adds a source; false if it is there already.
@@ -69,69 +61,69 @@ impl Schedule {
 
     /// Adds a source to be due together with `leader`, be that a member or not; false if it is there already.
     pub fn insert_with(&mut self, source: DataSource, leader: DataSource) -> bool {
-        match self.members.get(&source) {
-            Some(member) if member.leader == leader => return false,
-            Some(_) => _ = self.remove(source),
-            None => {}
+        if self.leader_of(source) != leader {
+            self.remove(source);
+            self.leaders.extend((leader != source).then_some((source, leader)));
         }
-        let place = match self.slot_mut(leader) {
-            Some(slot) => {
-                slot.push(source);
-                slot.len() - 1
-            }
-            None => 0,
-        };
-        self.members.insert(source, Member { leader, place });
+        let slot = self.slot_of(leader);
+        let Some(slot) = self.slots.get_mut(slot) else { return false };
+        let Err(place) = slot.binary_search(&source) else { return false };
+        slot.insert(place, source);
         true
     }
 
     /// Takes a source out; false if it was not there.
     pub fn remove(&mut self, source: DataSource) -> bool {
-        let Some(Member { leader, place }) = self.members.remove(&source) else { return false };
-        let moved = self.slot_mut(leader).and_then(|slot| {
-            slot.swap_remove(place);
-            slot.get(place).copied()
-        });
-        if let Some(member) = moved.and_then(|moved| self.members.get_mut(&moved)) {
-            member.place = place;
-        }
-        true
+        let leader = self.leaders.remove(&source).unwrap_or(source);
+        let slot = self.slot_of(leader);
+        let Some(slot) = self.slots.get_mut(slot) else { return false };
+        let place = slot.binary_search(&source);
+        place.map(|place| slot.remove(place)).is_ok()
     }
 
     /// Changes the interval; members stay. Costs one pass over the members.
     pub fn set_interval(&mut self, interval_secs: u32) {
-        if interval_secs == self.interval_secs() {
+        if interval_secs == self.interval_secs {
             return;
         }
-        let sources: Vec<_> = self.members.drain().map(|(source, member)| (source, member.leader)).collect();
-        self.slots = vec![Vec::new(); interval_secs as usize];
-        for (source, leader) in sources {
-            self.insert_with(source, leader);
+        self.interval_secs = interval_secs;
+        let old = std::mem::replace(&mut self.slots, slots(interval_secs));
+        for source in old.into_iter().flatten() {
+            self.insert_with(source, self.leader_of(source));
         }
     }
 
-    /// The sources due in this second.
+    /// The sources due in this second, in order.
     pub fn due(&self, second: u64) -> impl Iterator<Item = DataSource> + '_ {
         self.slot(second).into_iter().flatten().copied()
     }
 
     /// The first second after this one in which a source is due; `None` if none ever is.
     pub fn next_after(&self, second: u64) -> Option<u64> {
-        (1..=self.slots.len() as u64)
+        (1..=u64::from(self.interval_secs))
             .map(|ahead| second.saturating_add(ahead))
             .find(|&later| self.slot(later).is_some_and(|slot| !slot.is_empty()))
     }
 
     fn slot(&self, second: u64) -> Option<&Vec<DataSource>> {
-        let cycle = self.slots.len() as u64;
-        self.slots.get(usize::try_from(second.checked_rem(cycle)?).ok()?)
+        let place = second.checked_rem(u64::from(self.interval_secs))?;
+        self.slots.get(usize::try_from(place).ok()?)
     }
 
-    fn slot_mut(&mut self, source: DataSource) -> Option<&mut Vec<DataSource>> {
-        let step = if source == DataSource::logical(source.index) { BUNDLE_SECS } else { 1 };
-        let bundle = spread(source).checked_rem(self.interval_secs().div_ceil(step))?;
-        self.slots.get_mut((bundle * step) as usize)
+    fn leader_of(&self, source: DataSource) -> DataSource {
+        self.leaders.get(&source).copied().unwrap_or(source)
     }
+
+    /// Where a source is that is its own leader.
+    fn slot_of(&self, source: DataSource) -> usize {
+        let step = if source == DataSource::logical(source.index) { BUNDLE_SECS } else { 1 };
+        let bundle = spread(source).checked_rem(self.interval_secs.div_ceil(step)).unwrap_or(0);
+        (bundle * step) as usize
+    }
+}
+
+fn slots(interval_secs: u32) -> Vec<Vec<DataSource>> {
+    vec![Vec::new(); interval_secs.max(1) as usize]
 }
 
 /// 32-bit FNV-1a over class and index. FNV alone leaves the low bits of neighbouring indexes related, and a modulo

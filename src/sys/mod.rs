@@ -8,7 +8,6 @@
 pub mod bpf;
 mod error;
 pub mod ethtool;
-pub mod heap;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 pub mod mailbox;
@@ -18,5 +17,6 @@ pub mod packet;
 pub mod readable;
 pub mod ready;
 mod receive;
+pub mod resident;
 
 pub use error::{SysError, errno};

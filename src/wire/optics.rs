@@ -11,7 +11,7 @@ pub mod memory;
 mod sff8472;
 mod sff8636;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unit;
 
 pub use memory::{Block, Fault, Memory, NoOptics, Stop};

@@ -1,8 +1,11 @@
-//! Policy: lines of iptables, files, and what the kernel's programs print.
+//! Policy: lines of iptables, files, bodies of requests, and what the kernel's programs print.
 
+use hsflow::policy::file::write;
 use hsflow::policy::lines::{self, Dialect};
 use hsflow::policy::model::Family;
+use hsflow::policy::model::Policy;
 use hsflow::policy::plan::{Desired, Echoes, Members, Observed, plan};
+use hsflow::policy::rest::body;
 use std::time::SystemTime;
 
 /// What is taken reads back as itself and has one line for each rule; what is refused is so within the text.
@@ -58,10 +61,37 @@ pub(crate) fn toml(data: &[u8]) {
         assert!(!fault.to_string().contains('\n'));
     }
     let members: Members = wishes.groups.into_iter().map(|(name, group)| (name, group.addresses)).collect();
-    let desired = Desired::new(&wishes.policies, &members, None, SystemTime::UNIX_EPOCH);
+    let desired = Desired::new(&wishes.policies, &members, SystemTime::UNIX_EPOCH);
     let rules = desired.tables.values().flat_map(|chains| chains.values()).flat_map(|chain| &chain.rules);
     for rule in rules {
         assert!(!rule.words.contains(char::is_control), "{}", rule.words);
     }
     plan(&desired, &Observed::default(), &Echoes::default());
+}
+
+/// A policy of a body is one line a rule wherever it goes, and is the same when it is written and read again; places of
+/// faults are within the body.
+pub(crate) fn requests(data: &[u8]) {
+    let at = SystemTime::UNIX_EPOCH;
+    let name = "p".parse().expect("a name");
+    let same = |policy: &Policy| {
+        let written = write::json(policy, at).to_string();
+        let (again, _) =
+            body::policy(&policy.name, written.as_bytes(), Dialect::Cumulus).expect("our own text");
+        assert_eq!(again.first(), Some(policy));
+    };
+    let read = [
+        body::policies(data, Dialect::Cumulus).map(|(policies, _)| policies),
+        body::policy(&name, data, Dialect::Cumulus).map(|(policies, _)| policies),
+        body::filter(&name, &"eth0".parse().expect("a device"), 7, data).map(|policy| vec![policy]),
+    ];
+    for outcome in read {
+        match outcome {
+            Ok(policies) => policies.iter().for_each(same),
+            Err(fault) => assert!(!fault.code.is_empty() && !fault.message.is_empty()),
+        }
+    }
+    if let Ok((sent, rules)) = body::rule_set(data, Dialect::Cumulus) {
+        assert!(rules.len() <= sent.len());
+    }
 }

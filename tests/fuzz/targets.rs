@@ -64,6 +64,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("pcap", pcap),
     ("pipe", pipe::law),
     ("policy_lines", policy::lines),
+    ("policy_rest", policy::requests),
     ("policy_saved", policy::saved),
     ("policy_toml", policy::toml),
     ("procfs", procfs),

@@ -3,6 +3,7 @@
 use crate::netns::ip_batch;
 use crate::rig::{LIMIT, if_index, isolated};
 use crate::site::{Link, Site, Way, quiet};
+use crate::support::process::own_kib;
 use std::collections::BTreeSet;
 
 /// The goal is 12 MiB for an agent with 200 taps; 4 MiB of it are the goal for one at rest. What the programs under test
@@ -26,7 +27,7 @@ fn taps(count: usize, rate: usize) -> u64 {
         .collect();
     // With none at all it would give up the privilege to open one.
     let site = Site::sampling("pcap { dev = m0 }");
-    let before = site.resident_kib();
+    let before = own_kib(site.process().pid());
     site.change(&taps);
     let mut links: Vec<_> =
         (0..count / 2).map(|n| (Link::of(&format!("m{n}")), if_index(&format!("m{n}x")))).collect();
@@ -43,7 +44,7 @@ fn taps(count: usize, rate: usize) -> u64 {
     }
     assert_eq!(sampled.len(), count, "taps that sampled");
     site.assert_whole();
-    let kib = site.resident_kib() - before;
+    let kib = own_kib(site.process().pid()) - before;
     println!("{count} taps at 1:{rate} take {kib} KiB, the agent without them {before} KiB");
     kib
 }

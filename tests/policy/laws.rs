@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn any_damage_to_our_chains_is_repaired(wanted in text(), hits in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8), 1..4)) {
+    fn any_damage_to_our_chains_is_repaired(wanted in text(), hits in prop::collection::vec((any::<prop::sample::Index>(), 0..4_u8), 1..4)) {
         let wanted = desired(&wanted);
         let mut kernel = inhabited();
         carry_out(&mut kernel, &steps(&wanted, &inhabited()));
@@ -134,6 +134,7 @@ proptest! {
             let line = match kind {
                 0 => format!("-F {}", chain.ours()),
                 1 => format!("-I {} 1 -j ACCEPT", chain.ours()),
+                2 => format!("-I {} 1 -j LOG", chain.builtin()),
                 _ => format!("-F {}", chain.builtin()),
             };
             kernel.run(Program::Tables(family), &format!("*{}\n{line}\nCOMMIT\n", table.name()));

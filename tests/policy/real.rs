@@ -1,8 +1,10 @@
 //! The same with the real programs. Needs iptables, ip6tables and ipset, and a kernel with their matches.
 
+use crate::apply::{block, good, wanted};
 use crate::netns::isolated;
 use crate::support::wait_until;
-use crate::wishes::{desired, text};
+use crate::wishes::{desired, now, text};
+use hsflow::policy::apply::{Runner, Tables};
 use hsflow::policy::model::Family;
 use hsflow::policy::plan::{Desired, Echoes, Observed, Program, Step, plan};
 use proptest::strategy::{Strategy, ValueTree};
@@ -140,7 +142,7 @@ fn what_is_printed_afterwards_is_what_was_wanted() {
         settle();
         let others = foreign();
         let mut runner = TestRunner::deterministic();
-        for _ in 0..12 {
+        for _ in 0..if std::env::var_os("HSFLOW_LONG").is_some() { 300 } else { 12 } {
             let wanted = desired(&text().new_tree(&mut runner).unwrap().current());
             let before = observe();
             let steps = reach(&wanted);
@@ -223,6 +225,31 @@ fn the_kernel_forgets_a_drop_by_address_by_itself() {
         ));
         let members = || observe().sets.values().map(|set| set.members.len()).sum::<usize>();
         wait_until("the kernel has forgotten", LIMIT, || (members() == 1).then_some(()));
+    });
+}
+
+#[test]
+fn a_drop_by_address_counts_what_it_drops_for_its_policy_and_goes_on_when_it_is_renewed() {
+    const NAME: &str =
+        "real::a_drop_by_address_counts_what_it_drops_for_its_policy_and_goes_on_when_it_is_renewed";
+    isolated(NAME, || {
+        if !can_run(NAME) {
+            return;
+        }
+        let mut tables = Tables::new(Runner::new());
+        let mut met = |secs: u32| {
+            let text = format!(
+                "[policy.a]\nsource = \"127.0.0.9\"\ndirection = \"in\"\nexpires = \"{secs}s\"\naction = \"drop\"\n[policy.b]\nsource = \"127.0.0.8\"\naction = \"drop\"\n"
+            );
+            good(&block(tables.apply(&wanted(&text), now())));
+            let from = std::net::UdpSocket::bind("127.0.0.9:0").unwrap();
+            (0..3).for_each(|_| drop(from.send_to(b"12345678", "127.0.0.1:9")));
+            let hits = block(tables.count());
+            hits.iter().map(|(name, hits)| (name.to_string(), hits.packets, hits.bytes)).collect::<Vec<_>>()
+        };
+        // Of IPv4 and UDP 20 + 8 bytes, and 8 of ours.
+        assert_eq!(met(500), [("a".to_owned(), 3, 108), ("b".to_owned(), 0, 0)]);
+        assert_eq!(met(900), [("a".to_owned(), 6, 216), ("b".to_owned(), 0, 0)]);
     });
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn read(text: &str) -> Wishes {
 pub(crate) fn desired(text: &str) -> Desired {
     let wishes = read(text);
     let members: Members = wishes.groups.into_iter().map(|(name, group)| (name, group.addresses)).collect();
-    let desired = Desired::new(&wishes.policies, &members, None, now());
+    let desired = Desired::new(&wishes.policies, &members, now());
     assert!(desired.elsewhere.is_empty(), "{:?}", desired.elsewhere);
     desired
 }

@@ -170,3 +170,20 @@ pub fn resident_kib(pid: impl std::fmt::Display) -> u64 {
     };
     line("smaps_rollup", "Rss:").or_else(|| line("status", "VmRSS:")).unwrap()
 }
+
+/// Resident memory that no file has, in KiB: the program's own pages come and go as they are needed.
+pub fn own_kib(pid: impl std::fmt::Display) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let (mut sum, mut is_own) = (0, false);
+    for line in text.lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["Rss:", kib, ..] if is_own => sum += kib.parse::<u64>().unwrap(),
+            [range, _, _, _, _, rest @ ..] if range.contains('-') => {
+                is_own = !rest.first().is_some_and(|path| path.starts_with('/'));
+            }
+            _ => {}
+        }
+    }
+    sum
+}

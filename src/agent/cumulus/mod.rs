@@ -269,13 +269,10 @@ impl Agent {
     }
 
     fn report_cumulus(&mut self) {
-        if self.settings.modules.cumulus.is_none() {
-            return self.registry.remove(COMPONENT);
-        }
-        let state = match self.settings.suspended {
+        let state = |_| match self.settings.suspended {
             Some(_) => State::Unavailable { reason: SUSPENDED.to_owned() },
             None => self.cumulus.state(self.measures.interfaces.table()),
         };
-        self.set(COMPONENT, state);
+        self.show(COMPONENT, self.settings.modules.cumulus.as_ref().map(state));
     }
 }

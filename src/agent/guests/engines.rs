@@ -2,9 +2,10 @@
 //! feed. Rules: a task runs while its engine's settings stand; one that panics is started again, later and later, and its
 //! state says so.
 
-use crate::collect::guests::{Backoff, Feed, News, containerd, docker, k8s, libvirt, systemd};
+use crate::collect::guests::{Feed, News, containerd, docker, k8s, libvirt, systemd};
 use crate::config::model::{Containerd, Docker, K8s, Kvm, Modules, Systemd};
 use crate::host::Host;
+use crate::sample::backoff::Backoff;
 use crate::sample::guest::Engine;
 use crate::status::registry::State;
 use std::collections::BTreeMap;

@@ -9,18 +9,19 @@ mod report;
 mod thread;
 
 use super::daemon::Agent;
-use super::ports::{FEWEST_BYTES, RATE_ZERO, SUSPENDED, in_words};
+use super::ports::{FEWEST_BYTES, RATE_ZERO, SUSPENDED};
 use super::worker::{Ended, Worker};
 use crate::collect::interfaces::{Change, Changes, Interface, Kind};
 use crate::config::model::Settings;
 use crate::host::Host;
+use crate::sample::rate::RateOrigin;
 use crate::sample::switch::tc::{Standing, Wish};
 use crate::wire::netlink::tc_sample::Sampling;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use thread::{SharedReport, TcThread};
+use thread::{SharedReport, Standings, TcThread};
 use tokio::sync::Notify;
 
 /// The component's name, which is the object's in the configuration.
@@ -37,7 +38,7 @@ struct Order(Vec<(u32, Option<Wish>)>);
 struct Asked {
     wish: Wish,
     one_in: u32,
-    origin: String,
+    origin: RateOrigin,
 }
 
 /// What `dent { }` is to an interface.
@@ -54,11 +55,12 @@ enum Verdict {
 pub struct TcSampling {
     host: Host,
     report: SharedReport,
-    asked: BTreeMap<u32, Asked>,
+    /// Most ports are asked what the one before is, and share that.
+    asked: BTreeMap<u32, Arc<Asked>>,
     /// Ports that are not to be sampled now, and why.
     idle: BTreeMap<u32, &'static str>,
     /// Of ports that are asked for, and of some that were.
-    standings: Arc<BTreeMap<u32, Standing>>,
+    standings: Arc<Standings>,
     thread: Option<Worker<Order>>,
     /// The thread could not be started.
     refused: Option<String>,
@@ -101,13 +103,13 @@ impl TcSampling {
     }
 
     fn standing(&self, index: u32) -> Option<&Standing> {
-        self.standings.get(&index).filter(|_| self.asked.contains_key(&index))
+        self.standings.get(&index).filter(|_| self.asked.contains_key(&index)).map(Arc::as_ref)
     }
 
     /// The rate of a port that is sampled now, and whether arriving and leaving packets are.
     pub(super) fn sampled(&self, index: u32) -> Option<(u32, [bool; 2])> {
         let asked = self.asked.get(&index)?;
-        self.standing(index)?.by.as_ref()?;
+        self.standings.get(&index)?.by.as_ref()?;
         Some((asked.one_in, asked.wish.samplings.map(|sampling| sampling.is_some())))
     }
 
@@ -137,10 +139,7 @@ impl TcSampling {
             (false, None) if interface.speed_bps.is_none_or(|speed| speed == 0) => {
                 return Verdict::Idle(DOWN);
             }
-            _ => {
-                let (one_in, origin) = settings.sampling_rate(interface.speed_bps);
-                (one_in, in_words(&origin))
-            }
+            _ => settings.sampling_rate(interface.speed_bps),
         };
         let trunc = settings.header_bytes.max(FEWEST_BYTES);
         let sampling = |group| Sampling { one_in, group, trunc };
@@ -169,7 +168,7 @@ impl TcSampling {
                     Some(why) => self.idle.insert(index, why),
                     None => self.idle.remove(&index),
                 };
-            if self.asked.get(&index) != asked.as_ref() {
+            if self.asked.get(&index).map(Arc::as_ref) != asked.as_ref() {
                 new.push((index, asked));
             }
         }
@@ -191,9 +190,14 @@ impl TcSampling {
             let Some(thread) = &self.thread else { return };
             thread.order(Order(wishes));
         }
+        let mut last = None;
         for (index, asked) in new {
             match asked {
-                Some(asked) => _ = self.asked.insert(index, asked),
+                Some(asked) => {
+                    let shared = last.take().filter(|last: &Arc<Asked>| **last == asked);
+                    let shared = last.insert(shared.unwrap_or_else(|| Arc::new(asked)));
+                    self.asked.insert(index, Arc::clone(shared));
+                }
                 None => {
                     self.asked.remove(&index);
                     if self.standings.contains_key(&index) {
@@ -256,7 +260,7 @@ impl Agent {
     pub fn on_tc(&mut self) {
         let standings = Arc::clone(&self.tc.report.lock().standings);
         let before = std::mem::replace(&mut self.tc.standings, standings);
-        let fails = |standing: Option<&Standing>| standing.is_some_and(Standing::fails);
+        let fails = |standing: Option<&Arc<Standing>>| standing.is_some_and(|standing| standing.fails());
         let differs = |index: &&u32| fails(before.get(index)) != fails(self.tc.standings.get(index));
         let changed: Vec<u32> = self.tc.asked.keys().filter(differs).copied().collect();
         if !changed.is_empty() {

@@ -3,11 +3,13 @@
 //! one and the same problem are named together.
 
 use super::{Agent, COMPONENT, Verdict};
+use crate::agent::ports::in_words;
 use crate::collect::interfaces::Interface;
 use crate::sample::switch::tc::{By, Standing};
 use crate::status::registry::{State, some_of};
 use crate::status::snapshot;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Who samples for `tc`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,11 +49,9 @@ impl Hands {
 impl Agent {
     /// Notes the component's state.
     pub(super) fn report_tc(&mut self) {
-        match self.tc_state() {
-            Some(state) => self.set(COMPONENT, state),
-            None => self.registry.remove(COMPONENT),
-        }
-        let hands = Hands::of(self.tc.asked.keys().filter_map(|index| self.tc.standings.get(index)));
+        self.show(COMPONENT, self.tc_state());
+        let asked = self.tc.asked.keys();
+        let hands = Hands::of(asked.filter_map(|index| self.tc.standings.get(index).map(Arc::as_ref)));
         if hands != self.tc.hands {
             self.tc.hands = hands;
             log::info!(target: COMPONENT, "switch ports are sampled {}", hands.in_words());
@@ -105,7 +105,8 @@ impl Agent {
         (shown.source, shown.one_in, shown.reason) = (None, None, None);
         if let Some(by) = standing.by {
             (shown.source, shown.one_in) = (Some("tc".to_owned()), Some(asked.one_in));
-            (shown.rate_origin, shown.reason) = (asked.origin, Some(format!("tc samples them {by}")));
+            (shown.rate_origin, shown.reason) =
+                (in_words(&asked.origin), Some(format!("tc samples them {by}")));
         } else if shown.warning.is_none() {
             shown.reason = Some("its filter is being made".to_owned());
         }

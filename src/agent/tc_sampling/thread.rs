@@ -7,7 +7,7 @@ use super::Order;
 use crate::agent::guard::guarded;
 use crate::agent::worker::time_until;
 use crate::host::Clock;
-use crate::sample::switch::tc::{Standing, Wish};
+use crate::sample::switch::tc::Standing;
 use crate::switch::tc::Tc;
 use crate::sys::SysError;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -27,11 +27,14 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// A thread that had a fault rests so long.
 const REST: Duration = Duration::from_secs(5);
 
+/// Where each port stands. Most stand where the one before does, and share that.
+pub(super) type Standings = BTreeMap<u32, Arc<Standing>>;
+
 /// What the thread tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     /// Of all ports that were wished when it was made.
-    pub(super) standings: Arc<BTreeMap<u32, Standing>>,
+    pub(super) standings: Arc<Standings>,
     pub(super) fault: Option<String>,
 }
 
@@ -66,7 +69,6 @@ pub(super) struct TcThread {
     orders: Receiver<Order>,
     wake: Arc<EventFd>,
     tc: Tc,
-    wishes: BTreeMap<u32, Wish>,
     /// When the ports ask for it.
     next: Option<Instant>,
     /// News gathers until then.
@@ -83,7 +85,7 @@ impl TcThread {
     ) -> Result<Self, SysError> {
         let (tc, clock) = (Tc::open()?, clock.clone());
         let (next, gathered) = (None, None);
-        Ok(Self { clock, report, orders, wake, tc, wishes: BTreeMap::new(), next, gathered, ended: false })
+        Ok(Self { clock, report, orders, wake, tc, next, gathered, ended: false })
     }
 
     /// Runs until it is told to end.
@@ -118,7 +120,7 @@ impl TcThread {
         if ordered || passed(self.next) || passed(self.gathered) {
             self.gathered = None;
             self.next = self.tc.turn(now, &|| !self.report.ending.load(Ordering::Relaxed));
-            self.report.publish(Report { standings: Arc::new(self.tc.standings().collect()), fault: None });
+            self.report.publish(Report { standings: Arc::new(standings(&self.tc)), fault: None });
         }
         Ok(())
     }
@@ -140,12 +142,6 @@ impl TcThread {
             match self.orders.try_recv() {
                 Ok(Order(wishes)) => {
                     any = true;
-                    for (index, wish) in &wishes {
-                        match wish {
-                            Some(wish) => _ = self.wishes.insert(*index, *wish),
-                            None => _ = self.wishes.remove(index),
-                        }
-                    }
                     self.tc.wish(wishes);
                 }
                 Err(TryRecvError::Disconnected) => {
@@ -166,10 +162,22 @@ impl TcThread {
         // Not at once again, should the same thing happen; only an order ends this sooner.
         let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+        let wishes: Vec<_> = self.tc.wishes().map(|(index, wish)| (index, Some(*wish))).collect();
         if let Ok(tc) = Tc::open() {
             self.tc = tc;
         }
-        self.tc.wish(self.wishes.iter().map(|(index, wish)| (*index, Some(*wish))));
+        self.tc.wish(wishes);
         self.next = Some(self.clock.now());
     }
+}
+
+fn standings(tc: &Tc) -> Standings {
+    let mut last = Arc::<Standing>::default();
+    let shared = |(index, standing)| {
+        if standing != *last {
+            last = Arc::new(standing);
+        }
+        (index, Arc::clone(&last))
+    };
+    tc.standings().map(shared).collect()
 }

@@ -5,7 +5,6 @@
 //! `cgroup` and `network`. Rules: each engine has a task of its own on the agent's runtime, every question to it has a
 //! deadline, and an engine that hangs, dies or lies costs its own guests only, which are kept as they were last known.
 
-mod backoff;
 pub mod cgroup;
 pub mod containerd;
 pub mod docker;
@@ -15,5 +14,4 @@ pub mod libvirt;
 pub mod network;
 pub mod systemd;
 
-pub use backoff::Backoff;
 pub use feed::{Feed, News, Receiver, channel};

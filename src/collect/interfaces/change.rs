@@ -70,8 +70,8 @@ impl Parts {
             master: old.master != new.master,
             link: (old.link, old.link_elsewhere, old.link_namespace)
                 != (new.link, new.link_elsewhere, new.link_namespace),
-            bond: (old.bond, old.bond_slave, old.is_bond_master, old.is_bond_slave)
-                != (new.bond, new.bond_slave, new.is_bond_master, new.is_bond_slave),
+            bond: (&old.bond, &old.bond_slave, old.is_bond_master, old.is_bond_slave)
+                != (&new.bond, &new.bond_slave, new.is_bond_master, new.is_bond_slave),
             addresses: false,
         }
     }

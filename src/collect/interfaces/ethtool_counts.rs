@@ -12,7 +12,7 @@ use super::model::Interface;
 use super::pfc::{PfcColumns, PfcCounts};
 use super::transport::Driver;
 use crate::sys::ethtool::NAME_LEN;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The shortest time between two questions to one driver about one interface.
@@ -123,7 +123,7 @@ fn name_text(name: &[u8; NAME_LEN]) -> &[u8] {
 #[derive(Debug, Default)]
 pub(super) struct EthtoolReader {
     /// Boxed: most interfaces have none.
-    known: HashMap<u32, Option<Box<Reading>>>,
+    known: BTreeMap<u32, Option<Box<Reading>>>,
     values: Vec<u64>,
     pfc: bool,
 }

@@ -11,7 +11,6 @@ use super::records::in_discards;
 use crate::sflow::counters::host::HostNetIo;
 use crate::sflow::unknown::counter32;
 use crate::wire::netlink::stats::LinkStats;
-use std::collections::HashMap;
 
 /// Which interfaces are counted, by rising ifIndex: hardware (members of a bond, not the bond). Without any, as
 /// in a container, the interfaces whose other end or lower device is outside; failing those, whatever is not
@@ -67,14 +66,22 @@ impl Totals {
 #[derive(Clone, Debug, Default)]
 pub struct HostNet {
     sum: Totals,
-    last: HashMap<u32, Totals>,
+    /// By rising ifIndex.
+    last: Vec<(u32, Totals)>,
 }
 
 impl HostNet {
     /// Takes in one interface's totals. The first time its whole totals count: they are traffic of this host.
     pub fn update(&mut self, index: u32, stats: &LinkStats) {
         let new = Totals::of(stats);
-        let last = self.last.insert(index, new).unwrap_or_default();
+        let last = match self.place(index) {
+            Ok(place) => self.last.get_mut(place).map(|(_, last)| std::mem::replace(last, new)),
+            Err(place) => {
+                self.last.insert(place, (index, new));
+                None
+            }
+        };
+        let last = last.unwrap_or_default();
         let base = if new.restarted_since(&last) { Totals::default() } else { last };
         self.sum.add_growth(&new, &base);
     }
@@ -82,7 +89,13 @@ impl HostNet {
     /// Forgets an interface that is gone, so that the next one with its ifIndex is counted from zero. What it
     /// contributed stays.
     pub fn forget(&mut self, index: u32) {
-        self.last.remove(&index);
+        if let Ok(place) = self.place(index) {
+            self.last.remove(place);
+        }
+    }
+
+    fn place(&self, index: u32) -> Result<usize, usize> {
+        self.last.binary_search_by_key(&index, |(index, _)| *index)
     }
 
     /// The record.

@@ -23,9 +23,10 @@ const PASSING: u8 = 0x38;
 
 /// The record of a member; `None` for what is none.
 pub fn lacp_port(member: &Interface, bond: &Interface, counts: Option<&LacpCounts>) -> Option<LacpPort> {
-    let (slave, aggregation) = (member.bond_slave?, bond.bond.unwrap_or_default());
+    let slave = member.bond_slave.as_deref()?;
+    let aggregation = bond.bond.as_deref().copied().unwrap_or_default();
     let is_lacp = speaks_lacp(bond);
-    let actor = slave.actor_state.filter(|_| is_lacp).unwrap_or_else(|| without_lacp(&slave));
+    let actor = slave.actor_state.filter(|_| is_lacp).unwrap_or_else(|| without_lacp(slave));
     let [partner, _] = slave.partner_state.filter(|_| is_lacp).unwrap_or(0).to_le_bytes();
     let is_active = slave.aggregator == aggregation.aggregator;
     let counts = counts.copied().unwrap_or_default();
@@ -60,7 +61,7 @@ pub fn in_words(member: &Interface, bond: &Interface) -> Option<String> {
 }
 
 fn speaks_lacp(bond: &Interface) -> bool {
-    bond.bond.is_some_and(|bond| bond.mode == Some(LACP))
+    bond.bond.as_ref().is_some_and(|bond| bond.mode == Some(LACP))
 }
 
 fn without_lacp(slave: &BondSlave) -> u8 {
@@ -86,7 +87,7 @@ mod tests {
             partner_mac: Some(PARTNER),
             actor_system: Some([0; 6]),
         };
-        Interface { bond: Some(settings), mac: Some(OWN), ..interface(9, Kind::Bond) }
+        Interface { bond: Some(Box::new(settings)), mac: Some(OWN), ..interface(9, Kind::Bond) }
     }
 
     fn member(aggregator: u16) -> Interface {
@@ -98,7 +99,7 @@ mod tests {
             actor_state: Some(0x3d),
             partner_state: Some(0x3f),
         };
-        Interface { bond_slave: Some(slave), ..interface(3, Kind::Physical) }
+        Interface { bond_slave: Some(Box::new(slave)), ..interface(3, Kind::Physical) }
     }
 
     #[test]

@@ -120,10 +120,10 @@ pub struct Interface {
     pub is_bond_master: bool,
     /// `IFF_SLAVE`.
     pub is_bond_slave: bool,
-    /// Of a bond master.
-    pub bond: Option<Bond>,
+    /// Of a bond master. Boxed, as below: of thousands of interfaces few are one.
+    pub bond: Option<Box<Bond>>,
     /// Of a member of a bond.
-    pub bond_slave: Option<BondSlave>,
+    pub bond_slave: Option<Box<BondSlave>>,
 }
 
 /// One IP address of this host.
@@ -209,8 +209,8 @@ impl Interface {
             vlan_id: link.info.vlan_id,
             is_bond_master: has(IFF_MASTER),
             is_bond_slave: has(IFF_SLAVE),
-            bond: link.info.bond,
-            bond_slave: link.info.bond_slave,
+            bond: link.info.bond.map(Box::new),
+            bond_slave: link.info.bond_slave.map(Box::new),
         })
     }
 

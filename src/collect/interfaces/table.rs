@@ -2,23 +2,28 @@
 //!
 //! In: parsed messages, one at a time, from notifications or dumps alike. Out: the current state, each [`Change`],
 //! and which interfaces the messages left in doubt, to be asked for by index. Rules: the key is the ifIndex; a name
-//! belongs to the interface that was last seen with it; whoever is gone leaves nothing behind. Pure.
+//! belongs to the interface that was last seen with it; whoever is gone leaves nothing behind; nothing is held twice, because
+//! there may be thousands. Pure.
 
 use super::change::{Change, Changes, Parts};
 use super::model::{Address, Duplex, Interface, Kind};
 use crate::wire::netlink::address::Address as AddressMessage;
 use crate::wire::netlink::link::Link;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Range;
 
 /// Interfaces by ifIndex and name, and their addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    interfaces: BTreeMap<u32, Interface>,
-    names: HashMap<String, u32>,
+    /// Boxed: a tree has about as many free places as taken ones.
+    interfaces: BTreeMap<u32, Box<Interface>>,
+    /// Of each name the interface that was last seen with it, in the order of the names.
+    names: Vec<u32>,
     /// Each master, existing or not, with each of its members.
     members: BTreeSet<(u32, u32)>,
-    addresses: BTreeMap<(u32, IpAddr, u8), Address>,
+    /// In the order of their keys.
+    addresses: Vec<Address>,
     /// Whose last message may not be the whole truth.
     doubtful: BTreeSet<u32>,
     /// Whose driver should be asked for speed and duplex.
@@ -28,23 +33,24 @@ pub struct Table {
 impl Table {
     /// The interface with this ifIndex.
     pub fn get(&self, index: u32) -> Option<&Interface> {
-        self.interfaces.get(&index)
+        self.interfaces.get(&index).map(Box::as_ref)
     }
 
     /// The interface that has this name now.
     pub fn by_name(&self, name: &str) -> Option<&Interface> {
-        self.names.get(name).and_then(|index| self.interfaces.get(index))
+        let place = self.place_of_name(name).ok()?;
+        self.get(*self.names.get(place)?)
     }
 
     /// All interfaces by rising ifIndex.
     pub fn iter(&self) -> impl Iterator<Item = &Interface> + Clone {
-        self.interfaces.values()
+        self.interfaces.values().map(Box::as_ref)
     }
 
     /// What this interface is the master of: a bridge's ports, a bond's members; by rising ifIndex.
     pub fn members(&self, master: u32) -> impl Iterator<Item = &Interface> {
         let found = self.members.range((master, 0)..=(master, u32::MAX));
-        found.filter_map(|(_, member)| self.interfaces.get(member))
+        found.filter_map(|(_, member)| self.get(*member))
     }
 
     /// How many interfaces there are.
@@ -59,14 +65,12 @@ impl Table {
 
     /// All addresses, by rising ifIndex.
     pub fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.addresses.values()
+        self.addresses.iter()
     }
 
     /// The addresses of one interface.
     pub fn addresses_of(&self, index: u32) -> impl Iterator<Item = &Address> {
-        let first = (index, IpAddr::from([0; 4]), 0);
-        let last = (index, IpAddr::from([0xff; 16]), u8::MAX);
-        self.addresses.range(first..=last).map(|(_, address)| address)
+        self.addresses.get(self.places_of_addresses(index)).into_iter().flatten()
     }
 
     /// Takes in an `RTM_NEWLINK`.
@@ -78,7 +82,7 @@ impl Table {
             None => Change::Added,
             // Neither ever changes in the life of an interface: the ifIndex was used again.
             Some(old) if (&old.kind, old.hardware) != (&new.kind, new.hardware) => {
-                Change::Replaced(Box::new(old.clone()))
+                Change::Replaced(old.clone())
             }
             Some(old) => {
                 (new.speed_bps, new.duplex) = (old.speed_bps, old.duplex);
@@ -116,13 +120,14 @@ impl Table {
             let peer = old.link.filter(|peer| !old.link_elsewhere && self.interfaces.contains_key(peer));
             self.doubtful.extend(peer);
             self.unmeasured.extend(old.master);
-            changes.push(index, Change::Removed(Box::new(old)));
+            changes.push(index, Change::Removed(old));
         }
     }
 
-    /// Removes every interface that a complete dump did not mention.
-    pub fn retain(&mut self, seen: &BTreeSet<u32>, changes: &mut Changes) {
-        let gone: Vec<u32> = self.interfaces.keys().filter(|index| !seen.contains(index)).copied().collect();
+    /// Removes every interface that a complete dump did not mention; `seen` in order.
+    pub fn retain(&mut self, seen: &[u32], changes: &mut Changes) {
+        let unseen = |index: &&u32| seen.binary_search(index).is_err();
+        let gone: Vec<u32> = self.interfaces.keys().filter(unseen).copied().collect();
         for index in gone {
             self.remove(index, changes);
         }
@@ -131,23 +136,31 @@ impl Table {
     /// Takes in an `RTM_NEWADDR`.
     pub fn apply_address(&mut self, message: &AddressMessage, changes: &mut Changes) {
         let address = Address::from(message);
-        let old = self.addresses.insert(address_key(&address), address);
-        if old != Some(address) {
-            note_addresses(address.if_index, changes);
+        match self.place_of_address(&address) {
+            Ok(place) => {
+                let Some(old) = self.addresses.get_mut(place) else { return };
+                if *old == address {
+                    return;
+                }
+                *old = address;
+            }
+            Err(place) => self.addresses.insert(place, address),
         }
+        note_addresses(address.if_index, changes);
     }
 
     /// Takes in an `RTM_DELADDR`.
     pub fn apply_unaddress(&mut self, message: &AddressMessage, changes: &mut Changes) {
-        if self.addresses.remove(&address_key(&Address::from(message))).is_some() {
+        if let Ok(place) = self.place_of_address(&Address::from(message)) {
+            self.addresses.remove(place);
             note_addresses(message.if_index, changes);
         }
     }
 
-    /// Removes every address that a complete dump did not mention.
-    pub fn retain_addresses(&mut self, seen: &BTreeSet<(u32, IpAddr, u8)>, changes: &mut Changes) {
-        self.addresses.retain(|key, address| {
-            let keep = seen.contains(key);
+    /// Removes every address that a complete dump did not mention; `seen` in order.
+    pub fn retain_addresses(&mut self, seen: &[AddressKey], changes: &mut Changes) {
+        self.addresses.retain(|address| {
+            let keep = seen.binary_search(&address_key(address)).is_ok();
             if !keep {
                 note_addresses(address.if_index, changes);
             }
@@ -196,38 +209,33 @@ impl Table {
     /// peer; and whoever held this name, if it still exists, has got another name in a message that was lost.
     fn doubt_relatives(&mut self, new: &Interface) {
         let peer = new.link.filter(|_| new.kind == Kind::Veth && !new.link_elsewhere);
-        if let Some(peer) = peer.and_then(|peer| self.interfaces.get(&peer))
+        if let Some(peer) = peer.and_then(|peer| self.get(peer))
             && peer.kind == Kind::Veth
             && (peer.link != Some(new.index) || peer.link_elsewhere)
         {
             self.doubtful.insert(peer.index);
         }
-        if let Some(other) = self.names.get(&new.name)
-            && *other != new.index
-        {
-            self.doubtful.insert(*other);
-        }
+        let holder = self.by_name(&new.name).map(|holder| holder.index);
+        self.doubtful.extend(holder.filter(|holder| *holder != new.index));
     }
 
     fn insert(&mut self, new: Interface) {
-        let (index, name, master) = (new.index, new.name.clone(), new.master);
-        if let Some(old) = self.interfaces.insert(index, new) {
-            if old.name != name {
-                self.release_name(&old);
-            }
+        let (index, master) = (new.index, new.master);
+        if self.get(index).is_none_or(|old| old.name != new.name) {
+            self.release_name(index);
+        }
+        self.take_name(&new);
+        if let Some(old) = self.interfaces.insert(index, Box::new(new)) {
             self.release_master(&old);
         }
-        self.names.insert(name, index);
         self.members.extend(master.map(|master| (master, index)));
     }
 
-    fn forget(&mut self, index: u32, changes: &mut Changes) -> Option<Interface> {
+    fn forget(&mut self, index: u32, changes: &mut Changes) -> Option<Box<Interface>> {
+        self.release_name(index);
         let old = self.interfaces.remove(&index)?;
-        self.release_name(&old);
         self.release_master(&old);
-        let keys: Vec<_> = self.addresses_of(index).map(address_key).collect();
-        for key in keys {
-            self.addresses.remove(&key);
+        for _ in self.addresses.drain(self.places_of_addresses(index)) {
             note_addresses(index, changes);
         }
         self.doubtful.remove(&index);
@@ -241,15 +249,42 @@ impl Table {
         }
     }
 
-    fn release_name(&mut self, old: &Interface) {
-        if self.names.get(&old.name) == Some(&old.index) {
-            self.names.remove(&old.name);
+    fn take_name(&mut self, new: &Interface) {
+        match self.place_of_name(&new.name) {
+            Ok(place) => self.names.get_mut(place).into_iter().for_each(|holder| *holder = new.index),
+            Err(place) => self.names.insert(place, new.index),
         }
+    }
+
+    /// To be called while the interface still has the name.
+    fn release_name(&mut self, index: u32) {
+        let place = self.get(index).and_then(|old| self.place_of_name(&old.name).ok());
+        if let Some(place) = place.filter(|place| self.names.get(*place) == Some(&index)) {
+            self.names.remove(place);
+        }
+    }
+
+    fn place_of_name(&self, name: &str) -> Result<usize, usize> {
+        self.names
+            .binary_search_by(|index| self.get(*index).map(|holder| holder.name.as_str()).cmp(&Some(name)))
+    }
+
+    fn place_of_address(&self, address: &Address) -> Result<usize, usize> {
+        self.addresses.binary_search_by_key(&address_key(address), address_key)
+    }
+
+    fn places_of_addresses(&self, index: u32) -> Range<usize> {
+        let first = self.addresses.partition_point(|address| address.if_index < index);
+        let last = self.addresses.partition_point(|address| address.if_index <= index);
+        first..last
     }
 }
 
 /// What tells one address from another: an IPv4 address may be there twice with different prefix lengths.
-pub fn address_key(address: &Address) -> (u32, IpAddr, u8) {
+pub type AddressKey = (u32, IpAddr, u8);
+
+/// That of an address.
+pub fn address_key(address: &Address) -> AddressKey {
     (address.if_index, address.ip, address.prefix)
 }
 

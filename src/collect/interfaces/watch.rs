@@ -227,16 +227,17 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
 
     fn dump_links(&mut self) -> Result<bool, InterfaceError> {
         let (table, changes, health) = (&mut self.table, &mut self.pending, &mut self.health);
-        let mut seen = BTreeSet::new();
+        let mut seen = Vec::new();
         let interrupted =
             self.query.dump("RTM_GETLINK", link::dump, |message| match Link::parse(message.payload) {
                 Ok(link) => {
-                    seen.insert(link.index);
+                    seen.push(link.index);
                     table.apply_link(&link, changes);
                 }
                 Err(_) => health.malformed += 1,
             })?;
         if !interrupted {
+            seen.sort_unstable();
             self.table.retain(&seen, &mut self.pending);
         }
         Ok(interrupted)
@@ -244,11 +245,11 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
 
     fn dump_addresses(&mut self) -> Result<bool, InterfaceError> {
         let (table, changes, health) = (&mut self.table, &mut self.pending, &mut self.health);
-        let mut seen = BTreeSet::new();
+        let mut seen = Vec::new();
         let interrupted = self.query.dump("RTM_GETADDR", address::dump, |message| {
             match address::Address::parse(message.payload) {
                 Ok(Some(address)) => {
-                    seen.insert(address_key(&Address::from(&address)));
+                    seen.push(address_key(&Address::from(&address)));
                     table.apply_address(&address, changes);
                 }
                 Ok(None) => {}
@@ -256,6 +257,7 @@ impl<T: Transport, D: Driver> Interfaces<T, D> {
             }
         })?;
         if !interrupted {
+            seen.sort_unstable();
             self.table.retain_addresses(&seen, &mut self.pending);
         }
         Ok(interrupted)

@@ -5,11 +5,11 @@ use crate::policy::model::{Contradiction, NameFault, PrefixFault, RateFault, Ref
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {}{kind}", if key.is_empty() { String::new() } else { format!("{key}: ") })]
+#[error("{file}{}: {}{kind}", if *line == 0 { String::new() } else { format!(":{line}:{column}") }, if key.is_empty() { String::new() } else { format!("{key}: ") })]
 pub struct Fault {
     /// The name it was given by.
     pub file: String,
-    /// From 1.
+    /// From 1; 0 is nowhere: it was no text.
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,

@@ -1,21 +1,34 @@
 //! `/etc/hsflowd/policy.toml` and `policy.d/*.toml`: texts in, policies and every fault out.
 //!
-//! Rule: one bad policy, group or protection costs only itself; a file that is not TOML costs the file; both are said
+//! Rule: one bad policy or group costs only itself; a file that is not TOML costs the file; whether a protection is lost
+//! by either is said; both are said
 //! with line, column and key. Files say more together than each alone: groups of one name are one, all protections
 //! hold, a policy's name is given once, and only the first file sets limits. What is well formed and still not to be
 //! taken up (a group that is nowhere, a protected address) is said last, when all files are known. Spec: TOML 1.1.
 
 mod action;
 mod fault;
+mod keys;
 mod policy;
+mod react;
+mod request;
+mod rest;
+mod service;
 mod table;
+pub mod write;
 
 pub use fault::{Fault, FaultKind};
+pub use keys::tables;
+pub(in crate::policy) use react::OWNER as REACT;
+pub use request::from_json;
+pub use rest::{Rest, Unsafe};
+pub use service::{OnStop, Pace, Service};
 
 use super::lines::Dialect;
 use super::model::{
-    Group, GroupName, Groups, Limits, Policy, PolicyName, PortAt, Protected, Selector, WordFault,
+    Group, GroupName, Groups, Limits, Policy, PolicyName, PortAt, Prefix, Protected, Selector, WordFault,
 };
+use super::react::Reaction;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
@@ -24,8 +37,10 @@ use toml::de::DeTable;
 
 /// Bytes of a file that is read at all.
 pub const MOST_BYTES: usize = 4 << 20;
-const TOP: [&str; 4] = ["limits", "protect", "group", "policy"];
-const MOST: u64 = 1_000_000;
+const TOP: [&str; 7] = ["limits", "service", "rest", "protect", "group", "policy", "react"];
+const PROTECT: [&str; 5] = ["peer", "protocol", "port", "at", "forwarded"];
+const GROUP: [&str; 5] = ["addresses", "guests", "default", "bridge", "netns"];
+const GUESTS: [&str; 4] = ["engine", "name", "image", "pod_namespace"];
 
 /// What files say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,8 +51,18 @@ pub struct Wishes {
     pub groups: Groups,
     /// Of all files.
     pub protected: Vec<Protected>,
+    /// Of all files.
+    pub reactions: Vec<Reaction>,
     /// Of the first file.
     pub limits: Limits,
+    /// How fast and how long those who ask may write; of the first file.
+    pub pace: Pace,
+    /// Of the first file.
+    pub service: Service,
+    /// Of the first file.
+    pub rest: Rest,
+    /// What is protected cannot be told: a protection is faulty, or stands in a file that cannot be read.
+    pub has_lost_protection: bool,
     /// In the order of the files; at most 100 of each, then a count.
     pub faults: Vec<Fault>,
 }
@@ -45,59 +70,107 @@ pub struct Wishes {
 /// Where a policy was said.
 type Places = BTreeMap<PolicyName, (usize, Range<usize>)>;
 
-/// Reads files by name and text, in the order in which they count.
+/// Files that were read, before the last word on what they say together.
+struct Gathered<'t> {
+    wishes: Wishes,
+    places: Places,
+    sources: Vec<Source<'t>>,
+}
+
+/// Reads files by name and text, in the order in which they count; this host may have any address.
 pub fn parse(files: &[(&str, &str)], dialect: Dialect) -> Wishes {
+    parse_on(&[], files, dialect)
+}
+
+/// The same on a host that has these addresses, and no others unless there are none.
+pub fn parse_on(host: &[Prefix], files: &[(&str, &str)], dialect: Dialect) -> Wishes {
+    let mut gathered = gather(files, dialect);
+    gathered.wishes.protected.iter_mut().for_each(|protected| protected.host = host.to_vec());
+    admit(&mut gathered.wishes, &gathered.places, &mut gathered.sources);
+    gathered.finish()
+}
+
+fn gather<'t>(files: &[(&'t str, &'t str)], dialect: Dialect) -> Gathered<'t> {
     let (mut wishes, mut places) = (Wishes::default(), Places::new());
-    let mut limits = None;
     let mut sources: Vec<_> = files.iter().map(|(name, text)| Source::new(name, text)).collect();
     for (number, source) in sources.iter_mut().enumerate() {
         let text = source.text;
+        let is_lost = text.contains("protect");
         if text.len() > MOST_BYTES {
+            wishes.has_lost_protection |= is_lost;
             source.fault(&(0..0), "", FaultKind::Size(text.len()));
             continue;
         }
         match DeTable::parse(text) {
             Ok(root) => {
                 let mut root = Table::root(source, &root);
-                read(&mut root, number, (&mut wishes, &mut places, &mut limits), (files, dialect));
+                read(&mut root, number, (&mut wishes, &mut places), (files, dialect));
             }
             Err(why) => {
+                wishes.has_lost_protection |= is_lost;
                 let kind = FaultKind::Syntax(why.message().replace(char::is_control, " ").into());
                 source.fault(&why.span().unwrap_or(0..0), "", kind);
             }
         }
     }
-    wishes.limits = limits.unwrap_or_default();
-    admit(&mut wishes, &places, &mut sources);
-    wishes.faults = sources.into_iter().flat_map(Source::finish).collect();
-    wishes
+    Gathered { wishes, places, sources }
+}
+
+impl Gathered<'_> {
+    fn finish(self) -> Wishes {
+        let faults = self.sources.into_iter().flat_map(Source::finish).collect();
+        Wishes { faults, ..self.wishes }
+    }
+}
+
+/// What JSON has instead of what is wanted.
+fn wrong_json(value: &serde_json::Value, wanted: &'static str) -> FaultKind {
+    use serde_json::Value;
+    let got = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    FaultKind::Value { wanted, got }
 }
 
 fn read<'t>(
     root: &mut Table<'_, 't>,
     number: usize,
-    (wishes, places, limits): (&mut Wishes, &mut Places, &mut Option<Limits>),
+    (wishes, places): (&mut Wishes, &mut Places),
     (files, dialect): (&[(&'t str, &'t str)], Dialect),
 ) {
     root.know(&TOP);
-    if number == 0 {
-        *limits = read_limits(root);
-    } else if let Some(value) = root.get("limits") {
-        root.refuse::<()>("limits", value, FaultKind::Conflict("the first file alone sets limits"));
-    }
+    of_the_first(root, number, wishes);
     for value in root.list("protect") {
-        let keys = ["peer", "protocol", "port", "at", "forwarded"];
-        let table = Table::of(root.source, value, "protect", &keys);
-        wishes.protected.extend(table.and_then(|mut table| protected(&mut table)));
+        let table = Table::of(root.source, value, "protect", &PROTECT);
+        let protected = table.and_then(|mut table| protected(&mut table));
+        wishes.has_lost_protection |= protected.is_none();
+        wishes.protected.extend(protected);
     }
+    react::read(root, &mut wishes.reactions);
     for (name, value) in root.each("group") {
         let path = root.inside("group", name.get_ref());
-        let Some(mut table) = Table::of(root.source, value, &path, &["addresses", "guests"]) else {
-            continue;
-        };
+        let Some(mut table) = Table::of(root.source, value, &path, &GROUP) else { continue };
         let known =
             GroupName::from_str(name.get_ref()).map_err(|why| table.source.fault(&name.span(), &path, why));
-        if let Some((name, group)) = known.ok().zip(group(&mut table)) {
+        let (Ok(group_name), span) = (known, name.span()) else { continue };
+        let last = last_word(&mut table, &group_name).filter(|last| !wishes.policies.contains(last));
+        if let Some((name, group)) = Some(group_name).zip(group(&mut table)) {
+            wishes.policies.extend(last.filter(|last| match places.get(&last.name) {
+                Some((first, _)) => {
+                    let first = files.get(*first).map_or_else(String::new, |(name, _)| (*name).to_owned());
+                    table.source.fault(&span, &path, FaultKind::Twice(first));
+                    false
+                }
+                None => {
+                    places.insert(last.name.clone(), (number, span));
+                    true
+                }
+            }));
             let whole = wishes.groups.entry(name).or_default();
             whole.addresses.extend(group.addresses);
             whole.guests.extend(group.guests);
@@ -119,18 +192,24 @@ fn read<'t>(
     }
 }
 
-fn read_limits(root: &mut Table<'_, '_>) -> Option<Limits> {
-    let mut table = root.inner("limits", &["policies", "lines", "groups", "members"])?;
-    let default = Limits::default();
-    let mut number = |key, default: usize| {
-        table.number(key, 1..=MOST).and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
-    };
-    Some(Limits {
-        policies: number("policies", default.policies),
-        lines: number("lines", default.lines),
-        groups: number("groups", default.groups),
-        members: number("members", default.members),
-    })
+/// What the first file alone may say.
+fn of_the_first(root: &mut Table<'_, '_>, number: usize, wishes: &mut Wishes) {
+    if number == 0 {
+        (wishes.limits, wishes.pace) = service::limits(root);
+        wishes.service = service::service(root);
+        wishes.rest = rest::read(root).unwrap_or_default();
+    }
+    for (key, why) in [
+        ("limits", "the first file alone sets limits"),
+        ("service", "the first file alone says how the service runs"),
+        ("rest", "the first file alone says where requests are heard"),
+    ] {
+        if number > 0
+            && let Some(value) = root.get(key)
+        {
+            root.refuse::<()>(key, value, FaultKind::Conflict(why));
+        }
+    }
 }
 
 fn protected(table: &mut Table<'_, '_>) -> Option<Protected> {
@@ -160,8 +239,7 @@ fn group(table: &mut Table<'_, '_>) -> Option<Group> {
     let mut guests = Vec::new();
     for value in table.list("guests") {
         let path = table.name("guests");
-        let keys = ["engine", "name", "image", "pod_namespace"];
-        let Some(mut guest) = Table::of(table.source, value, &path, &keys) else { continue };
+        let Some(mut guest) = Table::of(table.source, value, &path, &GUESTS) else { continue };
         let mut text = |key| guest.one(key, |text| Ok::<_, WordFault>(text.to_owned()));
         let selector = Selector {
             engine: text("engine"),
@@ -177,6 +255,17 @@ fn group(table: &mut Table<'_, '_>) -> Option<Group> {
         guests.push(selector);
     }
     table.is_clean().then_some(Group { addresses, guests })
+}
+
+/// What becomes of packets to a group that no policy let through; where it is said in many files, each says it.
+fn last_word(table: &mut Table<'_, '_>, name: &GroupName) -> Option<Policy> {
+    let is_deny = table.one("default", |word| match word {
+        "deny" => Ok(true),
+        "allow" => Ok(false),
+        _ => Err(WordFault { what: "'default'", allowed: "allow or deny" }),
+    });
+    let (bridge, netns) = (table.one("bridge", FromStr::from_str), table.one("netns", FromStr::from_str));
+    is_deny.filter(|is_deny| *is_deny).and_then(|_| Policy::default_deny(name, bridge, netns))
 }
 
 /// The last word, when everything is known: caps, groups, protections.

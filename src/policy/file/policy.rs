@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 const GENERAL: [&str; 7] = ["owner", "priority", "expires", "netns", "force", "action", "lines"];
-const TRAFFIC: [&str; 14] = [
+const TRAFFIC: [&str; 15] = [
+    "bridge",
     "direction",
     "from",
     "to",
@@ -98,13 +99,17 @@ fn raw(table: &mut Table<'_, '_>, dialect: Dialect) -> Option<Body> {
 
 fn traffic(table: &mut Table<'_, '_>) -> Traffic {
     let (from, to) = (table.one("from", FromStr::from_str), table.one("to", FromStr::from_str));
+    let bridge = table.one("bridge", FromStr::from_str);
     let directions: BTreeSet<_> = table.many("direction", Direction::from_str).into_iter().collect();
     Traffic {
         directions: if table.get("direction").is_some() {
             directions
+        } else if bridge.is_some() {
+            [Direction::Forward].into()
         } else {
             possible(from.is_some(), to.is_some())
         },
+        bridge,
         from,
         to,
         sources: table.many("source", end),

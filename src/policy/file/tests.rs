@@ -224,6 +224,56 @@ fn what_is_protected_is_cut_only_by_force() {
     }
 }
 
+const SSH: &str = "[[protect]]\npeer = \"192.0.2.0/24\"\nprotocol = \"tcp\"\nport = 22\nat = \"host\"\n";
+
+#[test]
+fn a_policy_of_a_bridge_is_held_against_what_is_protected_by_the_hosts_addresses() {
+    let own: Vec<Prefix> = ["192.0.2.1", "fe80::1"].iter().map(|text| text.parse().unwrap()).collect();
+    let groups = "[group.vms]\naddresses = [\"192.0.2.128/25\"]\ndefault = \"deny\"\nbridge = \"br0\"\n\
+        [group.boxes]\nguests = [{ engine = \"docker\" }]\ndefault = \"deny\"\nbridge = \"br0\"\n";
+    let cases = [
+        ("source = \"192.0.2.0/25\"\ndestination = \"192.0.2.1\"", 1),
+        ("destination = \"192.0.2.0/25\"\nprotocol = \"tcp\"", 1),
+        ("source = \"192.0.2.7\"", 1),
+        ("source = \"192.0.2.7\"\ndestination = \"@vms\"", 0),
+        ("source = \"@vms\"", 0),
+        ("source = \"@boxes\"", 0),
+        ("destination = \"192.0.2.1\"\nprotocol = \"udp\"", 0),
+    ];
+    for (policy, refused) in cases {
+        let protect = SSH.replace("/24", "/25");
+        let text = format!("{protect}{groups}[policy.a]\nbridge = \"br0\"\naction = \"drop\"\n{policy}\n");
+        let wishes = parse_on(&own, &[("policy.toml", &text)], Dialect::Linux);
+        assert_eq!(wishes.faults.len(), refused, "{policy}: {:?}", told(&wishes));
+        assert_eq!(wishes.policies.len(), 3 - refused, "{policy}");
+    }
+}
+
+#[test]
+fn shaping_to_next_to_nothing_cuts_what_is_protected() {
+    for (rate, is_taken) in [("63 kbit/s", false), ("64 kbit/s", true)] {
+        let text =
+            format!("{SSH}[policy.a]\nto = \"eth0\"\naction = {{ shape = {{ rate = \"{rate}\" }} }}\n");
+        let wishes = one(&text);
+        assert_eq!(wishes.policies.len() == 1, is_taken, "{rate}: {:?}", told(&wishes));
+    }
+}
+
+#[test]
+fn a_protection_that_is_lost_is_known() {
+    let limits = "[limits]\nlines = 3\n";
+    for (text, is_lost) in [
+        (SSH.to_owned(), false),
+        (format!("{limits}[policy"), false),
+        (SSH.replace("tcp", "tpc"), true),
+        (SSH.replace("192.0.2.0/24", ""), true),
+        (format!("{SSH}[policy"), true),
+        ("protect = 1".to_owned(), true),
+    ] {
+        assert_eq!(one(&text).has_lost_protection, is_lost, "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

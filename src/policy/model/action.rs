@@ -1,10 +1,14 @@
 //! What happens to packets that match.
 
+use super::marks::{Class, Dscp};
 use super::matching::{Contradiction, Traffic, countable};
 use super::name::{Device, Netns};
 use super::rate::Rate;
-use super::traffic::{Class, Direction, Dscp};
+use super::traffic::Direction;
 use std::time::Duration;
+
+/// Shaped to less, a lifeline is none: a screen of text takes seconds.
+const LIFELINE_BPS: u64 = 64_000;
 
 /// What a policy does with its packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +47,7 @@ pub struct Shape {
     pub ceil: Option<Rate>,
     /// How long the rate may be exceeded by a burst.
     pub burst: Option<Duration>,
-    /// How long a packet may wait.
+    /// How long a packet may wait; zero throws away what is faster.
     pub latency: Option<Duration>,
 }
 
@@ -57,9 +61,13 @@ pub enum Redirect {
 }
 
 impl Action {
-    /// Whether packets may be lost by it.
+    /// Whether packets may be lost by it, or so many wait that it comes to the same.
     pub const fn cuts(&self) -> bool {
-        matches!(self, Self::Drop | Self::Reject | Self::Limit(_) | Self::Redirect(_))
+        match self {
+            Self::Drop | Self::Reject | Self::Limit(_) | Self::Redirect(_) => true,
+            Self::Shape(Shape { rate: Rate::Bits(bits) | Rate::Packets(bits), .. }) => *bits < LIFELINE_BPS,
+            Self::Accept | Self::Mark(_) => false,
+        }
     }
 
     pub(super) fn check(&self, traffic: &Traffic) -> Result<(), Contradiction> {

@@ -1,5 +1,6 @@
 //! Prefixes of addresses: masked, printed as `iptables-save` prints them, compared as sets.
 
+use super::traffic::digits;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -123,9 +124,7 @@ impl FromStr for Prefix {
         let address: IpAddr = address.parse().map_err(|_| PrefixFault::Address)?;
         let all = Self::from(address);
         let Some(len) = len else { return Ok(all) };
-        // `+8` is a number to Rust, not to iptables.
-        let number = len.bytes().all(|b| b.is_ascii_digit()).then(|| len.parse().ok()).flatten();
-        Self::new(address, number.ok_or(PrefixFault::Length { longest: all.len })?)
+        Self::new(address, digits(len).ok_or(PrefixFault::Length { longest: all.len })?)
     }
 }
 
@@ -164,5 +163,14 @@ mod tests {
             prop_assert_eq!(x.overlaps(&y), same);
             prop_assert_eq!(prefix(&x.to_string()), x);
         }
+    }
+
+    #[test]
+    fn what_iptables_would_read_as_octal_is_refused() {
+        assert!("10.9.0.0/020".parse::<Prefix>().is_err() && "10.9.0.0/0".parse::<Prefix>().is_ok());
+        assert_eq!(
+            (digits::<u16>("026"), digits::<u16>("0"), digits::<u16>("22")),
+            (None, Some(0), Some(22))
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Which guests belong to a group: all that is given must fit; `*` at the end fits any rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
-    /// Container engine or `libvirt`.
+    /// As the agent calls it: `docker`, `containerd`, `k8s`, `systemd`, `kvm`.
     pub engine: Option<String>,
     /// The guest's name.
     pub name: Option<String>,

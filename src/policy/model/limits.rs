@@ -3,7 +3,7 @@
 use super::group::{Group, Groups};
 use super::name::{GroupName, PolicyName};
 use super::protect::{Protected, Reach};
-use super::{Body, End, Policy, Prefix};
+use super::{Body, Direction, End, Policy, Prefix};
 
 /// Hard caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,14 @@ impl Limits {
             }
             Body::Lines(_) => {}
         }
+        Self::spares(policy, groups, protected)
+    }
+
+    /// Whether a policy leaves alone what is protected, or is forced.
+    ///
+    /// # Errors
+    /// What it may cut.
+    pub fn spares(policy: &Policy, groups: &Groups, protected: &[Protected]) -> Result<(), Refusal> {
         let reaches = if policy.forced { Vec::new() } else { reaches(policy, groups) };
         let cut = protected.iter().find(|p| reaches.iter().any(|reach| p.is_in(reach)));
         cut.map_or(Ok(()), |p| Err(Refusal::Protected { protected: Box::new(p.clone()) }))
@@ -129,27 +137,46 @@ impl Limits {
 
 /// Which packets a policy may cut, rather too many than too few.
 fn reaches(policy: &Policy, groups: &Groups) -> Vec<Reach> {
-    match &policy.body {
-        Body::Lines(lines) => lines.iter().filter(|line| line.cuts).map(|line| line.reach.clone()).collect(),
-        Body::Rule(rule) if rule.action().cuts() => {
-            let known = |ends: &[End]| addresses(ends, groups);
-            vec![Reach::of(rule.matching().traffic(), known)]
+    let rule = match &policy.body {
+        Body::Rule(rule) if rule.action().cuts() => rule,
+        Body::Rule(_) => return Vec::new(),
+        Body::Lines(lines) => {
+            return lines.iter().filter(|line| line.cuts).map(|line| line.reach.clone()).collect();
         }
-        Body::Rule(_) => Vec::new(),
+    };
+    let traffic = rule.matching().traffic();
+    let through = Reach::of(traffic, |ends| addresses(ends, groups));
+    if traffic.bridge.is_none() {
+        return vec![through];
     }
+    // This host has a port of the bridge as its guests have, and neither it nor its lifeline is one of them.
+    let ends = fixed(&traffic.sources, groups).zip(fixed(&traffic.destinations, groups));
+    let own = ends.map(|(sources, destinations)| Reach {
+        directions: [Direction::In, Direction::Out].into(),
+        sources,
+        destinations,
+        ..through.clone()
+    });
+    [Some(through), own].into_iter().flatten().collect()
 }
 
 /// Every address that the ends may have; none is any, and so are guests, who come with addresses of their own.
 fn addresses(ends: &[End], groups: &Groups) -> Vec<Prefix> {
+    let has_guests = ends.iter().any(|end| match end {
+        End::Prefix(_) => false,
+        End::Group(name) => groups.get(name).is_none_or(|group| !group.guests.is_empty()),
+    });
+    if has_guests { Vec::new() } else { fixed(ends, groups).unwrap_or_default() }
+}
+
+/// The same less those of guests; `None` where there are no others.
+fn fixed(ends: &[End], groups: &Groups) -> Option<Vec<Prefix>> {
     let mut known = Vec::new();
     for end in ends {
         match end {
             End::Prefix(prefix) => known.push(*prefix),
-            End::Group(name) => match groups.get(name) {
-                Some(group) if group.guests.is_empty() => known.extend(&group.addresses),
-                _ => return Vec::new(),
-            },
+            End::Group(name) => known.extend(groups.get(name).into_iter().flat_map(|group| &group.addresses)),
         }
     }
-    known
+    (ends.is_empty() || !known.is_empty()).then_some(known)
 }

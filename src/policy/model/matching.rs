@@ -4,9 +4,11 @@
 //! that contradicts another. Empty lists mean "any".
 
 use super::address::{Family, Prefix};
-use super::name::{GroupName, Interface};
+use super::marks::Dscp;
+use super::name::{Device, GroupName, Interface};
+use super::protocol::{Ports, Protocol};
 use super::rate::Rate;
-use super::traffic::{Direction, Dscp, Ports, Protocol, State, Tunnel};
+use super::traffic::{Direction, State, Tunnel};
 use std::collections::BTreeSet;
 
 /// Rules that one policy may become by all its pairs of source and destination; a group serves better beyond that.
@@ -36,6 +38,8 @@ impl End {
 /// What a packet must be. The parts are valid each by itself; [`Match`] says that they are together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
+    /// Between the ports of this bridge of Open vSwitch, which iptables never sees; `None` is through the host.
+    pub bridge: Option<Device>,
     /// At least one.
     pub directions: BTreeSet<Direction>,
     /// Where it came in.
@@ -67,6 +71,9 @@ pub struct Traffic {
 /// Two wishes that no packet or no rule can fulfil.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
+    /// A bridge forwards, and nothing else.
+    #[error("packets on a bridge are forwarded: leave the direction out")]
+    Bridge,
     /// No direction.
     #[error("a direction is wanted: in, forward or out")]
     NoDirection,
@@ -126,7 +133,9 @@ impl Match {
         let places = ports.map(|ports| ports.iter().map(|p| 1 + usize::from(p.is_range())).sum::<usize>());
         let has_ports = places != [0, 0];
         let pairs = t.sources.len().max(1) * t.destinations.len().max(1);
+        let forwards = t.directions.len() == 1 && t.directions.contains(&Direction::Forward);
         let unfit = [
+            (t.bridge.is_some() && !forwards, Contradiction::Bridge),
             (t.directions.is_empty(), Contradiction::NoDirection),
             (t.from.is_some() && t.directions.contains(&Direction::Out), Contradiction::FromOut),
             (t.to.is_some() && t.directions.contains(&Direction::In), Contradiction::ToIn),

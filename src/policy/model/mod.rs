@@ -8,9 +8,11 @@ mod action;
 mod address;
 mod group;
 mod limits;
+mod marks;
 mod matching;
 mod name;
 mod protect;
+mod protocol;
 mod rate;
 mod raw;
 mod traffic;
@@ -19,14 +21,17 @@ pub use action::{Action, Mark, Redirect, Shape};
 pub use address::{Family, Prefix, PrefixFault};
 pub use group::{Group, Groups, Selector};
 pub use limits::{Limits, Refusal};
+pub use marks::{Class, Dscp};
 pub use matching::{Contradiction, End, MOST_PAIRS, MOST_PORTS, Match, Traffic};
 pub use name::{Device, GroupName, Interface, NameFault, Netns, Owner, PolicyName};
 pub use protect::{PortAt, Protected, Reach};
+pub use protocol::{Ports, Protocol};
 pub use rate::{Rate, RateFault};
 pub use raw::{Chain, RawRule, Table, Tool};
-pub use traffic::{Class, Direction, Dscp, Ports, Protocol, State, Tunnel, Vni, WordFault};
+pub use traffic::{Direction, State, Tunnel, Vni, WordFault};
 pub(in crate::policy) use traffic::{digits, number};
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 /// When a policy ends.
@@ -116,4 +121,52 @@ pub struct Policy {
     pub forced: bool,
     /// What it does.
     pub body: Body,
+}
+
+impl Policy {
+    /// The last priority; after it comes what was there without us.
+    pub const LAST: u16 = u16::MAX;
+
+    /// Drops what goes to members of a group and was let through by no policy before. Through the host, answers on
+    /// connections stay; a bridge knows no connections, so there each way wants a policy.
+    pub fn default_deny(group: &GroupName, bridge: Option<Device>, netns: Option<Netns>) -> Option<Self> {
+        let name = format!("deny-{group}").parse().ok()?;
+        let states = if bridge.is_some() { BTreeSet::new() } else { [State::New, State::Invalid].into() };
+        let traffic = Traffic {
+            bridge,
+            directions: [Direction::Forward].into(),
+            destinations: vec![End::Group(group.clone())],
+            states,
+            ..Traffic::default()
+        };
+        let rule = Rule::new(Match::new(traffic).ok()?, Action::Drop).ok()?;
+        Some(Self {
+            name,
+            owner: "file".parse().ok()?,
+            priority: Self::LAST,
+            expiry: Expiry::Never,
+            netns,
+            forced: false,
+            body: Body::Rule(Box::new(rule)),
+        })
+    }
+
+    /// The groups that it names.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        let traffic = self.rule().map(|rule| rule.matching().traffic());
+        let ends =
+            traffic.into_iter().flat_map(|traffic| traffic.sources.iter().chain(&traffic.destinations));
+        ends.filter_map(|end| match end {
+            End::Group(group) => Some(group),
+            End::Prefix(_) => None,
+        })
+    }
+
+    /// Its action with its match; `None` of raw lines.
+    pub const fn rule(&self) -> Option<&Rule> {
+        match &self.body {
+            Body::Rule(rule) => Some(rule),
+            Body::Lines(_) => None,
+        }
+    }
 }

@@ -6,7 +6,8 @@
 
 use super::address::Prefix;
 use super::matching::Traffic;
-use super::traffic::{Direction, Ports, Protocol, Tunnel};
+use super::protocol::{Ports, Protocol};
+use super::traffic::{Direction, Tunnel};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -87,7 +88,8 @@ impl Protected {
         let has = |ports: &[Ports], wanted| ports.is_empty() || ports.iter().any(|p| p.overlaps(wanted));
         reach.protocol.is_none_or(|its| its == protocol)
             && has(server, Ports::one(port))
-            && has(other, client)
+            // Some services speak from their own port: time, key exchange.
+            && (has(other, client) || has(other, Ports::one(port)))
     }
 }
 
@@ -162,5 +164,13 @@ mod tests {
             source_ports: vec![Ports::one(443)],
             ..reach()
         }));
+    }
+
+    #[test]
+    fn a_service_that_speaks_from_its_own_port_is_kept_too() {
+        let time = Protected { service: Some((Protocol::UDP, 123, PortAt::Peer)), ..collector() };
+        let ports = || vec![Ports::one(123)];
+        let both = Reach { source_ports: ports(), destination_ports: ports(), ..reach() };
+        assert!(time.is_in(&both));
     }
 }

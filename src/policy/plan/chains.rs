@@ -2,7 +2,7 @@
 //!
 //! In: two states of one table. Out: input for `iptables-restore --noflush`, one transaction. Rule: a rule that stays is
 //! not touched, so its counters go on; places are counted in our own chains only, and of the kernel's chains nothing is
-//! named but our jump, by all its words.
+//! named but our jump, by all its words, and its place only to make it the first.
 
 use crate::policy::model::{Chain, Family, Table};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -29,6 +29,8 @@ pub struct OwnChain {
     pub rules: Vec<ChainRule>,
     /// The words of our jumps to it; one is right.
     pub jumps: Vec<String>,
+    /// Rules of others stand before the first of them.
+    pub is_behind: bool,
     /// Somebody else jumps to it, so it cannot be removed, only emptied.
     pub is_pinned: bool,
 }
@@ -54,7 +56,7 @@ pub(super) fn difference(table: Table, from: &Chains, to: &Chains) -> Option<Str
         if is.is_some() && was.is_none() {
             let _ = writeln!(declared, ":{} - [0:0]", chain.ours());
         }
-        jump_edits(chain, &old.jumps, &new.jumps, &mut jumps);
+        jump_edits(chain, old, new, &mut jumps);
         if is.is_some() || old.is_pinned {
             rule_edits(chain, &old.rules, &new.rules, &mut rules);
         } else if was.is_some() {
@@ -65,11 +67,13 @@ pub(super) fn difference(table: Table, from: &Chains, to: &Chains) -> Option<Str
     (!body.is_empty()).then(|| format!("*{}\n{body}COMMIT\n", table.name()))
 }
 
-fn jump_edits(chain: Chain, old: &[String], new: &[String], text: &mut String) {
-    for words in old.iter().skip(new.len()) {
+/// One that is to come first is taken out and put in again, in the same transaction.
+fn jump_edits(chain: Chain, old: &OwnChain, new: &OwnChain, text: &mut String) {
+    let stay = if old.is_behind && !new.is_behind { 0 } else { old.jumps.len().min(new.jumps.len()) };
+    for words in old.jumps.iter().skip(stay) {
         let _ = writeln!(text, "-D {} {words}", chain.builtin());
     }
-    for words in new.iter().skip(old.len()) {
+    for words in new.jumps.iter().skip(stay) {
         let _ = writeln!(text, "-I {} 1 {words}", chain.builtin());
     }
 }

@@ -9,7 +9,7 @@ use super::chains::{OwnChain, Tables, jump};
 use super::render::{self, Place};
 use super::sets::{LONGEST_SECS, Member, Set, SetName, Sets};
 use crate::policy::model::{
-    Action, Body, Chain, End, Family, GroupName, Match, Netns, Policy, PolicyName, Prefix, Table, Traffic,
+    Action, Body, Chain, End, Family, GroupName, Match, Policy, PolicyName, Prefix, Table, Traffic,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -29,10 +29,9 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// Of the policies for a namespace (`None`: the program's own) that have not ended.
-    pub fn new(policies: &[Policy], members: &Members, netns: Option<&Netns>, now: SystemTime) -> Self {
-        let lives = |policy: &&Policy| policy.netns.as_ref() == netns && !policy.expiry.is_over(now);
-        let mut ordered: Vec<_> = policies.iter().filter(lives).collect();
+    /// Of the policies of one namespace, those that have not ended.
+    pub fn new(policies: &[Policy], members: &Members, now: SystemTime) -> Self {
+        let mut ordered: Vec<_> = policies.iter().filter(|policy| !policy.expiry.is_over(now)).collect();
         ordered.sort_by_key(|policy| (policy.priority, &policy.name));
         let mut desired = Self::default();
         for same in ordered.chunk_by(|a, b| a.priority == b.priority) {
@@ -60,7 +59,7 @@ impl Desired {
                 let set =
                     self.sets.entry(name.clone()).or_insert_with(|| Set::wanted(family, BTreeMap::new()));
                 let comment = policy.name.to_string();
-                longest(&mut set.members, prefix, Member { secs, comment });
+                longest(&mut set.members, prefix, Member { secs, comment, ..Member::default() });
                 rules.insert(name, (family, side, &traffic.directions));
             }
         }

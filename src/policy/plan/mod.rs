@@ -15,6 +15,7 @@ mod tunnel;
 pub use chains::{ChainRule, Chains, OwnChain, Tables};
 pub use desired::{Desired, Members};
 pub use observed::Observed;
+pub(in crate::policy) use render::matches;
 pub use sets::{Member, Set, SetName, Sets};
 
 use super::model::{Family, Table};
@@ -74,6 +75,26 @@ impl Echoes {
         Self(rules.collect())
     }
 
+    /// The tables as they will read once they are as desired: the words of rules that were never read are those that
+    /// are wanted, and no counter is known.
+    pub fn of(&self, desired: &Desired, observed: &Observed) -> Tables {
+        let mut tables = desired.tables.clone();
+        for ((family, table), chains) in &mut tables {
+            for rule in chains.values_mut().flat_map(|chain| &mut chain.rules) {
+                let known = rule.mark.clone().and_then(|mark| self.0.get(&(*family, *table, mark)));
+                if let Some(words) = known {
+                    rule.words.clone_from(words);
+                }
+            }
+        }
+        for (place, chains) in &observed.tables {
+            for (name, _) in chains.iter().filter(|(_, chain)| chain.is_pinned) {
+                tables.entry(*place).or_default().entry(*name).or_default().is_pinned = true;
+            }
+        }
+        tables
+    }
+
     /// What is there, less the marks of rules that read otherwise than they did.
     fn trust(&self, observed: &Observed) -> Tables {
         let mut tables = observed.tables.clone();
@@ -99,6 +120,25 @@ pub fn plan(desired: &Desired, observed: &Observed, echoes: &Echoes) -> Vec<Step
     steps.extend(tables(&desired.tables, &echoes.trust(observed)));
     steps.extend(ipset(sets::remove_members(from, to), false));
     steps.extend(ipset(sets::destroy(from, to), true));
+    steps
+}
+
+/// The steps that take out the rules and the addresses of these policies, and touch nothing else.
+pub fn sweep(over: &BTreeSet<&str>, observed: &Observed) -> Vec<Step> {
+    let name = |mark: &str| mark.split(':').nth(1).is_some_and(|name| over.contains(name));
+    let mut left = observed.tables.clone();
+    for chain in left.values_mut().flat_map(BTreeMap::values_mut) {
+        chain.rules.retain(|rule| !rule.mark.as_deref().is_some_and(name));
+    }
+    let mut steps: Vec<_> = tables(&left, &observed.tables).collect();
+    let mut sets = observed.sets.clone();
+    for (_, set) in sets.iter_mut().filter(|(name, _)| name.is_of_drops()) {
+        set.members.retain(|_, member| !over.contains(member.comment.as_str()));
+    }
+    let (input, undo) = sets::remove_members(&observed.sets, &sets);
+    if !input.is_empty() {
+        steps.push(Step { program: Program::Ipset, input, undo, may_be_busy: false });
+    }
     steps
 }
 

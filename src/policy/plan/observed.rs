@@ -21,7 +21,7 @@ pub struct Observed {
 impl Observed {
     /// Adds what `iptables-save -c` or `ip6tables-save -c` printed; the counters may be missing.
     pub fn read_tables(&mut self, family: Family, text: &str) {
-        let mut table = None;
+        let (mut table, mut before) = (None, "");
         for line in text.lines() {
             if let Some(name) = line.strip_prefix('*') {
                 table = Table::ALL.into_iter().find(|table| table.name() == name.trim_end());
@@ -33,23 +33,41 @@ impl Observed {
                     self.tables.entry((family, table)).or_default().entry(chain).or_default();
                 }
             } else {
-                self.line(family, table, line);
+                let (counters, line) = counted(line);
+                let rule = line.strip_prefix("-A ").and_then(|rule| rule.split_once(' '));
+                if let Some((name, rule)) = rule {
+                    self.rule((family, table), (name, name == before), rule, counters);
+                }
+                before = rule.map_or("", |(name, _)| name);
             }
         }
     }
 
-    fn line(&mut self, family: Family, table: Table, line: &str) {
-        let (counters, line) = counted(line);
-        let Some((name, rule)) = line.strip_prefix("-A ").and_then(|rule| rule.split_once(' ')) else {
-            return;
-        };
+    /// Whether any jump of ours stands behind others' rules.
+    pub fn has_jump_behind(&self) -> bool {
+        self.tables.values().flat_map(BTreeMap::values).any(|chain| chain.is_behind)
+    }
+
+    /// Takes every place of a jump for the right one.
+    pub fn accept_places(&mut self) {
+        self.tables.values_mut().flat_map(BTreeMap::values_mut).for_each(|chain| chain.is_behind = false);
+    }
+
+    /// One that is not the first of its chain has others before it.
+    fn rule(
+        &mut self,
+        place: (Family, Table),
+        (name, has_others): (&str, bool),
+        rule: &str,
+        counters: (u64, u64),
+    ) {
         let own = chain_of(name);
         // Most lines of a large firewall are others'; a jump to us has our name in it.
         if own.is_none() && !rule.contains(super::sets::PREFIX) {
             return;
         }
         let said = said(rule);
-        let chains = self.tables.entry((family, table)).or_default();
+        let chains = self.tables.entry(place).or_default();
         if let Some(chain) = own {
             let mark =
                 said.comment.clone().filter(|comment| comment.starts_with(OURS) && comment.contains(':'));
@@ -59,7 +77,13 @@ impl Observed {
         let Some(target) = said.target.as_deref().and_then(chain_of) else { return };
         let is_ours = name == target.builtin() && said.comment.as_deref() == Some(OURS);
         let chain = chains.entry(target).or_default();
-        if is_ours { chain.jumps.push(rule.to_owned()) } else { chain.is_pinned = true }
+        match is_ours {
+            true => {
+                chain.is_behind |= has_others && chain.jumps.is_empty();
+                chain.jumps.push(rule.to_owned());
+            }
+            false => chain.is_pinned = true,
+        }
     }
 
     /// Adds what `ipset save` printed.
@@ -151,6 +175,8 @@ fn member(text: &str) -> Option<(crate::policy::model::Prefix, Member)> {
         match key.as_str() {
             "timeout" => member.secs = words.next()?.0.parse().ok()?,
             "comment" => member.comment = words.next()?.0,
+            "packets" => member.counters.0 = words.next()?.0.parse().ok()?,
+            "bytes" => member.counters.1 = words.next()?.0.parse().ok()?,
             _ => {}
         }
     }
@@ -188,7 +214,7 @@ COMMIT
         assert_eq!(chains.keys().collect::<Vec<_>>(), [&Chain::Forward]);
         let chain = &chains[&Chain::Forward];
         assert_eq!(chain.jumps, ["-m comment --comment hsflowd-policy -j hsflowd-forward"]);
-        assert!(!chain.is_pinned);
+        assert!(!chain.is_pinned && !observed.has_jump_behind());
         let marks: Vec<_> = chain.rules.iter().map(|rule| rule.mark.as_deref()).collect();
         assert_eq!(marks, [Some("hsflowd-policy:ddos1:00000000000000ff"), None]);
         assert_eq!(chain.rules[0].counters, (2, 84));
@@ -204,6 +230,19 @@ COMMIT
             observed.read_tables(Family::V6, &format!("*filter\n:hsflowd-input - [0:0]\n{line}\n"));
             let chain = &observed.tables[&(Family::V6, Table::Filter)][&Chain::Input];
             assert!(chain.is_pinned && chain.jumps.is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_jump_of_ours_that_is_not_the_first_rule_of_its_chain_is_behind() {
+        let ours = "-A FORWARD -m comment --comment hsflowd-policy -j hsflowd-forward\n";
+        for (before, is_behind) in [("", false), ("-A INPUT -j A\n", false), ("-A FORWARD -j A\n", true)] {
+            let mut observed = Observed::default();
+            observed.read_tables(
+                Family::V4,
+                &format!("*filter\n[1:2] {before}{ours}{ours}-A FORWARD -j B\nCOMMIT\n"),
+            );
+            assert_eq!(observed.has_jump_behind(), is_behind, "{before}");
         }
     }
 

@@ -48,6 +48,9 @@ pub(super) fn raw(name: &PolicyName, rule: &RawRule) -> Option<(Place, ChainRule
 /// The rules of a policy, in their order; none where other means than iptables are wanted.
 pub(super) fn rules(name: &PolicyName, rule: &Rule) -> Vec<(Place, ChainRule)> {
     let traffic = rule.matching().traffic();
+    if traffic.bridge.is_some() {
+        return Vec::new();
+    }
     let (table, targets, above) = match rule.action() {
         Action::Accept => (Table::Filter, vec!["ACCEPT".to_owned()], traffic.above),
         Action::Drop => (Table::Filter, vec!["DROP".to_owned()], traffic.above),
@@ -100,7 +103,12 @@ fn counted(name: &PolicyName, target: &str, rate: Rate) -> String {
     format!("-m hashlimit --hashlimit-above {how} --hashlimit-name hsf-{sum:08x} ")
 }
 
-fn matches(matching: &Match, family: Family, source: Option<&End>, destination: Option<&End>) -> String {
+pub(in crate::policy) fn matches(
+    matching: &Match,
+    family: Family,
+    source: Option<&End>,
+    destination: Option<&End>,
+) -> String {
     let t = matching.traffic();
     let mut text = String::with_capacity(160);
     for (option, end) in [("-s", source), ("-d", destination)] {

@@ -39,6 +39,11 @@ impl SetName {
         Self(format!("{PREFIX}drop{}-{side}-{}-{priority}", digit(family), letters.collect::<String>()))
     }
 
+    /// Whether its members are addresses that policies drop, each with the policy's name.
+    pub(in crate::policy) fn is_of_drops(&self) -> bool {
+        self.0.strip_prefix(PREFIX).is_some_and(|name| name.starts_with("drop"))
+    }
+
     /// One that there is; `None` of others' sets.
     pub(super) fn observed(name: &str) -> Option<Self> {
         name.starts_with(PREFIX).then(|| Self(name.to_owned()))
@@ -65,6 +70,8 @@ pub struct Member {
     pub secs: u32,
     /// The policy that wants it.
     pub comment: String,
+    /// Packets and bytes that it met.
+    pub counters: (u64, u64),
 }
 
 /// A set that is wanted or there.
@@ -83,7 +90,10 @@ impl Set {
     pub(super) fn wanted(family: Family, members: BTreeMap<Prefix, Member>) -> Self {
         let family = if family == Family::V4 { "inet" } else { "inet6" };
         let most = members.len().next_power_of_two().max(SMALLEST);
-        Self { header: format!("hash:net family {family} maxelem {most} timeout 0 comment"), members }
+        Self {
+            header: format!("hash:net family {family} maxelem {most} timeout 0 counters comment"),
+            members,
+        }
     }
 
     /// Whether it is made so that it can hold what the other one holds.
@@ -94,11 +104,12 @@ impl Set {
         };
         let number = |set: &Self| word(set, "maxelem").and_then(|most| most.parse::<usize>().ok());
         let kind = |set: &Self| set.header.split(' ').next().map(str::to_owned);
-        let comments = self.header.split(' ').any(|word| word == "comment");
+        let has = |option| self.header.split(' ').any(|word| word == option);
         kind(self) == kind(wanted)
             && word(self, "family") == word(wanted, "family")
             && word(self, "timeout").is_some()
-            && comments
+            && has("comment")
+            && has("counters")
             && number(self) >= number(wanted)
     }
 }
@@ -185,7 +196,9 @@ fn add_missing(name: &SetName, set: &Set, wanted: &Set, text: &mut String, undo:
         match set.members.get(prefix) {
             Some(there) if there.is_close(member) => {}
             Some(there) => {
-                add(&name.0, prefix, member, text);
+                // With what it met until now.
+                let renewed = Member { counters: there.counters, ..member.clone() };
+                add(&name.0, prefix, &renewed, text);
                 add(&name.0, prefix, there, undo);
             }
             None => {
@@ -198,5 +211,9 @@ fn add_missing(name: &SetName, set: &Set, wanted: &Set, text: &mut String, undo:
 
 fn add(name: &str, prefix: &Prefix, member: &Member, text: &mut String) {
     let comment = if member.comment.is_empty() { OURS } else { &member.comment };
-    let _ = writeln!(text, "add {name} {prefix} timeout {} comment \"{comment}\" -exist", member.secs);
+    let met = match member.counters {
+        (0, 0) => String::new(),
+        (packets, bytes) => format!(" packets {packets} bytes {bytes}"),
+    };
+    let _ = writeln!(text, "add {name} {prefix} timeout {}{met} comment \"{comment}\" -exist", member.secs);
 }

@@ -8,6 +8,7 @@ use super::flow::Flow;
 use super::key::{Field, Key};
 use super::window::{Estimate, Window};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -19,7 +20,12 @@ pub enum Measure {
     Bytes,
     /// Packets.
     Packets,
+    /// Billionths of what the link they were sampled on carries in a second.
+    Link,
 }
+
+/// A whole link in [`Measure::Link`].
+pub const WHOLE: u64 = 1_000_000_000;
 
 /// What is too much.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +36,9 @@ pub struct Rule {
     pub filter: Filter,
     /// What is counted of them.
     pub measure: Measure,
-    /// Bytes or packets a second that are too much.
+    /// So much a second is too much.
     pub raise_per_sec: u64,
-    /// Bytes or packets a second below which it is over.
+    /// Below so much a second it is over.
     pub release_per_sec: u64,
     /// How long it has to be too much, beyond the window that the rate is taken over.
     pub duration: Duration,
@@ -64,7 +70,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Bytes or packets a second that were sampled, and between which two the truth lies with 95 % confidence.
+    /// What was sampled in a second, and between which two the truth lies with 95 % confidence.
     pub fn per_sec(&self) -> (f64, [f64; 2]) {
         let per_sec = |weight: f64| weight / self.window.as_secs_f64();
         let bounds = [self.estimate.low(), self.estimate.high()];
@@ -79,25 +85,32 @@ pub struct Detector {
     hasher: RandomState,
     window: Window<Key>,
     alarms: Alarms<Key>,
+    /// Bits a second, by ifIndex; for [`Measure::Link`].
+    links: BTreeMap<u32, u64>,
     unkeyed: u64,
+    passed: u64,
 }
 
 impl Detector {
     /// Nothing was seen yet. The hasher's keys must be secret: senders choose what is hashed.
     pub fn new(rule: Rule, hasher: RandomState) -> Self {
-        let limits = Limits {
-            raise: in_window(rule.raise_per_sec, rule.window).max(1),
-            release: in_window(rule.release_per_sec, rule.window),
-            duration: rule.duration,
-            hold: rule.hold,
-            most: rule.most,
-        };
+        let (raise, release) = weights(&rule);
+        let limits = Limits { raise, release, duration: rule.duration, hold: rule.hold, most: rule.most };
         Self {
             window: Window::new(rule.window, rule.slices, rule.places),
             alarms: Alarms::new(limits),
             rule,
             hasher,
+            links: BTreeMap::new(),
             unkeyed: 0,
+            passed: 0,
+        }
+    }
+
+    /// A link has this speed from now on. Of one that is no longer known, as of a link that is down, the last one holds.
+    pub fn link(&mut self, index: u32, bits_per_sec: u64) {
+        if self.rule.measure == Measure::Link && bits_per_sec > 0 {
+            self.links.insert(index, bits_per_sec);
         }
     }
 
@@ -111,9 +124,17 @@ impl Detector {
             return;
         };
         let one_in = u64::from(flow.sample.sampling_rate.max(1));
+        let bytes = u64::from(flow.bytes).saturating_mul(one_in);
         let weight = match self.rule.measure {
-            Measure::Bytes => u64::from(flow.bytes).saturating_mul(one_in),
+            Measure::Bytes => bytes,
             Measure::Packets => one_in,
+            Measure::Link => match self.speed(flow) {
+                Some(bits_per_sec) => part(bytes, bits_per_sec),
+                None => {
+                    self.passed += 1;
+                    return;
+                }
+            },
         };
         let variance = (weight as f64).powi(2) * (1.0 - 1.0 / one_in as f64);
         let hash = self.hasher.hash_one(key);
@@ -162,6 +183,28 @@ impl Detector {
     pub fn unkeyed(&self) -> u64 {
         self.unkeyed
     }
+
+    /// Packets of links whose speed is not known, where that counts.
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    fn speed(&self, flow: &Flow<'_>) -> Option<u64> {
+        let source = flow.sample.source;
+        self.links.get(&source.index).filter(|_| source.class == 0).copied()
+    }
+}
+
+/// What bytes are of a link's second.
+fn part(bytes: u64, bits_per_sec: u64) -> u64 {
+    let part = u128::from(bytes) * 8 * u128::from(WHOLE) / u128::from(bits_per_sec.max(1));
+    u64::try_from(part).unwrap_or(u64::MAX)
+}
+
+/// That raise and that release.
+fn weights(rule: &Rule) -> (u64, u64) {
+    let of = |per_sec| in_window(per_sec, rule.window);
+    (of(rule.raise_per_sec).max(1), of(rule.release_per_sec).max(1))
 }
 
 /// What so much a second is in a window, rounded up.

@@ -2,6 +2,7 @@
 
 pub mod ovs;
 pub mod port_rates;
+pub mod repairs;
 pub mod switchd;
 pub mod tc;
 pub mod thinning;

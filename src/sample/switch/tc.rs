@@ -8,14 +8,15 @@
 //! is asked again, has taken one. Pure.
 
 mod outcome;
-mod repair;
+mod retry;
 mod words;
 
 use crate::wire::ebpf::Hook;
 use crate::wire::netlink::clsact::Qdisc;
 use crate::wire::netlink::tc_sample::{Found, Ours, PREFERENCES, Sampling, Wanted};
+use std::sync::Arc;
 
-pub use repair::{HARDWARE_AGAIN, Repairs, retry_after};
+pub use retry::{HARDWARE_AGAIN, retry_after};
 
 /// Both, in the order in which everything here lists them.
 pub const HOOKS: [Hook; 2] = [Hook::Ingress, Hook::Egress];
@@ -47,7 +48,7 @@ pub struct Refusal {
     /// Its number.
     pub errno: i32,
     /// Its words, where it has any.
-    pub words: Option<String>,
+    pub words: Option<Arc<str>>,
 }
 
 /// One step.
@@ -129,8 +130,9 @@ pub struct Port {
 impl Side {
     /// What the filters of a hook are.
     pub fn of(found: &[Found]) -> Self {
-        let ours: Vec<Ours> =
+        let mut ours: Vec<Ours> =
             found.iter().filter_map(|f| if let Found::Ours(o) = f { Some(*o) } else { None }).collect();
+        ours.shrink_to_fit();
         let mine = |preference: &u16| ours.iter().any(|one| one.preference == *preference);
         let taken = found.iter().filter_map(|found| match found {
             Found::Head(preference) => Some(*preference).filter(|preference| !mine(preference)),

@@ -13,6 +13,7 @@ mod session;
 pub use board::{Board, Told};
 pub use fault::Fault;
 
+use crate::sample::backoff::Backoff;
 use crate::sample::switch::ovs::Wish;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,8 +22,6 @@ use tokio::sync::watch;
 /// Where Open vSwitch itself puts the socket.
 pub const SOCKET: &str = "/var/run/openvswitch/db.sock";
 
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// For the last wish.
 const ENDING: Duration = Duration::from_secs(2);
 
@@ -45,7 +44,7 @@ async fn ended(wishes: &mut watch::Receiver<Wish>) {
 }
 
 async fn work(socket: &Path, mut wishes: watch::Receiver<Wish>, board: &Board) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::default();
     loop {
         let is_last = wishes.has_changed().is_err();
         let mut served = false;
@@ -56,13 +55,12 @@ async fn work(socket: &Path, mut wishes: watch::Receiver<Wish>, board: &Board) {
             return;
         }
         if served {
-            pause = FIRST_PAUSE;
+            backoff.reset();
         }
         board.tell(Told::absent(&fault));
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(backoff.advance()) => {}
             () = ended(&mut wishes) => {}
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -11,7 +11,7 @@ use super::report::{Troubles, told};
 use crate::sample::switch::ovs::frames::Frames;
 use crate::sample::switch::ovs::message::{self, Answer, Message, Outcome};
 use crate::sample::switch::ovs::{Tables, Wish, is_undone, plan};
-use crate::sample::switch::tc::Repairs;
+use crate::sample::switch::repairs::Repairs;
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -73,7 +73,7 @@ impl Tc {
                 qdiscs.keys().filter(|index| !self.ports.contains_key(index)).copied().collect::<Vec<_>>()
             {
                 due.push(index);
-                self.ports.insert(index, Tracked::default());
+                self.ports.insert(index, Box::default());
             }
         }
         for index in due {

@@ -15,7 +15,8 @@ mod requests;
 mod tests;
 mod work;
 
-use crate::sample::switch::tc::{HARDWARE_AGAIN, Obstacle, Port, Repairs, Standing, Wish, retry_after};
+use crate::sample::switch::repairs::Repairs;
+use crate::sample::switch::tc::{HARDWARE_AGAIN, Obstacle, Port, Standing, Wish, retry_after};
 use crate::sys::SysError;
 use crate::sys::netlink::{Netlink, Protocol};
 use crate::wire::netlink::tc_sample::GROUP;
@@ -44,7 +45,8 @@ pub type GoesOn<'a> = &'a dyn Fn() -> bool;
 pub struct Tc {
     requests: Requests,
     news: Netlink,
-    ports: BTreeMap<u32, Tracked>,
+    /// Boxed: a tree has about as many free places as taken ones.
+    ports: BTreeMap<u32, Box<Tracked>>,
     /// What an earlier agent left was looked for.
     swept: bool,
     /// The kernel has all modules: a port's refusal says nothing of the others.
@@ -109,7 +111,7 @@ impl Tc {
             }
         }
         let again = |tracked: &Tracked| if tracked.due { Some(now) } else { tracked.retry };
-        self.ports.values().filter_map(again).min()
+        self.ports.values().map(Box::as_ref).filter_map(again).min()
     }
 
     /// Removes all filters, and our qdiscs; returns how many ports are left on which some may be.
@@ -123,6 +125,11 @@ impl Tc {
             }
         }
         self.ports.len()
+    }
+
+    /// Which ports are to be sampled, and how.
+    pub fn wishes(&self) -> impl Iterator<Item = (u32, &Wish)> {
+        self.ports.iter().filter_map(|(index, tracked)| Some((*index, tracked.wish.as_ref()?)))
     }
 
     /// Where each port that is to be sampled stands.

@@ -126,7 +126,7 @@ fn refusal(errno: i32) -> Refusal {
 }
 
 fn refused(message: &Message<'_>, errno: i32) -> Refusal {
-    Refusal { errno, words: message.words().map(|words| words.trim_end_matches('.').to_owned()) }
+    Refusal { errno, words: message.words().map(|words| words.trim_end_matches('.').into()) }
 }
 
 fn write(buffer: &mut Vec<u8>, sequence: u32, if_index: u32, step: Step) {

@@ -5,9 +5,10 @@ use super::*;
 use crate::wire::optics::memory::BLOCK_LEN;
 use proptest::prelude::*;
 
-type Blocks = Vec<(Block, [u8; BLOCK_LEN])>;
+pub(crate) type Blocks = Vec<(Block, [u8; BLOCK_LEN])>;
 
-fn fixture(name: &str) -> Blocks {
+/// The blocks that a fixture has.
+pub(crate) fn fixture(name: &str) -> Blocks {
     let path = format!("{}/tests/fixtures/optics/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     let number = |word: &str| u8::from_str_radix(word, 16).unwrap();

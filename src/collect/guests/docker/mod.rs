@@ -29,10 +29,10 @@ pub use lines::Lines;
 pub use list::{Listed, parse_list};
 pub use version::{Api, Version, parse_version};
 
-use super::Backoff;
 use super::Feed;
 use crate::config::model::Docker;
 use crate::host::Host;
+use crate::sample::backoff::Backoff;
 use crate::status::registry::State;
 use std::time::Duration;
 use watch::Watch;

@@ -11,9 +11,10 @@ mod domains;
 pub mod helper;
 mod process;
 
-use super::{Backoff, Feed, News};
+use super::{Feed, News};
 use crate::config::model::Kvm;
 use crate::host::Host;
+use crate::sample::backoff::Backoff;
 use crate::sample::guest::domain::line::Line;
 use crate::status::registry::State;
 use domains::{Domains, Unexpected};

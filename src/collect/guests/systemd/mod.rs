@@ -13,9 +13,10 @@ mod trouble;
 mod units;
 
 use super::cgroup::Hierarchies;
-use super::{Backoff, Feed, News};
+use super::{Feed, News};
 use crate::config::model::Systemd;
 use crate::host::Host;
+use crate::sample::backoff::Backoff;
 use crate::status::registry::State;
 use bus::Bus;
 use session::{End, Session};

@@ -2,6 +2,7 @@
 
 use super::record::{in_words, sfp};
 use super::*;
+use crate::wire::optics::tests::fixture;
 use crate::wire::optics::{Lane, Power};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
@@ -16,16 +17,7 @@ struct Bus {
 
 impl Bus {
     fn of(name: &str) -> Self {
-        let path = format!("{}/tests/fixtures/optics/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(path).unwrap();
-        let number = |word: &str| u8::from_str_radix(word, 16).unwrap();
-        let block = |line: &str| {
-            let words: Vec<&str> = line.split(' ').collect();
-            let [address, bank, page, offset] = [0, 1, 2, 3].map(|place| number(words[place]));
-            let bytes = std::array::from_fn(|at| number(&words[4][2 * at..2 * at + 2]));
-            (Block { address, bank, page, offset }, bytes)
-        };
-        let blocks = text.lines().filter(|line| !line.starts_with('#')).map(block).collect();
+        let blocks = fixture(name).into_iter().collect();
         Self { blocks, ..Self::default() }
     }
 

@@ -153,7 +153,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (1u32..5, 0usize..4, any::<bool>(), any::<bool>(), proptest::option::of(1u32..5))
             .prop_map(|(i, n, up, veth, master)| Step::Link(i, n, up, veth, master)),
         2 => (1u32..5).prop_map(Step::Unlink),
-        1 => proptest::collection::vec(1u32..5, 0..4).prop_map(Step::Keep),
+        1 => proptest::collection::btree_set(1u32..5, 0..4).prop_map(|seen| Step::Keep(Vec::from_iter(seen))),
     ]
 }
 
@@ -165,7 +165,7 @@ fn take(table: &mut Table, step: &Step, changes: &mut Changes) {
             table.apply_link(&Link { flags: u32::from(*up), master: *master, ..link }, changes);
         }
         Step::Unlink(index) => table.apply_unlink(&link(*index, "?"), changes),
-        Step::Keep(seen) => table.retain(&seen.iter().copied().collect(), changes),
+        Step::Keep(seen) => table.retain(seen, changes),
     }
 }
 

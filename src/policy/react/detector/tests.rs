@@ -220,3 +220,34 @@ fn packets_of_no_key_are_counted_and_a_rate_of_packets_needs_no_bytes() {
     }
     assert_eq!(raised, [Duration::from_millis(5)]);
 }
+
+#[test]
+fn a_part_of_a_link_is_too_much_on_as_many_links_as_there_are() {
+    let fields = vec![Field::Sampled];
+    let whole = Rule { measure: Measure::Link, raise_per_sec: WHOLE / 10, fields, places: 128, ..rule() };
+    let mut detector = Detector::new(Rule { most: 100, ..whole }, RandomState::new());
+    let sample = |index: u32| {
+        let mut bytes = packet(2, 53);
+        // The source and its number: behind the 28 bytes of the datagram, tag, length, sequence and class of the sample, which shows an interface then.
+        bytes[44..48].copy_from_slice(&index.to_be_bytes());
+        bytes
+    };
+    let mut raised = Vec::new();
+    let mut come = |detector: &mut Detector, index| {
+        flows(&sample(index), &mut |flow| {
+            assert_eq!(flow.sample.source, crate::sflow::ids::DataSource::interface(index));
+            detector.flow(Duration::ZERO, flow, &mut |event| raised.push((index, event.per_sec().0)));
+        })
+        .unwrap();
+    };
+    come(&mut detector, 1);
+    assert_eq!(detector.passed(), 1, "its speed is not known");
+    // A sample is 11.2 Mbit: the tenth of a link of 100 Mb/s, and not of one of 200.
+    for index in 1..=60 {
+        detector.link(index, if index % 2 == 0 { 200_000_000 } else { 100_000_000 });
+        detector.link(index, 0);
+        come(&mut detector, index);
+    }
+    let odd: Vec<_> = (1..=60).step_by(2).map(|index| (index, 112_000_000.0)).collect();
+    assert_eq!((raised, detector.passed()), (odd, 1));
+}

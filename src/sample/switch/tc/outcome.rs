@@ -45,6 +45,8 @@ impl Port {
             Ok(told) => {
                 let Wanted { sampling, skip_sw, own_qdisc } = wanted;
                 let made = Ours { preference, sampling, skip_sw, in_hw: skip_sw, action: 0, own_qdisc };
+                // One is the rule, and a list that grows makes room for four.
+                side.ours.reserve_exact(1);
                 side.ours.push(told.unwrap_or(made));
             }
             Err(refusal) if refusal.errno == errno::EEXIST => side.taken.push(preference),

@@ -28,7 +28,7 @@ fn policies(count: usize) -> Vec<Policy> {
 }
 
 fn desired(policies: &[Policy]) -> Desired {
-    Desired::new(policies, &Members::new(), None, SystemTime::UNIX_EPOCH)
+    Desired::new(policies, &Members::new(), SystemTime::UNIX_EPOCH)
 }
 
 /// The texts that the programs would print.
@@ -56,7 +56,7 @@ fn saved(desired: &Desired) -> (Vec<(Family, String)>, String) {
 }
 
 fn bench(c: &mut Criterion) {
-    let mut group = c.benchmark_group("policy");
+    let mut group = c.benchmark_group("policy_plan");
     let text = text(1000);
     group.bench_function("read_1000", |b| {
         b.iter(|| file::parse(&[("policy.toml", black_box(&text))], Dialect::Linux));

@@ -1,25 +1,15 @@
-//! When to try again: after a refusal, and after somebody undid what was done. In: how often, and when. Out: a time. Rules:
-//! what the kernel refuses is asked for more and more seldom; what somebody removes is put back at once, but two
-//! programs that undo each other's work never go on for ever.
+//! How often something is put right at once that somebody undid. In: that it is to be. Out: a time to do it instead, or
+//! none. Rule: what somebody removes is put back at once, but two programs that undo each other's work never go on for ever.
 
 use std::time::{Duration, Instant};
 
-const FIRST: Duration = Duration::from_secs(15);
-const LAST: Duration = Duration::from_secs(300);
-/// Hardware that did not take a filter is asked again after so long: its tables may have room then.
-pub const HARDWARE_AGAIN: Duration = LAST;
 /// Repairs at once, within [`WINDOW`].
 const AT_ONCE: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(60);
 /// After too many.
 const REST: Duration = Duration::from_mins(10);
 
-/// The wait after so many refusals in a row.
-pub fn retry_after(failures: u32) -> Duration {
-    FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LAST)
-}
-
-/// How often a port was repaired.
+/// How often it was, of late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repairs {
     since: Option<Instant>,
@@ -45,12 +35,6 @@ impl Repairs {
 mod tests {
     use super::*;
     use crate::host::Clock;
-
-    #[test]
-    fn refusals_are_asked_about_more_and_more_seldom() {
-        let waits = [1, 2, 3, 4, 5, 6, 1000].map(|failures| retry_after(failures).as_secs());
-        assert_eq!(waits, [15, 30, 60, 120, 240, 300, 300]);
-    }
 
     #[test]
     fn a_fight_ends_and_single_repairs_do_not_add_up() {

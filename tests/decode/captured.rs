@@ -97,3 +97,14 @@ fn packets_without_a_link_header_get_one_and_those_of_other_links_are_left_out_a
     assert_eq!(fields(&samples, &["frame.len"]).len(), 0);
     assert!(said.contains("left out") && said.contains("103 sampled headers"), "{said}");
 }
+
+#[test]
+fn a_capture_that_cuts_its_packets_is_told() {
+    let dir = TempDir::new();
+    let mut file = tshark::capture(&[]);
+    file.extend([[0; 4], [0; 4], 22_u32.to_be_bytes(), 192_u32.to_be_bytes()].concat());
+    file.extend([0x45, 0, 0, 192, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1, 0, 0]);
+    let decoded = decode(&["-r", dir.write("cut.pcap", file).to_str().unwrap()]);
+    assert_eq!((decoded.status, decoded.text()), (Some(0), ""));
+    assert!(decoded.stderr.contains("none of 1 packets holds a whole UDP datagram"), "{}", decoded.stderr);
+}

@@ -1,10 +1,10 @@
 //! What is read as it comes: the stream of the agent of this host, whose numbers others read the same, and a pipe.
 
-use crate::netns::isolated;
+use crate::netns::{isolated, run};
 use crate::stream::Stream;
-use crate::support::TempDir;
 use crate::support::catcher::UdpCatcher;
 use crate::support::process::Process;
+use crate::support::{TempDir, wait_until};
 use crate::{columns, decode, objects, tshark};
 use std::io::Write;
 use std::time::Duration;
@@ -14,6 +14,9 @@ const LIMIT: Duration = Duration::from_secs(40);
 #[test]
 fn the_agents_stream_reads_as_its_collector_gets_it_and_as_wireshark_reads_it() {
     isolated("live::the_agents_stream_reads_as_its_collector_gets_it_and_as_wireshark_reads_it", || {
+        run("ip link add v0 type veth peer name v1");
+        run("ip link set v0 up");
+        run("ip link set v1 up");
         let (dir, catcher) = (TempDir::new(), UdpCatcher::new());
         let port = catcher.port();
         let configuration = dir.write(
@@ -24,8 +27,7 @@ fn the_agents_stream_reads_as_its_collector_gets_it_and_as_wireshark_reads_it() 
         let (auto, socket) = (path("hsflowd.auto"), path("control.sock"));
         let arguments = ["-d", "-f", configuration.to_str().unwrap(), "-o", &auto, "--socket", &socket];
         let mut agent = Process::hsflowd(&arguments);
-        // Its sockets are there before its first datagram.
-        catcher.wait_count(1, LIMIT);
+        wait_until("the stream socket", LIMIT, || dir.path().join("stream.sock").exists().then_some(()));
         let read = decode(&["--stream", "--socket", &socket, "--json", "--count", "4", "--timeout", "40"]);
         assert_eq!((read.status, read.stderr.as_str()), (Some(0), ""));
         let read = objects(read.text());

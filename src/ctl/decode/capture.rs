@@ -1,10 +1,10 @@
 //! Datagrams of a capture file, or of a program that writes one into a pipe. In: bytes as they come. Out: the sFlow in them,
 //! at once. Rule: a file may be larger than memory, and a pipe need not end: no more is held than one packet.
 
-use super::{Arrival, Sink};
+use super::{Arrival, Sink, say};
 use crate::ctl::{Exit, fail};
 use crate::wire::pcap::{self, Packet, Pause, PcapError};
-use crate::wire::udp;
+use crate::wire::udp::{self, NoUdp};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -24,6 +24,7 @@ pub(super) fn follow(file: &Path, count: Option<u64>, sink: &mut Sink) -> Result
     let (mut bytes, mut chunk, mut paused) = (Vec::new(), vec![0; CHUNK], None::<Pause>);
     let is_enough = |sink: &Sink| count.is_some_and(|count| sink.taken() >= count);
     // Of no bytes at all the beginning is missing.
+    let mut skipped = Skipped::default();
     let mut missing = pcap::packets(&[]).err();
     while !is_enough(sink) {
         let length = match input.read(&mut chunk) {
@@ -32,6 +33,7 @@ pub(super) fn follow(file: &Path, count: Option<u64>, sink: &mut Sink) -> Result
             Err(e) => return Err(wrong(&e)),
         };
         if length == 0 {
+            skipped.tell(sink);
             return match missing {
                 Some(e) => Err(wrong(&e)),
                 None if count.is_some() => Err(Exit::No),
@@ -50,7 +52,7 @@ pub(super) fn follow(file: &Path, count: Option<u64>, sink: &mut Sink) -> Result
         missing = None;
         while !is_enough(sink) {
             match read.next() {
-                Some(Ok(packet)) => take(sink, &packet)?,
+                Some(Ok(packet)) => take(sink, &packet, &mut skipped)?,
                 Some(Err(e)) => missing = Some(wanted(e, &bytes).map_err(|e| wrong(&e))?),
                 None => break,
             }
@@ -67,15 +69,32 @@ fn wanted(e: PcapError, bytes: &[u8]) -> Result<PcapError, PcapError> {
     if matches!(e, PcapError::Truncated { .. }) && bytes.len() < MOST { Ok(e) } else { Err(e) }
 }
 
-fn take(sink: &mut Sink, packet: &Packet<'_>) -> Result<(), Exit> {
+/// Packets without a UDP datagram.
+#[derive(Default)]
+struct Skipped {
+    count: u64,
+    last: Option<NoUdp>,
+}
+
+impl Skipped {
+    /// A capture of something else, or one that cuts its packets, would otherwise just print nothing.
+    fn tell(&self, sink: &Sink) {
+        if let Some(why) = self.last.filter(|_| sink.taken() == 0) {
+            say(&format!("none of {} packets holds a whole UDP datagram; the last one: {why}", self.count));
+        }
+    }
+}
+
+fn take(sink: &mut Sink, packet: &Packet<'_>, skipped: &mut Skipped) -> Result<(), Exit> {
     match udp::parse(packet.link_type, packet.bytes) {
         Ok(datagram) => sink.take(&Arrival {
             bytes: datagram.payload,
             from: Some(datagram.source),
             time: Some(packet.time),
         }),
-        Err(e) => {
-            log::debug!(target: "decode", "skipped a packet: {e}");
+        Err(why) => {
+            skipped.count += 1;
+            skipped.last = Some(why);
             Ok(())
         }
     }

@@ -3,7 +3,7 @@
 //! and the same address is always the same other one, whatever record, header or format it stands in. Pure. Rules: every
 //! address that the decoder knows is replaced; what it does not know, and everything in a sampled packet that is not a
 //! header known here, is blanked, as addresses may be in it. Names (hosts, users, URLs, what an application says of
-//! itself) are not addresses and stay; where a text is an address as a whole, it is replaced. Spec: hsflowctl(1).
+//! itself) are not addresses and stay; where the name of a host, user or actor is one, it is replaced. Spec: hsflowctl(1).
 
 mod crypto_pan;
 mod header;

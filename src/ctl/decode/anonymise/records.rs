@@ -7,6 +7,7 @@ use crate::sflow::flow::FlowRecord;
 use crate::sflow::flow::packet::{SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6};
 use crate::sflow::realtime::{FlowValue, MetricValue, RtFlow, RtMetric};
 use crate::wire::frame::Start;
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 impl Anonymiser {
@@ -35,9 +36,10 @@ impl Anonymiser {
             FlowRecord::ProxySocketIpv4(r) => self.v4_pair(&mut r.local_ip, &mut r.remote_ip),
             FlowRecord::SocketIpv6(r) => self.v6_pair(&mut r.local_ip, &mut r.remote_ip),
             FlowRecord::ProxySocketIpv6(r) => self.v6_pair(&mut r.local_ip, &mut r.remote_ip),
+            FlowRecord::ExtendedUser(r) => self.texts([&mut r.src_user, &mut r.dst_user]),
             FlowRecord::ExtendedUrl(r) => self.text(&mut r.host),
-            FlowRecord::HttpRequestOld(r) => self.text(&mut r.host),
-            FlowRecord::HttpRequest(r) => { self.text(&mut r.host); self.text(&mut r.xff); }
+            FlowRecord::HttpRequestOld(r) => self.texts([&mut r.host, &mut r.authuser]),
+            FlowRecord::HttpRequest(r) => self.texts([&mut r.host, &mut r.xff, &mut r.authuser]),
             FlowRecord::AppInitiator(r) => self.text(&mut r.actor),
             FlowRecord::AppTarget(r) => self.text(&mut r.actor),
             _ => {}
@@ -50,6 +52,11 @@ impl Anonymiser {
             CounterRecord::Adaptors(r) => {
                 let macs = r.adaptors.iter_mut().flat_map(|adaptor| &mut adaptor.macs);
                 macs.for_each(|mac| *mac = self.mac(*mac));
+            }
+            CounterRecord::HostId(r) => {
+                let mut name = Cow::Borrowed(r.hostname.as_str());
+                self.text(&mut name);
+                r.hostname = name.into_owned();
             }
             CounterRecord::LacpPort(r) => {
                 r.actor_system_id = self.mac(r.actor_system_id);
@@ -77,6 +84,10 @@ impl Anonymiser {
                 _ => {}
             }
         }
+    }
+
+    fn texts<'t, const N: usize>(&self, texts: [&mut Cow<'t, str>; N]) {
+        texts.into_iter().for_each(|text| self.text(text));
     }
 
     fn sampled_header(&self, record: &mut SampledHeader<'_>) {

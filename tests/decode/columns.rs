@@ -107,8 +107,8 @@ fn flow_lines_add_up_to_what_pmacct_counts() {
     for columns in rows(&recorded(&["--csv"]), "FLOW") {
         let number = |column: usize| columns[column].parse::<u64>().unwrap();
         let sum = sums.entry((number(1), number(2))).or_default();
-        // It counts the bytes of IP packets.
-        *sum = (sum.0 + 1, sum.1 + number(17));
+        // It counts the bytes of whole frames.
+        *sum = (sum.0 + 1, sum.1 + number(16));
     }
     let ours = sums.into_iter().map(|((input, output), (samples, bytes))| sfacctd::Flow {
         input,

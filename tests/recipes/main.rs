@@ -5,8 +5,6 @@
 
 #[path = "../support/netns.rs"]
 mod netns;
-#[path = "../interop/port.rs"]
-mod port;
 #[path = "../interop/stream.rs"]
 mod stream;
 #[path = "../support/mod.rs"]
@@ -191,18 +189,21 @@ fn sfcapd_writes_files_that_nfdump_reads() {
         let lines = commands(&blocks("nfdump")[0].replace(SPOOL, spool.to_str().unwrap()));
         let mut sfcapd = Server::start(dir.path(), &lines[0]);
         wait_bound();
-        let to = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let recorded = Stream::recorded();
-        for datagram in recorded.datagrams() {
-            to.send_to(datagram, ("127.0.0.1", SFLOW)).unwrap();
-        }
-        // What waits in its socket is lost when it is stopped.
-        wait_until("all is read", LIMIT, || (unread() == 0).then_some(()));
+        send(Stream::recorded().datagrams());
         sfcapd.process.stop(LIMIT);
         sfcapd.process.wait_line("Flows: 103", LIMIT);
         let top = run(dir.path(), &lines[1]);
         assert!(top.contains("10.99.0.1") && top.contains("Summary: total flows: 103"), "{top}");
     });
+}
+
+/// Sends each when the one before has been read: what waits in a socket is lost when its program ends.
+fn send(datagrams: &[Vec<u8>]) {
+    let to = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for datagram in datagrams {
+        to.send_to(datagram, ("127.0.0.1", SFLOW)).unwrap();
+        wait_until("it to be read", LIMIT, || (unread() == 0).then_some(()));
+    }
 }
 
 /// Bytes in the queues of whoever listens on sFlow's port.
@@ -222,7 +223,7 @@ fn one_machine_sends_on_to_others() {
         let _relay = Server::start(dir.path(), &line);
         wait_bound();
         let recorded = Stream::recorded();
-        port::send(SFLOW, &recorded.datagrams()[..9]);
+        send(&recorded.datagrams()[..9]);
         for catcher in &catchers {
             assert_eq!(catcher.wait_count(9, LIMIT), recorded.datagrams()[..9]);
         }

@@ -78,6 +78,7 @@ impl Shown {
     fn of(sample: &Sample) -> Option<Self> {
         let Ok(Value::Object(one)) = serde_json::to_value(sample) else { return None };
         let (kind, mut fields) = one.into_iter().next()?;
+        shorten(&mut fields);
         let (tag, source) = match sample {
             Sample::Flow(flow) => {
                 show_packets(&mut fields, flow);
@@ -109,6 +110,25 @@ impl Shown {
     fn head(&self) -> impl Iterator<Item = (&String, &Value)> {
         let fields = self.fields.as_object().into_iter().flatten();
         fields.filter(|(name, _)| *name != "records" && *name != "compact" && *name != "source")
+    }
+}
+
+/// A number of 32 bits as it was before it became one of 64: 0.1, not 0.10000000149011612.
+#[allow(clippy::cast_possible_truncation)] // what is lost shows in the comparison
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Number(number) if number.is_f64() => {
+            let Some(wide) = number.as_f64() else { return };
+            let narrow = wide as f32;
+            if f64::from(narrow).to_bits() == wide.to_bits()
+                && let Ok(short) = narrow.to_string().parse::<f64>()
+            {
+                *value = short.into();
+            }
+        }
+        _ => {}
     }
 }
 

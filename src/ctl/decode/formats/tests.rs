@@ -147,6 +147,16 @@ fn unknown_counters_have_no_field_in_influx() {
 }
 
 #[test]
+fn fractions_are_as_long_as_they_were() {
+    let header = CountersHeader { sequence: 3, source: DataSource::HOST };
+    let cpu = crate::sflow::counters::host::HostCpu { load_one: 0.91, load_five: 12.5, ..Default::default() };
+    let records = vec![CounterRecord::HostCpu(cpu)];
+    let page =
+        render(Format::Json, &datagram(vec![Sample::Counters(Framed { compact: false, header, records })]));
+    assert!(page.contains(r#""load_one":0.91,"load_five":12.5,"load_fifteen":0.0"#), "{page}");
+}
+
+#[test]
 fn what_is_not_understood_is_shown_as_such() {
     let raw = Raw { tag: Tag::new(9, 99), bytes: vec![0xAB, 0xCD], reason: None };
     let page = render(Format::Text, &datagram(vec![Sample::Raw(raw)]));
@@ -154,6 +164,8 @@ fn what_is_not_understood_is_shown_as_such() {
 }
 
 proptest! {
+    // Each prints some hundred records five times.
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn every_record_has_a_form_in_every_format(bytes in prop::collection::vec(any::<u8>(), 0..6000)) {
         let datagram = of_everything(&bytes);

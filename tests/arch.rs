@@ -40,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ctl", &["agent", "host", "wire", "sflow", "config", "status", "log"]),
 ];
 
-/// Layers without I/O, clock or runtime, and the parts of `policy` that have none: there, shells stand beside them.
+/// Layers without I/O, clock or runtime, and the parts of `policy` and `ctl` that have none: there, shells stand beside them.
 const PURE: &[&str] = &[
     "wire",
     "sflow",
@@ -63,6 +63,8 @@ const PURE: &[&str] = &[
     "policy/shape/plan",
     "policy/shape/observed",
     "policy/watch/dates",
+    "ctl/decode/formats",
+    "ctl/decode/anonymise",
 ];
 
 /// What I/O looks like in source text.

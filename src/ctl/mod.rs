@@ -3,7 +3,7 @@
 
 mod check;
 mod client;
-mod decode;
+pub mod decode;
 mod demo;
 mod explain;
 mod guests;
@@ -12,7 +12,6 @@ mod policy;
 mod reload;
 mod settings;
 mod status;
-mod text;
 
 use crate::host::Clock;
 use crate::status::snapshot::Value;
@@ -69,7 +68,7 @@ enum Command {
         which: ConfigText,
     },
     /// Print sFlow datagrams.
-    Decode(decode::Source),
+    Decode(decode::Asked),
     /// Run an agent of this user and print what it sends.
     Demo {
         /// End after this many datagrams.
@@ -175,7 +174,7 @@ fn run(command: Command) -> Exit {
         Command::Config { which: ConfigText::Show { file: None, json, agent } } => {
             ask(&agent, |snapshot| (settings_page(&snapshot.settings.values, json), Exit::Yes))
         }
-        Command::Decode(source) => decode::decode(&source).into(),
+        Command::Decode(asked) => decode::decode(&asked).into(),
         Command::Demo { count } => demo::demo(count),
         Command::Explain { what: Explanation::AgentAddress, agent } => {
             ask(&agent, |snapshot| (explain::agent_address(snapshot), Exit::Yes))

@@ -1,6 +1,7 @@
 //! The event loop: one thread, one place that waits. In: the alarm clock, interface notifications, signals, clients of
 //! the control socket, orders, answers to name lookups and of DNS. Out: calls of [`Agent`]. Rule: between deadlines the agent sleeps.
 
+use super::asked::Questions;
 use super::commands::{Commands, Order};
 use super::control::Control;
 use super::daemon::Agent;
@@ -14,6 +15,7 @@ use crate::sample::guest::Engine;
 use crate::status::command::{Answer, Command};
 use crate::sys::readable::readable;
 use crate::sys::resident;
+use crate::sys::tally::{self, Call};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -80,6 +82,8 @@ struct Bells {
     optics: Arc<Notify>,
     cumulus: Arc<Notify>,
     tc: Arc<Notify>,
+    metrics: Arc<Notify>,
+    dbus: Arc<Notify>,
 }
 
 impl Bells {
@@ -93,6 +97,8 @@ impl Bells {
             optics: agent.optics.news(),
             cumulus: agent.cumulus.news(),
             tc: agent.tc.news(),
+            metrics: agent.metrics.news(),
+            dbus: agent.dbus.news(),
         }
     }
 
@@ -107,6 +113,8 @@ impl Bells {
             () = self.optics.notified() => Agent::on_optics,
             () = self.cumulus.notified() => Agent::on_cumulus,
             () = self.tc.notified() => Agent::on_tc,
+            () = self.metrics.notified() => Agent::on_metrics,
+            () = self.dbus.notified() => Agent::on_dbus,
         }
     }
 }
@@ -133,6 +141,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
     let bells = Bells::of(agent);
     let mut guests = agent.guests.receiver();
+    let mut questions = agent.questions.take();
     agent.begin();
     service.ready(&agent.status_line());
     resident::give_back();
@@ -149,6 +158,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
         if agent.exceeds_memory_limit() {
             return Ok(Exit::Software);
         }
+        tally::count(Call::Wait);
         timer.set(Some(service.next_beat().map_or(wake, |beat| wake.min(beat))), now)?;
         tokio::select! {
             expired = timer.expired() => {
@@ -163,6 +173,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
                 gathered_at = agent.host.clock.now() + GATHERING;
             }
             on_bell = bells.rung() => on_bell(agent),
+            Some(question) = question(questions.as_mut()) => question(agent),
             Some((engine, news)) = guest_news(guests.as_mut()), if agent.election.choice.is_some() => {
                 agent.on_guests(engine, news);
             }
@@ -195,6 +206,14 @@ fn reload(agent: &mut Agent, service: &mut Service) -> Answer {
     let answer = agent.reload();
     service.ready(&agent.status_line());
     answer
+}
+
+/// Waits for a question; for ever where nobody can ask.
+async fn question(questions: Option<&mut Questions>) -> Option<super::asked::Question> {
+    match questions {
+        Some(questions) => questions.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for an order; for ever where there is no socket.

@@ -8,6 +8,7 @@ mod containerd;
 mod docker;
 mod domain;
 mod json;
+mod metrics;
 mod ovs;
 mod pipe;
 mod policy;
@@ -57,6 +58,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("events", events),
     ("headers", headers),
     ("json", json::law),
+    ("metrics", metrics::law),
     ("netlink", netlink),
     ("nflog", log_messages),
     ("optics", optics),

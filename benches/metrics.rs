@@ -8,12 +8,13 @@
 mod on_cpu;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hsflow::sflow::counters::host::{HostCpu, HostDiskIo, HostId, HostIcmp, HostIp, HostMemory, HostNetIo, HostTcp, HostUdp};
+use hsflow::sflow::counters::host::{
+    HostCpu, HostDiskIo, HostIcmp, HostId, HostIp, HostMemory, HostNetIo, HostTcp, HostUdp,
+};
 use hsflow::sflow::counters::interface::{Ethernet, GenericInterface, PortName};
 use hsflow::sflow::counters::virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo};
 use hsflow::sflow::datagram::{Datagrams, Unsent};
 use hsflow::sflow::ids::DataSource;
-use hsflow::sflow::record::Record;
 use hsflow::sflow::sample::SampleWriter;
 use hsflow::sflow::xdr::Full;
 use hsflow::status::guests::Guest;
@@ -30,7 +31,8 @@ const FIRST: u32 = 100_000;
 
 fn snapshot() -> Snapshot {
     let interface = |index| {
-        let mut interface = Interface { index, name: format!("swp{index}"), kind: "physical".into(), ..Interface::default() };
+        let mut interface =
+            Interface { index, name: format!("swp{index}"), kind: "physical".into(), ..Interface::default() };
         (interface.sampling.source, interface.sampling.one_in) = (Some("pcap".into()), Some(1000));
         interface
     };
@@ -70,7 +72,12 @@ fn port(out: &mut Out<'_, '_>, index: u32) -> Result<(), Full> {
     out.record(&PortName { name: format!("swp{index}").into() })?;
     out.record(&Ethernet::default())?;
     let (in_octets, in_ucast_pkts) = (u64::from(index) << 30, index * 1_000_003);
-    out.record(&GenericInterface { in_octets, in_ucast_pkts, if_speed: 10_000_000_000, ..GenericInterface::default() })
+    out.record(&GenericInterface {
+        in_octets,
+        in_ucast_pkts,
+        if_speed: 10_000_000_000,
+        ..GenericInterface::default()
+    })
 }
 
 fn container(out: &mut Out<'_, '_>, index: u32) -> Result<(), Full> {

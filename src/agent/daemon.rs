@@ -219,9 +219,9 @@ impl Agent {
         }
         let state = match (self.settings.suspended, self.settings.collectors.as_slice()) {
             (Some(_), _) => State::Unavailable { reason: "nothing is sent: see dns-sd".to_owned() },
-            (None, []) if self.settings.modules.metrics.is_some() => {
-                State::Unavailable { reason: "the configuration names none: nothing is sent, metrics are asked for".to_owned() }
-            }
+            (None, []) if self.settings.modules.metrics.is_some() => State::Unavailable {
+                reason: "the configuration names none: nothing is sent, metrics are asked for".to_owned(),
+            },
             (None, []) => State::degraded("nothing is sent: the configuration names no collector"),
             (None, _) => State::Running,
         };

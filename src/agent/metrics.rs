@@ -13,7 +13,7 @@ use super::daemon::Agent;
 use crate::config::model::Listen;
 use crate::status::asked::Asked;
 use crate::status::cost::Cost;
-use crate::status::metrics::{Format, render};
+use crate::status::metrics::{Format, Gathered};
 use bytes::Bytes;
 use server::Counts;
 use std::sync::Arc;
@@ -73,7 +73,11 @@ impl Metrics {
         })
     }
 
-    fn apply(&mut self, wanted: Option<&Listen>, start: impl FnOnce(&Listen, Board, Arc<Counts>) -> JoinHandle<()>) {
+    fn apply(
+        &mut self,
+        wanted: Option<&Listen>,
+        start: impl FnOnce(&Listen, Board, Arc<Counts>) -> JoinHandle<()>,
+    ) {
         if self.server.as_ref().map(|server| &server.listen) == wanted {
             return;
         }
@@ -126,9 +130,9 @@ impl Agent {
         }
         let mut snapshot = self.snapshot_without_cost();
         snapshot.cost = self.metrics.cost.clone();
-        let outlet = self.outlet.lock();
-        let page = Bytes::from(render(&snapshot, outlet.kept()?, format));
-        drop(outlet);
+        // Whoever sends waits only for this.
+        let gathered = Gathered::new(&snapshot, self.outlet.lock().kept()?);
+        let page = Bytes::from(gathered.page(format));
         self.metrics.pages.push((format, now, page.clone()));
         Some(page)
     }
@@ -141,7 +145,12 @@ impl Agent {
             + sent.rtmetric_samples
             + sent.rtflow_samples
             + sent.event_samples;
-        Cost { polls: self.polls.count, poll_calls: self.polls.calls, samples, ..cost::read(self.host.user_hz) }
+        Cost {
+            polls: self.polls.count,
+            poll_calls: self.polls.calls,
+            samples,
+            ..cost::read(self.host.user_hz)
+        }
     }
 }
 

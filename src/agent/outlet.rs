@@ -180,7 +180,7 @@ mod tests {
     use crate::host::Clock;
     use crate::sflow::datagram::Datagrams;
     use crate::sflow::decode::decode;
-    use crate::sflow::ids::Tag;
+    use crate::sflow::ids::{DataSource, Tag};
     use std::io::Read;
     use std::net::UdpSocket;
     use std::sync::mpsc::channel;
@@ -226,6 +226,27 @@ mod tests {
         let length = far_end.recv(&mut bytes).unwrap();
         assert_eq!(decode(&bytes[..length]).unwrap().sequence, 1);
         assert_eq!((outlet.datagrams, outlet.unsent), (1, 2));
+    }
+
+    #[test]
+    fn counters_are_kept_while_somebody_wants_them_whoever_they_are_sent_to() {
+        let now = Clock::system().now();
+        let shared = SharedOutlet::new(Path::new("/"), 7, now);
+        let mut outlet = shared.lock();
+        outlet.set_agent(Some(AGENT));
+        let poll = |outlet: &mut Outlet| {
+            let mut queue = Datagrams::new(1400, AGENT);
+            queue.add_counters(5, DataSource::HOST, 1, |_| Ok(()), &mut |_| {}).unwrap();
+            queue.flush(5, &mut |unsent| outlet.send(unsent, now));
+        };
+        poll(&mut outlet);
+        assert!((outlet.kept().is_none(), outlet.unsent) == (true, 1));
+        outlet.keep(Some(Clock::system()));
+        poll(&mut outlet);
+        assert_eq!(outlet.kept().map(Shelf::len), Some(1));
+        assert_eq!(outlet.unsent, 1, "there is nobody who would miss it");
+        outlet.keep(None);
+        assert!(outlet.kept().is_none());
     }
 
     #[test]

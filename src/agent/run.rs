@@ -15,7 +15,7 @@ use crate::sample::guest::Engine;
 use crate::status::command::{Answer, Command};
 use crate::sys::readable::readable;
 use crate::sys::resident;
-use crate::sys::tally::{self, Call};
+use crate::sys::tally;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -104,6 +104,8 @@ impl Bells {
 
     /// Waits for one; returns what is to be done.
     async fn rung(&self) -> fn(&mut Agent) {
+        // Every turn of the loop comes by here, and waits once.
+        tally::count(tally::Call::Wait);
         tokio::select! {
             () = self.looked_up.notified() => Agent::on_lookup,
             () = self.packets.notified() => Agent::on_packets,
@@ -140,8 +142,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     let mut service = Service::new(agent.host.clock.now());
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
     let bells = Bells::of(agent);
-    let mut guests = agent.guests.receiver();
-    let mut questions = agent.questions.take();
+    let (mut guests, mut questions) = (agent.guests.receiver(), agent.questions.take());
     agent.begin();
     service.ready(&agent.status_line());
     resident::give_back();
@@ -158,7 +159,6 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
         if agent.exceeds_memory_limit() {
             return Ok(Exit::Software);
         }
-        tally::count(Call::Wait);
         timer.set(Some(service.next_beat().map_or(wake, |beat| wake.min(beat))), now)?;
         tokio::select! {
             expired = timer.expired() => {
@@ -179,12 +179,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
             }
             client = listener(sockets.events.as_ref()) => agent.welcome(client),
             reader = reader(sockets.stream.as_ref()) => agent.outlet.lock().welcome(reader),
-            client = client(sockets.control.as_ref()) => {
-                let (control, client) = client;
-                let now = agent.host.clock.now();
-                let transitions = agent.registry.transitions();
-                control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
-            }
+            (control, client) = client(sockets.control.as_ref()) => show(agent, control, client),
             Some(Order { command: Command::Reload, reply }) = order(sockets.commands.as_mut()) => {
                 // Who gave the order may have gone.
                 let _ = reply.send(reload(agent, &mut service));
@@ -199,6 +194,11 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     }
     service.stopping();
     Ok(Exit::Ok)
+}
+
+fn show(agent: &mut Agent, control: &Control, client: tokio::net::UnixStream) {
+    let (now, transitions) = (agent.host.clock.now(), agent.registry.transitions());
+    control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
 }
 
 fn reload(agent: &mut Agent, service: &mut Service) -> Answer {

@@ -4,8 +4,8 @@
 
 use super::keys::ObjectId;
 use super::modules::{
-    Containerd, Dent, DnsSd, Docker, Dropmon, Json, K8s, Kvm, Metrics, Modules, Nlroute, Opx, Ovs, PacketLog, Psample,
-    Sonic, Switch, Systemd, Tap, Tcp, Vpp, Xen,
+    Containerd, Dent, DnsSd, Docker, Dropmon, Json, K8s, Kvm, Metrics, Modules, Nlroute, Opx, Ovs, PacketLog,
+    Psample, Sonic, Switch, Systemd, Tap, Tcp, Vpp, Xen,
 };
 use super::tree::{Section, Tree};
 

@@ -11,8 +11,11 @@ pub(super) fn write_cost(page: &mut String, c: &Cost) -> std::fmt::Result {
         write!(page, ", {now} KiB resident")?;
     }
     write!(page, ", {} KiB at most, {} sleeps, {} preemptions", c.peak_rss_kib, c.sleeps, c.preemptions)?;
-    let threads: Vec<_> =
-        c.threads.iter().map(|t| format!("{} {} ms", t.name.escape_debug(), t.user_ms + t.system_ms)).collect();
+    let threads: Vec<_> = c
+        .threads
+        .iter()
+        .map(|t| format!("{} {} ms", t.name.escape_debug(), t.user_ms + t.system_ms))
+        .collect();
     if !threads.is_empty() {
         write!(page, "; {}", threads.join(", "))?;
     }
@@ -78,7 +81,8 @@ mod tests {
     #[test]
     fn an_open_address_is_said() {
         let mut page = String::new();
-        let asked = Asked { listen: "0.0.0.0:9036".into(), open: true, served: 3, given_up: 1, ..Asked::default() };
+        let asked =
+            Asked { listen: "0.0.0.0:9036".into(), open: true, served: 3, given_up: 1, ..Asked::default() };
         write_asked(&mut page, &asked).unwrap();
         assert_eq!(
             page,

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn averages_are_of_something() {
-        let mut cost = Cost { poll_calls: 100, calls: vec![Calls { kind: "read".into(), count: 7 }], ..Cost::default() };
+        let mut cost =
+            Cost { poll_calls: 100, calls: vec![Calls { kind: "read".into(), count: 7 }], ..Cost::default() };
         assert_eq!((cost.calls_per_poll(), cost.tenths_per_sample()), (None, None));
         (cost.polls, cost.samples) = (8, 2);
         assert_eq!((cost.calls_per_poll(), cost.tenths_per_sample()), (Some(12), Some(35)));

@@ -34,7 +34,8 @@ fn everybody() -> Snapshot {
     let source = |index| DataSource::logical(index).to_string();
     let interface = |index| Interface { index, name: format!("eth{index}"), ..Interface::default() };
     let guest = |index| Guest { name: "same".into(), source: source(index), ..Guest::default() };
-    let application = |index| Application { name: "same".into(), source: source(index), ..Application::default() };
+    let application =
+        |index| Application { name: "same".into(), source: source(index), ..Application::default() };
     let known = (16..32).map(application).collect();
     Snapshot {
         interfaces: (0..16).map(interface).collect(),

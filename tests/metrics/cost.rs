@@ -53,7 +53,9 @@ fn processor_memory_and_switches_are_the_kernels() {
         assert!(page["process_cpu_seconds_total"].0 > 0.0);
         assert!(page["hsflow_agent_polls_total"].0 >= 3.0, "{page:?}");
         let (_, text) = rig.ctl(&["status"]);
-        let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{text}"));
+        let line = |start: &str| {
+            text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{text}"))
+        };
         assert!(line("cost ").contains("main ") && line("calls ").contains(" a poll"), "{text}");
     });
 }

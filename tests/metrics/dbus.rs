@@ -39,7 +39,9 @@ impl Bus {
         let mut command = Command::new("dbus-daemon");
         self.daemon = Some(Process::start(command.args([&config, "--nofork", "--nopidfile", "--nosyslog"])));
         let socket = self.dir.path().join("socket");
-        wait_until("the bus is there", LIMIT, || std::os::unix::net::UnixStream::connect(&socket).is_ok().then_some(()));
+        wait_until("the bus is there", LIMIT, || {
+            std::os::unix::net::UnixStream::connect(&socket).is_ok().then_some(())
+        });
     }
 
     fn address(&self) -> String {
@@ -70,7 +72,8 @@ fn telemetry_and_switch_ports_are_told_as_the_c_agent_does() {
     isolated(|| {
         crate::pair();
         let bus = Bus::new(ANYBODY);
-        let rig = bus.rig("agentIP = 192.0.2.1\ndent { switchport = ^a0$ }\nsampling.10G = 5000");
+        let rig =
+            bus.rig("agentIP = 192.0.2.1\nopx { switchport = ^a0$ }\npcap { dev = a0 }\nsampling.10G = 5000");
         rig.wait_component("dbus", "running");
         rig.next_sample(DataSource::HOST);
         let telemetry = |method: &str, arguments: &[&str]| {
@@ -83,7 +86,10 @@ fn telemetry_and_switch_ports_are_told_as_the_c_agent_does() {
         assert!(places.is_sorted() && all.starts_with("({'flow_samples': uint64 "), "{all}");
         let before = telemetry("Get", &["counter_samples"]).unwrap();
         let number = |text: &str| -> u64 {
-            text.trim_start_matches("(int64 ").trim_end_matches(",)").parse().unwrap_or_else(|_| panic!("{text}"))
+            text.trim_start_matches("(int64 ")
+                .trim_end_matches(",)")
+                .parse()
+                .unwrap_or_else(|_| panic!("{text}"))
         };
         rig.next_sample(DataSource::HOST);
         let now = wait_until("it counts", LIMIT, || {
@@ -94,14 +100,21 @@ fn telemetry_and_switch_ports_are_told_as_the_c_agent_does() {
         let port = |method: &str, arguments: &[&str]| {
             bus.call(&format!("net.sflow.hsflowd.switchport.{method}"), arguments)
         };
-        let told = wait_until("the port", LIMIT, || port("Get", &["a0"]).ok().filter(|told| told.contains("5000")));
+        let told =
+            wait_until("the port", LIMIT, || port("Get", &["a0"]).ok().filter(|told| told.contains("5000")));
         assert_eq!(told, "(('a0', uint64 10000000000, uint32 5000, uint32 1),)");
-        assert_eq!(port("GetAll", &[]), Ok("([('a0', uint64 10000000000, uint32 5000, uint32 1)],)".to_owned()));
+        assert_eq!(
+            port("GetAll", &[]),
+            Ok("([('a0', uint64 10000000000, uint32 5000, uint32 1)],)".to_owned())
+        );
         assert!(port("Get", &["lo"]).unwrap_err().contains("not a switch port"));
         assert!(bus.call("net.sflow.hsflowd.telemetry.Reset", &[]).unwrap_err().contains("UnknownMethod"));
         assert!(telemetry("Get", &[]).unwrap_err().contains("expected string arg"), "and nothing worse");
         let described = bus.call("org.freedesktop.DBus.Introspectable.Introspect", &[]).unwrap();
-        assert!(described.contains("a(stuu)") && described.contains("net.sflow.hsflowd.telemetry"), "{described}");
+        assert!(
+            described.contains("a(stuu)") && described.contains("net.sflow.hsflowd.telemetry"),
+            "{described}"
+        );
         assert_eq!(rig.component("dbus"), "running");
     });
 }

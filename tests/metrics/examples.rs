@@ -2,7 +2,8 @@
 
 use crate::dockerd::Dockerd;
 use crate::http::page_with;
-use crate::rig::{Rig, isolated};
+use crate::netns::Elsewhere;
+use crate::rig::{Rig, ip, isolated};
 use crate::support::TempDir;
 use crate::{AT, pair};
 use std::collections::BTreeSet;
@@ -28,6 +29,9 @@ fn names(text: &str) -> BTreeSet<String> {
 fn every_name_in_the_examples_is_on_a_real_page() {
     isolated(|| {
         pair();
+        let outside = Elsewhere::new();
+        ip(&format!("link add out0 type veth peer name far0 netns {}", outside.pid()));
+        ip("link set out0 up");
         let dockerd = Dockerd::beside(&["--bip=172.31.255.1/24"]);
         for name in ["proc", "sys", "etc", "run"] {
             symlink(format!("/{name}"), dockerd.root().join(name)).unwrap();
@@ -41,7 +45,8 @@ fn every_name_in_the_examples_is_on_a_real_page() {
         rig.start_with(&["-P", "--root", dockerd.root().to_str().unwrap()]);
         rig.wait_component("json", "running");
         let teller = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let message = r#"{"counter_sample": {"app_name": "web", "app_operations": {"success": 5, "other": 1}}}"#;
+        let message =
+            r#"{"counter_sample": {"app_name": "web", "app_operations": {"success": 5, "other": 1}}}"#;
         teller.send_to(message.as_bytes(), "127.0.0.1:36343").unwrap();
         page_with(AT, "hsflow_application_operations_total{");
         let page = page_with(AT, "hsflow_guest_network_receive_bytes_total{guest=\"metered\"");
@@ -75,6 +80,9 @@ fn the_dashboard_is_whole() {
     assert_eq!(ids.len(), panels.len(), "each has a number of its own");
     for panel in panels.iter().filter(|panel| panel["type"] != "row") {
         let targets = panel["targets"].as_array().unwrap();
-        assert!(targets.iter().all(|target| target["expr"].as_str().unwrap().contains("$instance")), "{panel}");
+        assert!(
+            targets.iter().all(|target| target["expr"].as_str().unwrap().contains("$instance")),
+            "{panel}"
+        );
     }
 }

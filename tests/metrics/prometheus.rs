@@ -2,7 +2,7 @@
 //! that the collectors got.
 
 use crate::http::{page, page_with, try_get};
-use crate::rig::{LIMIT, Counters, Rig, isolated, record, samples, source};
+use crate::rig::{Counters, LIMIT, Rig, isolated, record, samples, source};
 use crate::support::process::Process;
 use crate::support::{TempDir, wait_until};
 use crate::{AT, metered, pair, series};
@@ -57,7 +57,11 @@ fn traffic(packets: usize) {
 }
 
 /// Every sample of a source that a collector has got, as its page would tell of it.
-fn told(rig: &Rig, source: DataSource, tell: impl Fn(&Counters) -> Vec<(&'static str, f64)>) -> Vec<Vec<(&'static str, f64)>> {
+fn told(
+    rig: &Rig,
+    source: DataSource,
+    tell: impl Fn(&Counters) -> Vec<(&'static str, f64)>,
+) -> Vec<Vec<(&'static str, f64)>> {
     samples(&rig.datagrams(), source).into_iter().map(tell).collect()
 }
 
@@ -150,7 +154,8 @@ fn prometheus_has_the_values_that_were_sent() {
 
 /// What a program makes of a page that it reads from standard input.
 fn fed(command: &mut Command, page: &str) -> (bool, String) {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();

@@ -22,8 +22,10 @@ fn requests_for_something_else_are_refused_in_words() {
         assert_eq!((lost.status, lost.body.as_str()), (404, "metrics are at /metrics\n"));
         let head = send(b"HEAD /metrics HTTP/1.0\r\n\r\n");
         assert_eq!((head.status, head.body.as_str()), (200, ""));
-        let long = send(format!("GET /metrics HTTP/1.0\r\nX: {}\r\n\r\n", "x".repeat(100_000)).as_bytes());
-        assert_eq!(long.status, 431);
+        // What it does not read makes the kernel cut the answer off, as may be.
+        let long = format!("GET /metrics HTTP/1.0\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+        let long = exchange(&mut TcpStream::connect(AT).unwrap(), long.as_bytes());
+        assert!(long.as_ref().is_none_or(|reply| reply.status == 431), "{long:?}");
         let get = try_get(AT, "/metrics?a=b", "").unwrap();
         assert!(get.headers.contains("content-type: text/plain; version=0.0.4"), "{}", get.headers);
         let (_, text) = rig.ctl(&["status"]);
@@ -40,10 +42,17 @@ fn clients_that_say_nothing_lock_nobody_out() {
         page_with(AT, "hsflow_host_uptime_seconds");
         let before = rig.descriptors().len();
         let mut hostile = Vec::new();
-        for start in ["", "GET /metrics HTTP/1.1\r\n", "GET", "\u{0}\u{1}\u{2}", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"] {
+        for start in [
+            "",
+            "GET /metrics HTTP/1.1\r\n",
+            "GET",
+            "\u{0}\u{1}\u{2}",
+            "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+        ] {
             for _ in 0..40 {
                 let mut client = TcpStream::connect(AT).unwrap();
-                client.write_all(start.as_bytes()).unwrap();
+                // It may have made way already.
+                let _ = client.write_all(start.as_bytes());
                 hostile.push(client);
             }
         }
@@ -51,7 +60,9 @@ fn clients_that_say_nothing_lock_nobody_out() {
         let now = rig.descriptors().len();
         assert!(now <= before + 40, "{now} descriptors, {before} before");
         // Those that stay are given up in time.
-        wait_until("their ends to be closed", LIMIT, || (rig.descriptors().len() <= before + 2).then_some(()));
+        wait_until("their ends to be closed", LIMIT, || {
+            (rig.descriptors().len() <= before + 2).then_some(())
+        });
         rig.two_cycles();
         assert_whole(&rig.datagrams());
         assert_eq!(rig.component("metrics"), "running");
@@ -86,7 +97,9 @@ fn a_socket_serves_as_well_and_is_taken_over_from_the_dead_only() {
         let (status, text) = rig.ctl(&["status"]);
         assert!(status == 0 && text.contains("collectors unavailable"), "{text}");
         let host = wait_until("the host's counters", LIMIT, || {
-            by_socket(&path).map(|reply| reply.body).filter(|page| page.contains("node_memory_MemTotal_bytes"))
+            by_socket(&path)
+                .map(|reply| reply.body)
+                .filter(|page| page.contains("node_memory_MemTotal_bytes"))
         });
         assert_eq!(series(&host)[r#"hsflow_agent_lost_total{stage="datagrams_unsent"}"#].0, 0.0);
         rig.agent().stop(LIMIT);
@@ -148,11 +161,17 @@ fn a_scrape_reads_nothing_from_the_kernel() {
         if is_inside() {
             return;
         }
-        let rig = Rig::running(&format!("polling = 300\nmetrics {{ listen = {AT} }}\ninterfaceCounters = all"));
+        let rig =
+            Rig::running(&format!("polling = 300\nmetrics {{ listen = {AT} }}\ninterfaceCounters = all"));
         page_with(AT, "hsflow_host_uptime_seconds");
         let mut trace = std::process::Command::new("strace");
-        trace.args(["-f", "-e", "trace=openat,open,read,pread64,readv,sendto,sendmsg,ioctl,statfs,getrusage"]);
-        let trace = crate::support::process::Process::start(trace.args(["-p", &rig.process().pid().to_string()]));
+        trace.args([
+            "-f",
+            "-e",
+            "trace=openat,open,read,pread64,readv,sendto,sendmsg,ioctl,statfs,getrusage",
+        ]);
+        let trace =
+            crate::support::process::Process::start(trace.args(["-p", &rig.process().pid().to_string()]));
         trace.wait_line("attached", LIMIT);
         // Longer than a page is kept.
         let first = page(AT, "");

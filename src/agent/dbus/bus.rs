@@ -92,11 +92,18 @@ impl Known {
 }
 
 /// Answers calls until the bus is gone.
-async fn serve(address: &str, connection: &Connection, mut messages: MessageStream, mut known: Known) -> Trouble {
+async fn serve(
+    address: &str,
+    connection: &Connection,
+    mut messages: MessageStream,
+    mut known: Known,
+) -> Trouble {
     loop {
         let message = match poll_fn(|cx| Pin::new(&mut messages).poll_next(cx)).await {
             Some(Ok(message)) => message,
-            Some(Err(zbus::Error::InputOutput(_))) | None => return Trouble::Closed { address: address.to_owned() },
+            Some(Err(zbus::Error::InputOutput(_))) | None => {
+                return Trouble::Closed { address: address.to_owned() };
+            }
             Some(Err(error)) => return Trouble::Bus { address: address.to_owned(), error },
         };
         let wants_reply = !message.primary_header().flags().contains(Flags::NO_REPLY_EXPECTED);
@@ -128,7 +135,7 @@ async fn reply(connection: &Connection, message: &Message, answer: Answer) -> zb
         Answer::Nothing => connection.reply(&to, &()).await,
         Answer::Text(text) => connection.reply(&to, &text).await,
         Answer::Count(count) => connection.reply(&to, &count).await,
-        Answer::Counters(counters) => connection.reply(&to, &counters).await,
+        Answer::Counters(counters) => connection.reply(&to, &*counters).await,
         Answer::Ports(ports) => connection.reply(&to, &ports).await,
         // In a tuple of its own, or its parts would be four answers.
         Answer::Port(port) => connection.reply(&to, &(port,)).await,

@@ -75,7 +75,7 @@ pub(super) enum Answer {
     Nothing,
     Text(String),
     Count(i64),
-    Counters(Counters),
+    Counters(Box<Counters>),
     Ports(Vec<Port>),
     Port(Port),
     /// The bus's own name of an error, and our words.
@@ -109,7 +109,9 @@ impl Call {
             (Some(PEER) | None, "Ping", _) => Answer::Nothing,
             (Some(TELEMETRY) | None, "GetVersion", _) => Answer::Text(env!("CARGO_PKG_VERSION").to_owned()),
             (Some(TELEMETRY) | None, "GetAgent", Some(facts)) => Answer::Text(facts.agent.clone()),
-            (Some(TELEMETRY) | None, "GetAll", Some(facts)) => Answer::Counters(Counters(facts.telemetry)),
+            (Some(TELEMETRY) | None, "GetAll", Some(facts)) => {
+                Answer::Counters(Box::new(Counters(facts.telemetry)))
+            }
             (Some(TELEMETRY) | None, "Get", Some(facts)) => self.counter(facts),
             (Some(SWITCHPORT), "GetAll", Some(facts)) => Answer::Ports(facts.ports.clone()),
             (Some(SWITCHPORT), "Get", Some(facts)) => self.port(facts),
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!(ask(TELEMETRY, "Get", Some("datagrams")), Answer::Count(7));
         assert_eq!(ask("", "Get", Some("datagrams")), Answer::Count(7));
         assert_eq!(ask(SWITCHPORT, "Get", Some("swp1")), Answer::Port(facts().ports[0].clone()));
-        assert_eq!(ask(TELEMETRY, "GetAll", None), Answer::Counters(Counters(facts().telemetry)));
+        assert_eq!(ask(TELEMETRY, "GetAll", None), Answer::Counters(Box::new(Counters(facts().telemetry))));
         assert_eq!(ask(PEER, "Ping", None), Answer::Nothing);
     }
 

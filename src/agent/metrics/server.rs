@@ -127,9 +127,9 @@ pub(super) async fn run(place: Place, desk: Desk, board: Board, counts: Arc<Coun
 
 /// Connections, the oldest first; they end with the server.
 #[derive(Default)]
-struct Guests(VecDeque<JoinHandle<()>>);
+struct Callers(VecDeque<JoinHandle<()>>);
 
-impl Drop for Guests {
+impl Drop for Callers {
     fn drop(&mut self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
@@ -138,16 +138,18 @@ impl Drop for Guests {
 impl Clerk {
     /// Until connections cannot be accepted any more.
     async fn serve(&self, door: &Door) {
-        let mut guests = Guests::default();
+        let mut callers = Callers::default();
         loop {
-            let guest = match door {
-                Door::Tcp(listener) => listener.accept().await.map(|(stream, _)| tokio::spawn(self.clone().meet(stream))),
+            let caller = match door {
+                Door::Tcp(listener) => {
+                    listener.accept().await.map(|(stream, _)| tokio::spawn(self.clone().meet(stream)))
+                }
                 Door::Unix(listener, _) => {
                     listener.accept().await.map(|(stream, _)| tokio::spawn(self.clone().meet(stream)))
                 }
             };
-            let guest = match guest {
-                Ok(guest) => guest,
+            let caller = match caller {
+                Ok(caller) => caller,
                 Err(why) => {
                     // Out of descriptors, usually: those who wait can wait longer.
                     log::debug!(target: "metrics", "accept: {why}");
@@ -155,10 +157,10 @@ impl Clerk {
                     continue;
                 }
             };
-            guests.0.retain(|guest| !guest.is_finished());
-            guests.0.push_back(guest);
-            if guests.0.len() > MOST
-                && let Some(oldest) = guests.0.pop_front()
+            callers.0.retain(|caller| !caller.is_finished());
+            callers.0.push_back(caller);
+            if callers.0.len() > MOST
+                && let Some(oldest) = callers.0.pop_front()
             {
                 oldest.abort();
                 self.counts.note(|served| served.given_up += 1);
@@ -171,7 +173,11 @@ impl Clerk {
         let service =
             service_fn(move |request| async move { Ok::<_, Infallible>(clerk.answer(&request).await) });
         let mut server = hyper::server::conn::http1::Builder::new();
-        server.timer(TokioTimer::new()).header_read_timeout(TO_ASK).max_buf_size(MOST_HEADER_BYTES).keep_alive(false);
+        server
+            .timer(TokioTimer::new())
+            .header_read_timeout(TO_ASK)
+            .max_buf_size(MOST_HEADER_BYTES)
+            .keep_alive(false);
         let connection = server.serve_connection(TokioIo::new(stream), service);
         // One that breaks off or speaks no HTTP has had its answer, or wants none.
         if tokio::time::timeout(FOR_ALL, connection).await.is_err() {

@@ -14,7 +14,12 @@ pub(super) static METRICS: Object = Object {
     more: "As Prometheus reads them, at /metrics: the counters that were sent last with the time of their reading, and the agent's \
            own state and cost: see METRICS in hsflowd(8). A file with this object needs no collector. The C agent does not \
            know this object.",
-    ..Object::new(ObjectId::Metrics, "metrics", "Give counters to Prometheus and its like, over HTTP", METRICS_KEYS)
+    ..Object::new(
+        ObjectId::Metrics,
+        "metrics",
+        "Give counters to Prometheus and its like, over HTTP",
+        METRICS_KEYS,
+    )
 };
 
 static METRICS_KEYS: &[Key] = &[Key::new("listen", Kind::Listen, "127.0.0.1:9036", "Where to be asked")

@@ -1,7 +1,6 @@
 //! The agent itself: its state, what it sent and lost, its collectors, and what it costs.
 
 use super::page::{Kind, Page, Row, Value, labels};
-use super::shelf::Shelf;
 use crate::status::cost::{Calls, Cost, Thread};
 use crate::status::registry::State;
 use crate::status::snapshot::{Collector, Reader, Snapshot};
@@ -13,47 +12,49 @@ static STATE: &[Row<Snapshot>] = &[
     Row::gauge("hsflow_agent_uptime_seconds", "Time since the start of the agent.", |s| {
         Value::Whole(s.agent.uptime_secs)
     }),
-    Row::gauge("hsflow_agent_settings_revision", "Rises by one with each change of the settings in force.", |s| {
-        Value::Whole(s.settings.revision)
-    }),
-    Row::gauge("hsflow_agent_polling_interval_seconds", "Time between two counter samples of one source.", |s| {
-        Value::Whole(s.settings.polling_secs.into())
-    }),
+    Row::gauge(
+        "hsflow_agent_settings_revision",
+        "Rises by one with each change of the settings in force.",
+        |s| Value::Whole(s.settings.revision),
+    ),
+    Row::gauge(
+        "hsflow_agent_polling_interval_seconds",
+        "Time between two counter samples of one source.",
+        |s| Value::Whole(s.settings.polling_secs.into()),
+    ),
 ];
 
-/// The 11 telemetry names that operators know, and what each counts.
+const SAMPLES: &str = "Samples written, by kind.";
+
+const fn samples(kind: &'static str, value: fn(&Snapshot) -> Value) -> Row<Snapshot> {
+    Row::counter("hsflow_agent_samples_total", SAMPLES, value).with("kind", kind)
+}
+
+const SUPPRESSED: &str = "Samples held back, over a limit, or too large, by kind.";
+
+const fn suppressed(kind: &'static str, value: fn(&Snapshot) -> Value) -> Row<Snapshot> {
+    Row::counter("hsflow_agent_suppressed_samples_total", SUPPRESSED, value).with("kind", kind)
+}
+
+/// The 11 that operators know by SIGUSR1.
 static SENT: &[Row<Snapshot>] = &[
-    Row::counter("hsflow_agent_flow_samples_total", "Packet samples written.", |s| {
-        Value::Whole(s.telemetry.flow_samples)
-    }),
-    Row::counter("hsflow_agent_counter_samples_total", "Counter samples written.", |s| {
-        Value::Whole(s.telemetry.counter_samples)
-    }),
-    Row::counter("hsflow_agent_rtmetric_samples_total", "Metric samples written.", |s| {
-        Value::Whole(s.telemetry.rtmetric_samples)
-    }),
-    Row::counter("hsflow_agent_rtflow_samples_total", "Event samples of applications written.", |s| {
-        Value::Whole(s.telemetry.rtflow_samples)
-    }),
     Row::counter("hsflow_agent_datagrams_total", "Datagrams, once whatever the number of collectors.", |s| {
         Value::Whole(s.telemetry.datagrams)
     }),
-    Row::counter("hsflow_agent_dropped_samples_total", "Packet samples lost between kernel and agent.", |s| {
-        Value::Whole(s.telemetry.dropped_samples)
-    }),
-    Row::counter("hsflow_agent_flow_samples_suppressed_total", "Packet samples held back.", |s| {
-        Value::Whole(s.telemetry.flow_samples_suppressed)
-    }),
-    Row::counter("hsflow_agent_counter_samples_suppressed_total", "Counter samples that could not be written.", |s| {
-        Value::Whole(s.telemetry.counter_samples_suppressed)
-    }),
-    Row::counter("hsflow_agent_event_samples_total", "Samples of dropped packets written.", |s| {
-        Value::Whole(s.telemetry.event_samples)
-    }),
-    Row::counter("hsflow_agent_event_samples_suppressed_total", "Samples of dropped packets over their limit.", |s| {
-        Value::Whole(s.telemetry.event_samples_suppressed)
-    }),
-    Row::counter("hsflow_agent_flow_samples_unknown_total", "Sampled packets that could not be described.", |s| {
+    samples("flow", |s| Value::Whole(s.telemetry.flow_samples)),
+    samples("counters", |s| Value::Whole(s.telemetry.counter_samples)),
+    samples("rtmetric", |s| Value::Whole(s.telemetry.rtmetric_samples)),
+    samples("rtflow", |s| Value::Whole(s.telemetry.rtflow_samples)),
+    samples("event", |s| Value::Whole(s.telemetry.event_samples)),
+    suppressed("flow", |s| Value::Whole(s.telemetry.flow_samples_suppressed)),
+    suppressed("counters", |s| Value::Whole(s.telemetry.counter_samples_suppressed)),
+    suppressed("event", |s| Value::Whole(s.telemetry.event_samples_suppressed)),
+    Row::counter(
+        "hsflow_agent_dropped_samples_total",
+        "Packet samples lost between kernel and agent.",
+        |s| Value::Whole(s.telemetry.dropped_samples),
+    ),
+    Row::counter("hsflow_agent_unknown_packets_total", "Sampled packets that could not be described.", |s| {
         Value::Whole(s.telemetry.flow_samples_unknown)
     }),
 ];
@@ -79,7 +80,9 @@ static LOSSES: &[Row<Snapshot>] = &[
 ];
 
 static COLLECTORS: &[Row<Collector>] = &[
-    Row::counter("hsflow_collector_datagrams_total", "Datagrams that the kernel took.", |c| Value::Whole(c.datagrams)),
+    Row::counter("hsflow_collector_datagrams_total", "Datagrams that the kernel took.", |c| {
+        Value::Whole(c.datagrams)
+    }),
     Row::counter("hsflow_collector_sent_bytes_total", "Their bytes.", |c| Value::Whole(c.bytes)),
     Row::counter("hsflow_collector_lost_datagrams_total", "Datagrams that the kernel did not take.", |c| {
         Value::Whole(c.lost)
@@ -87,9 +90,11 @@ static COLLECTORS: &[Row<Collector>] = &[
     Row::counter("hsflow_collector_errors_total", "Errors, also those about datagrams on their way.", |c| {
         Value::Whole(c.errors)
     }),
-    Row::gauge("hsflow_collector_silent_seconds", "Time since the last datagram that the kernel took.", |c| {
-        Value::known(c.last_send_secs_ago)
-    }),
+    Row::gauge(
+        "hsflow_collector_silent_seconds",
+        "Time since the last datagram that the kernel took.",
+        |c| Value::known(c.last_send_secs_ago),
+    ),
 ];
 
 static READERS: &[Row<Reader>] = &[
@@ -105,16 +110,19 @@ const OF_MODES: &str = "CPU time of the agent by where it went.";
 const SWITCHES: &str = "Times that the agent lost a CPU, by why.";
 
 static COST: &[Row<Cost>] = &[
-    Row::counter("process_cpu_seconds_total", "CPU time of the agent, in the program and in the kernel.", |c| {
-        Value::Thousandths(c.cpu_ms)
-    }),
+    Row::counter(
+        "process_cpu_seconds_total",
+        "CPU time of the agent, in the program and in the kernel.",
+        |c| Value::Thousandths(c.cpu_ms),
+    ),
     Row::gauge("process_resident_memory_bytes", "Resident memory of the agent.", |c| {
         Value::known(c.rss_kib.map(|kib| kib * 1024))
     }),
     Row::gauge("hsflow_agent_peak_resident_memory_bytes", "Most resident memory since the start.", |c| {
         Value::Whole(c.peak_rss_kib * 1024)
     }),
-    Row::<Cost>::counter("hsflow_agent_cpu_seconds_total", OF_MODES, |c| Value::Thousandths(c.user_ms)).with("mode", "user"),
+    Row::<Cost>::counter("hsflow_agent_cpu_seconds_total", OF_MODES, |c| Value::Thousandths(c.user_ms))
+        .with("mode", "user"),
     Row::<Cost>::counter("hsflow_agent_cpu_seconds_total", OF_MODES, |c| Value::Thousandths(c.system_ms))
         .with("mode", "system"),
     Row::<Cost>::counter("hsflow_agent_context_switches_total", SWITCHES, |c| Value::Whole(c.sleeps))
@@ -127,27 +135,31 @@ static COST: &[Row<Cost>] = &[
     }),
 ];
 
-static CALLS: &[Row<Calls>] =
-    &[Row::counter("hsflow_agent_system_calls_total", "System calls that come again and again, by kind.", |c| {
-        Value::Whole(c.count)
-    })];
+static CALLS: &[Row<Calls>] = &[Row::counter(
+    "hsflow_agent_system_calls_total",
+    "System calls that come again and again, by kind.",
+    |c| Value::Whole(c.count),
+)];
 
 const OF_THREADS: &str = "CPU time of the agent's threads, by their work.";
 
 static THREADS: &[Row<Thread>] = &[
-    Row::<Thread>::counter("hsflow_agent_thread_cpu_seconds_total", OF_THREADS, |t| Value::Thousandths(t.user_ms))
-        .with("mode", "user"),
-    Row::<Thread>::counter("hsflow_agent_thread_cpu_seconds_total", OF_THREADS, |t| Value::Thousandths(t.system_ms))
-        .with("mode", "system"),
+    Row::<Thread>::counter("hsflow_agent_thread_cpu_seconds_total", OF_THREADS, |t| {
+        Value::Thousandths(t.user_ms)
+    })
+    .with("mode", "user"),
+    Row::<Thread>::counter("hsflow_agent_thread_cpu_seconds_total", OF_THREADS, |t| {
+        Value::Thousandths(t.system_ms)
+    })
+    .with("mode", "system"),
 ];
 
-pub(super) fn write(page: &mut Page, snapshot: &Snapshot, shelf: &Shelf) {
+pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
     write_identity(page, snapshot);
     let one = std::iter::once(("", None, snapshot));
     for table in [STATE, SENT, LOSSES] {
         page.rows(table, one.clone());
     }
-    write_shelf(page, shelf);
     write_components(page, snapshot);
     let names: Vec<_> = snapshot.collectors.iter().map(|c| labels(&[("collector", &c.name)])).collect();
     let of = |(labels, collector)| (String::as_str(labels), None, collector);
@@ -174,12 +186,16 @@ fn write_identity(page: &mut Page, snapshot: &Snapshot) {
     page.sample(("hsflow_agent_info", Kind::Info, "Who the agent is."), &who, Value::Whole(1), None);
 }
 
-fn write_shelf(page: &mut Page, shelf: &Shelf) {
+/// How many subjects there are, and how many had no room.
+pub(super) fn write_sources(page: &mut Page, count: usize, refused: u64) {
     let kept = ("hsflow_metrics_sources", Kind::Gauge, "Sources whose counters are on this page.");
-    page.sample(kept, "", Value::known(u64::try_from(shelf.len()).ok()), None);
-    let refused =
-        ("hsflow_metrics_refused_samples_total", Kind::Counter, "Counter samples that this page has no room for.");
-    page.sample(refused, "", Value::Whole(shelf.refused()), None);
+    page.sample(kept, "", Value::known(u64::try_from(count).ok()), None);
+    let family = (
+        "hsflow_metrics_refused_samples_total",
+        Kind::Counter,
+        "Counter samples that this page has no room for.",
+    );
+    page.sample(family, "", Value::Whole(refused), None);
 }
 
 /// One line for each state that a component can be in, and the reason of those that are degraded.
@@ -193,7 +209,8 @@ fn write_components(page: &mut Page, snapshot: &Snapshot) {
         };
         for state in STATES {
             let labels = labels(&[("component", &component.name), ("state", state)]);
-            let family = ("hsflow_agent_component_state", Kind::Gauge, "1 for the state that a component is in.");
+            let family =
+                ("hsflow_agent_component_state", Kind::Gauge, "1 for the state that a component is in.");
             page.sample(family, &labels, Value::flag(is == state), None);
         }
     }

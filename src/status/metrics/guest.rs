@@ -22,12 +22,16 @@ static MEMORY: &[Row<VirtMemory>] = &[
 ];
 
 static DISKS: &[Row<VirtDiskIo>] = &[
-    Row::gauge("hsflow_guest_disk_capacity_bytes", "Size of the guest's disks.", |d| Value::unless_zero(d.capacity)),
+    Row::gauge("hsflow_guest_disk_capacity_bytes", "Size of the guest's disks.", |d| {
+        Value::unless_zero(d.capacity)
+    }),
     Row::gauge("hsflow_guest_disk_allocation_bytes", "Space that its disks take.", |d| {
         Value::unless_zero(d.allocation)
     }),
     Row::counter("hsflow_guest_disk_reads_total", "Reads of its disks.", |d| Value::of32(d.rd_req)),
-    Row::counter("hsflow_guest_disk_read_bytes_total", "Bytes read from its disks.", |d| Value::of64(d.rd_bytes)),
+    Row::counter("hsflow_guest_disk_read_bytes_total", "Bytes read from its disks.", |d| {
+        Value::of64(d.rd_bytes)
+    }),
     Row::counter("hsflow_guest_disk_writes_total", "Writes to its disks.", |d| Value::of32(d.wr_req)),
     Row::counter("hsflow_guest_disk_written_bytes_total", "Bytes written to its disks.", |d| {
         Value::of64(d.wr_bytes)
@@ -42,7 +46,9 @@ static NET: &[Row<VirtNetIo>] = &[
     Row::counter("hsflow_guest_network_receive_packets_total", "Packets that it received.", |n| {
         Value::of32(n.pkts_in)
     }),
-    Row::counter("hsflow_guest_network_receive_errs_total", "Errors of packets to it.", |n| Value::of32(n.errs_in)),
+    Row::counter("hsflow_guest_network_receive_errs_total", "Errors of packets to it.", |n| {
+        Value::of32(n.errs_in)
+    }),
     Row::counter("hsflow_guest_network_receive_drop_total", "Packets to it that were dropped.", |n| {
         Value::of32(n.drops_in)
     }),
@@ -62,15 +68,21 @@ static NET: &[Row<VirtNetIo>] = &[
 
 /// How long tasks waited; as node_exporter's `node_pressure_*`, of one guest.
 static PRESSURE: &[Row<Guest>] = &[
-    Row::counter("hsflow_guest_pressure_cpu_waiting_seconds_total", "Time in which tasks waited for a CPU.", |g| {
-        micros(g.pressure.and_then(|p| p.cpu_us))
-    }),
-    Row::counter("hsflow_guest_pressure_memory_waiting_seconds_total", "Time in which tasks waited for memory.", |g| {
-        micros(g.pressure.and_then(|p| p.memory_us))
-    }),
-    Row::counter("hsflow_guest_pressure_io_waiting_seconds_total", "Time in which tasks waited for disks.", |g| {
-        micros(g.pressure.and_then(|p| p.io_us))
-    }),
+    Row::counter(
+        "hsflow_guest_pressure_cpu_waiting_seconds_total",
+        "Time in which tasks waited for a CPU.",
+        |g| micros(g.pressure.and_then(|p| p.cpu_us)),
+    ),
+    Row::counter(
+        "hsflow_guest_pressure_memory_waiting_seconds_total",
+        "Time in which tasks waited for memory.",
+        |g| micros(g.pressure.and_then(|p| p.memory_us)),
+    ),
+    Row::counter(
+        "hsflow_guest_pressure_io_waiting_seconds_total",
+        "Time in which tasks waited for disks.",
+        |g| micros(g.pressure.and_then(|p| p.io_us)),
+    ),
 ];
 
 fn micros(us: Option<u64>) -> Value {
@@ -81,7 +93,8 @@ pub(super) fn write(page: &mut Page, guests: &[Subject<'_, Guest>]) {
     for subject in guests {
         let Some(told) = subject.told else { continue };
         let image = told.image.as_deref().unwrap_or_default();
-        let more = [("engine", told.engine.as_str()), ("id", &told.id), ("image", image), ("state", &told.state)];
+        let more =
+            [("engine", told.engine.as_str()), ("id", &told.id), ("image", image), ("state", &told.state)];
         let labels = format!("{},{}", subject.labels, labels(&more));
         let family = ("hsflow_guest_info", Kind::Info, "Who a guest is.");
         page.sample(family, &labels, Value::Whole(1), Some(subject.at_ms));

@@ -10,17 +10,25 @@ macro_rules! gpus {
     ($whose:literal) => {
         &[
             Row::gauge(concat!($whose, "_gpus"), "GPUs.", |g| Value::of32(g.device_count)),
-            Row::gauge(concat!($whose, "_gpu_processes"), "Processes that use GPUs.", |g| Value::of32(g.processes)),
-            Row::counter(concat!($whose, "_gpu_busy_seconds_total"), "Time in which GPUs worked, summed.", |g| {
-                Value::millis(g.gpu_time)
+            Row::gauge(concat!($whose, "_gpu_processes"), "Processes that use GPUs.", |g| {
+                Value::of32(g.processes)
             }),
+            Row::counter(
+                concat!($whose, "_gpu_busy_seconds_total"),
+                "Time in which GPUs worked, summed.",
+                |g| Value::millis(g.gpu_time),
+            ),
             Row::counter(
                 concat!($whose, "_gpu_memory_busy_seconds_total"),
                 "Time in which memory of GPUs was read or written, summed.",
                 |g| Value::millis(g.mem_time),
             ),
-            Row::gauge(concat!($whose, "_gpu_memory_bytes"), "Memory of GPUs.", |g| Value::unless_zero(g.mem_total)),
-            Row::gauge(concat!($whose, "_gpu_memory_free_bytes"), "Free memory of GPUs.", |g| Value::of64(g.mem_free)),
+            Row::gauge(concat!($whose, "_gpu_memory_bytes"), "Memory of GPUs.", |g| {
+                Value::unless_zero(g.mem_total)
+            }),
+            Row::gauge(concat!($whose, "_gpu_memory_free_bytes"), "Free memory of GPUs.", |g| {
+                Value::of64(g.mem_free)
+            }),
             Row::counter(concat!($whose, "_gpu_ecc_errors_total"), "Memory errors of GPUs.", |g| {
                 Value::of32(g.ecc_errors)
             }),

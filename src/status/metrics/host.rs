@@ -42,7 +42,8 @@ static CPU: &[Row<HostCpu>] = &[
     cpu("irq", |c| Value::millis(c.cpu_intr)),
     cpu("softirq", |c| Value::millis(c.cpu_sintr)),
     cpu("steal", |c| Value::millis(c.cpu_steal)),
-    Row::<HostCpu>::counter("node_cpu_guest_seconds_total", GUEST_TIME, |c| Value::millis(c.cpu_guest)).with("mode", "user"),
+    Row::<HostCpu>::counter("node_cpu_guest_seconds_total", GUEST_TIME, |c| Value::millis(c.cpu_guest))
+        .with("mode", "user"),
     Row::<HostCpu>::counter("node_cpu_guest_seconds_total", GUEST_TIME, |c| Value::millis(c.cpu_guest_nice))
         .with("mode", "nice"),
     Row::counter("node_intr_total", "Interrupts served.", |c| Value::of32(c.interrupts)),
@@ -54,9 +55,11 @@ static MEMORY: &[Row<HostMemory>] = &[
     Row::gauge("node_memory_MemFree_bytes", "Memory that nothing uses.", |m| Value::of64(m.mem_free)),
     Row::gauge("node_memory_Shmem_bytes", "Shared memory and tmpfs.", |m| Value::of64(m.mem_shared)),
     Row::gauge("node_memory_Buffers_bytes", "Buffers of block devices.", |m| Value::of64(m.mem_buffers)),
-    Row::gauge("hsflow_host_memory_cached_bytes", "Page cache, and kernel memory that can be given back.", |m| {
-        Value::of64(m.mem_cached)
-    }),
+    Row::gauge(
+        "hsflow_host_memory_cached_bytes",
+        "Page cache, and kernel memory that can be given back.",
+        |m| Value::of64(m.mem_cached),
+    ),
     Row::gauge("node_memory_SwapTotal_bytes", "All swap space.", |m| Value::of64(m.swap_total)),
     Row::gauge("node_memory_SwapFree_bytes", "Swap space that nothing uses.", |m| Value::of64(m.swap_free)),
     Row::counter("hsflow_host_paged_in_pages_total", "Pages read from disks.", |m| Value::of32(m.page_in)),
@@ -72,19 +75,23 @@ static DISKS: &[Row<HostDiskIo>] = &[
     Row::gauge("hsflow_host_filesystem_free_bytes", "Free space of all local file systems.", |d| {
         Value::of64(d.disk_free)
     }),
-    Row::gauge("hsflow_host_filesystem_fullest_ratio", "How full the fullest local file system is, 0 to 1.", |d| {
-        match d.part_max_used {
+    Row::gauge(
+        "hsflow_host_filesystem_fullest_ratio",
+        "How full the fullest local file system is, 0 to 1.",
+        |d| match d.part_max_used {
             u32::MAX => Value::Unknown,
             hundredths => Value::Float(f64::from(hundredths) / 10_000.0),
-        }
-    }),
+        },
+    ),
     Row::counter("node_disk_reads_completed_total", "Reads of all disks.", |d| Value::of32(d.reads)),
     Row::counter("node_disk_read_bytes_total", "Bytes read from all disks.", |d| Value::of64(d.bytes_read)),
     Row::counter("node_disk_read_time_seconds_total", "Time that reads took, summed.", |d| {
         Value::millis(d.read_time)
     }),
     Row::counter("node_disk_writes_completed_total", "Writes to all disks.", |d| Value::of32(d.writes)),
-    Row::counter("node_disk_written_bytes_total", "Bytes written to all disks.", |d| Value::of64(d.bytes_written)),
+    Row::counter("node_disk_written_bytes_total", "Bytes written to all disks.", |d| {
+        Value::of64(d.bytes_written)
+    }),
     Row::counter("node_disk_write_time_seconds_total", "Time that writes took, summed.", |d| {
         Value::millis(d.write_time)
     }),
@@ -94,7 +101,9 @@ static NET: &[Row<HostNetIo>] = &[
     Row::counter("hsflow_host_network_receive_bytes_total", "Bytes into the host, each counted once.", |n| {
         Value::of64(n.bytes_in)
     }),
-    Row::counter("hsflow_host_network_receive_packets_total", "Packets into the host.", |n| Value::of32(n.pkts_in)),
+    Row::counter("hsflow_host_network_receive_packets_total", "Packets into the host.", |n| {
+        Value::of32(n.pkts_in)
+    }),
     Row::counter("hsflow_host_network_receive_errs_total", "Errors of arriving packets.", |n| {
         Value::of32(n.errs_in)
     }),

@@ -27,13 +27,17 @@ static GENERIC: &[Row<GenericInterface>] = &[
     Row::counter("hsflow_interface_receive_broadcast_total", "Broadcast packets received.", |g| {
         Value::of32(g.in_broadcast_pkts)
     }),
-    Row::counter("node_network_receive_errs_total", "Errors of received packets.", |g| Value::of32(g.in_errors)),
+    Row::counter("node_network_receive_errs_total", "Errors of received packets.", |g| {
+        Value::of32(g.in_errors)
+    }),
     Row::counter("node_network_receive_drop_total", "Received packets that were dropped.", |g| {
         Value::of32(g.in_discards)
     }),
-    Row::counter("hsflow_interface_receive_unknown_protocol_total", "Packets that no protocol wanted.", |g| {
-        Value::of32(g.in_unknown_protos)
-    }),
+    Row::counter(
+        "hsflow_interface_receive_unknown_protocol_total",
+        "Packets that no protocol wanted.",
+        |g| Value::of32(g.in_unknown_protos),
+    ),
     Row::counter("node_network_transmit_bytes_total", "Bytes sent.", |g| Value::of64(g.out_octets)),
     Row::counter("node_network_transmit_packets_total", "Packets sent.", |g| {
         packets([g.out_ucast_pkts, g.out_multicast_pkts, g.out_broadcast_pkts])
@@ -44,12 +48,16 @@ static GENERIC: &[Row<GenericInterface>] = &[
     Row::counter("hsflow_interface_transmit_broadcast_total", "Broadcast packets sent.", |g| {
         Value::of32(g.out_broadcast_pkts)
     }),
-    Row::counter("node_network_transmit_errs_total", "Errors of packets to be sent.", |g| Value::of32(g.out_errors)),
+    Row::counter("node_network_transmit_errs_total", "Errors of packets to be sent.", |g| {
+        Value::of32(g.out_errors)
+    }),
     Row::counter("node_network_transmit_drop_total", "Packets to be sent that were dropped.", |g| {
         Value::of32(g.out_discards)
     }),
     Row::gauge("node_network_up", "1 while the link works.", |g| Value::flag(g.if_status & 2 != 0)),
-    Row::gauge("hsflow_interface_admin_up", "1 while it is switched on.", |g| Value::flag(g.if_status & 1 != 0)),
+    Row::gauge("hsflow_interface_admin_up", "1 while it is switched on.", |g| {
+        Value::flag(g.if_status & 1 != 0)
+    }),
     Row::gauge("hsflow_interface_full_duplex", "1 for full, 0 for half duplex.", |g| match g.if_direction {
         1 => Value::Whole(1),
         2 => Value::Whole(0),
@@ -58,28 +66,38 @@ static GENERIC: &[Row<GenericInterface>] = &[
     Row::gauge("hsflow_interface_promiscuous", "1 while it takes every packet.", |g| {
         Value::flag(g.promiscuous == 1)
     }),
-    Row::gauge("node_network_speed_bytes", "Speed in bytes per second.", |g| Value::unless_zero(g.if_speed / 8)),
+    Row::gauge("node_network_speed_bytes", "Speed in bytes per second.", |g| {
+        Value::unless_zero(g.if_speed / 8)
+    }),
 ];
 
 static ETHERNET: &[Row<Ethernet>] = &[
     Row::counter("hsflow_interface_alignment_errors_total", "Frames of a broken number of bits.", |e| {
         Value::of32(e.alignment_errors)
     }),
-    Row::counter("hsflow_interface_fcs_errors_total", "Frames with a wrong checksum.", |e| Value::of32(e.fcs_errors)),
+    Row::counter("hsflow_interface_fcs_errors_total", "Frames with a wrong checksum.", |e| {
+        Value::of32(e.fcs_errors)
+    }),
     Row::counter("hsflow_interface_late_collisions_total", "Collisions after their time.", |e| {
         Value::of32(e.late_collisions)
     }),
-    Row::counter("hsflow_interface_excessive_collisions_total", "Frames given up after many collisions.", |e| {
-        Value::of32(e.excessive_collisions)
-    }),
+    Row::counter(
+        "hsflow_interface_excessive_collisions_total",
+        "Frames given up after many collisions.",
+        |e| Value::of32(e.excessive_collisions),
+    ),
     Row::counter("hsflow_interface_carrier_errors_total", "Losses of the carrier while sending.", |e| {
         Value::of32(e.carrier_sense_errors)
     }),
-    Row::counter("hsflow_interface_symbol_errors_total", "Symbols that are none.", |e| Value::of32(e.symbol_errors)),
+    Row::counter("hsflow_interface_symbol_errors_total", "Symbols that are none.", |e| {
+        Value::of32(e.symbol_errors)
+    }),
 ];
 
 static LACP: &[Row<LacpPort>] = &[
-    Row::counter("hsflow_interface_lacp_received_total", "LACP messages received.", |l| Value::of32(l.lacpdus_rx)),
+    Row::counter("hsflow_interface_lacp_received_total", "LACP messages received.", |l| {
+        Value::of32(l.lacpdus_rx)
+    }),
     Row::counter("hsflow_interface_lacp_sent_total", "LACP messages sent.", |l| Value::of32(l.lacpdus_tx)),
     Row::counter("hsflow_interface_lacp_illegal_total", "LACP messages that are wrong.", |l| {
         Value::of32(l.illegal_rx)
@@ -90,9 +108,11 @@ static PFC: &[Row<Pfc>] = &[
     Row::counter("hsflow_interface_pfc_requests_total", "Frames of priority flow control sent.", |p| {
         Value::of32(p.requests)
     }),
-    Row::counter("hsflow_interface_pfc_indications_total", "Frames of priority flow control received.", |p| {
-        Value::of32(p.indications)
-    }),
+    Row::counter(
+        "hsflow_interface_pfc_indications_total",
+        "Frames of priority flow control received.",
+        |p| Value::of32(p.indications),
+    ),
 ];
 
 static SFP: &[Row<Sfp>] = &[
@@ -123,13 +143,17 @@ static SAMPLING: &[Row<Interface>] = &[
     Row::counter("hsflow_interface_flow_samples_total", "Packet samples made.", |i| {
         Value::known(i.sampling.source.as_ref().map(|_| i.sampling.samples))
     }),
-    Row::counter("hsflow_interface_sample_pool_packets_total", "Packets that could have been sampled.", |i| {
-        Value::known(i.sampling.source.as_ref().map(|_| i.sampling.pool.into()))
-    }),
-    Row::counter("hsflow_interface_lost_samples_total", "Packet samples lost between kernel and agent.", |i| {
-        Value::known(i.sampling.source.as_ref().map(|_| i.sampling.drops.into()))
-    }),
-    Row::counter("hsflow_interface_counter_samples_total", "Counter samples written.", |i| {
+    Row::counter(
+        "hsflow_interface_sample_pool_packets_total",
+        "Packets that could have been sampled.",
+        |i| Value::known(i.sampling.source.as_ref().map(|_| i.sampling.pool.into())),
+    ),
+    Row::counter(
+        "hsflow_interface_lost_samples_total",
+        "Packet samples lost between kernel and agent.",
+        |i| Value::known(i.sampling.source.as_ref().map(|_| i.sampling.drops.into())),
+    ),
+    Row::counter("hsflow_interface_polls_total", "Times that its counters were written.", |i| {
         Value::Whole(i.counter_samples.into())
     }),
 ];
@@ -138,7 +162,11 @@ pub(super) fn write(page: &mut Page, interfaces: &[Subject<'_, Interface>], snap
     for subject in interfaces {
         let Some(told) = subject.told else { continue };
         let index = told.index.to_string();
-        let more = [("ifindex", index.as_str()), ("kind", &told.kind), ("alias", told.alias.as_deref().unwrap_or(""))];
+        let more = [
+            ("ifindex", index.as_str()),
+            ("kind", &told.kind),
+            ("alias", told.alias.as_deref().unwrap_or("")),
+        ];
         let labels = format!("{},{}", subject.labels, labels(&more));
         let family = ("hsflow_interface_info", Kind::Info, "Who an interface is.");
         page.sample(family, &labels, Value::Whole(1), Some(subject.at_ms));
@@ -156,7 +184,9 @@ fn write_lanes(page: &mut Page, interfaces: &[Subject<'_, Interface>]) {
     let modules = all(interfaces, pick!(Sfp));
     // By their order, which is that of their numbers.
     let lanes = modules.flat_map(|(own, at, sfp): About<'_, Sfp>| {
-        (1..).zip(&sfp.lanes).map(move |(number, lane): (u32, _)| (format!("{own},lane=\"{number}\""), at, lane))
+        (1..)
+            .zip(&sfp.lanes)
+            .map(move |(number, lane): (u32, _)| (format!("{own},lane=\"{number}\""), at, lane))
     });
     let named: Vec<(String, Option<u64>, &SfpLane)> = lanes.collect();
     page.rows(LANES, named.iter().map(|(labels, at, lane)| (labels.as_str(), *at, *lane)));

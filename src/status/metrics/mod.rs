@@ -73,19 +73,40 @@ fn thousandths(quality: &str) -> u16 {
     number.map_or(0, |q| (q * 1000.0) as u16)
 }
 
-/// The whole page.
+/// All that a page is made of; it needs the shelf no more, which others want to put something on.
+#[derive(Debug)]
+pub struct Gathered<'s> {
+    snapshot: &'s Snapshot,
+    subjects: Subjects<'s>,
+    refused: u64,
+}
+
+impl<'s> Gathered<'s> {
+    /// Takes it together.
+    pub fn new(snapshot: &'s Snapshot, shelf: &Shelf) -> Self {
+        Self { snapshot, subjects: Subjects::of(shelf, snapshot), refused: shelf.refused() }
+    }
+
+    /// The whole page.
+    pub fn page(&self, format: Format) -> Vec<u8> {
+        let Self { snapshot, subjects, refused } = self;
+        let mut page = Page::new(format, subjects.len() + snapshot.interfaces.len());
+        agent::write(&mut page, snapshot);
+        agent::write_sources(&mut page, subjects.len(), *refused);
+        host::write(&mut page, &subjects.host);
+        netstat::write(&mut page, &subjects.host);
+        hardware::write_host(&mut page, &subjects.host);
+        interface::write(&mut page, &subjects.interfaces, snapshot);
+        guest::write(&mut page, &subjects.guests);
+        hardware::write_guests(&mut page, &subjects.guests);
+        application::write(&mut page, &subjects.applications, &snapshot.applications);
+        page.finish()
+    }
+}
+
+/// The page of what is so.
 pub fn render(snapshot: &Snapshot, shelf: &Shelf, format: Format) -> Vec<u8> {
-    let subjects = Subjects::of(shelf, snapshot);
-    let mut page = Page::new(format, subjects.len() + snapshot.interfaces.len());
-    agent::write(&mut page, snapshot, shelf);
-    host::write(&mut page, &subjects.host);
-    netstat::write(&mut page, &subjects.host);
-    hardware::write_host(&mut page, &subjects.host);
-    interface::write(&mut page, &subjects.interfaces, snapshot);
-    guest::write(&mut page, &subjects.guests);
-    hardware::write_guests(&mut page, &subjects.guests);
-    application::write(&mut page, &subjects.applications, &snapshot.applications);
-    page.finish()
+    Gathered::new(snapshot, shelf).page(format)
 }
 
 #[cfg(test)]

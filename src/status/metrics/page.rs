@@ -112,7 +112,12 @@ impl Page {
     }
 
     /// Every row of a table, each of all records.
-    pub(super) fn rows<'a, R: 'a>(&mut self, rows: &[Row<R>], records: impl Iterator<Item = About<'a, R>> + Clone) {
+    #[allow(clippy::needless_pass_by_value)] // an iterator is cheap to give away
+    pub(super) fn rows<'a, R: 'a>(
+        &mut self,
+        rows: &[Row<R>],
+        records: impl Iterator<Item = About<'a, R>> + Clone,
+    ) {
         for row in rows {
             for (labels, at_ms, record) in records.clone() {
                 let value = (row.value)(record);

@@ -77,11 +77,13 @@ impl<'s> Subjects<'s> {
                 found.host.push(Subject { labels: String::new(), at_ms, records, told: None });
             } else if source.class == 0 {
                 let Some(told) = interfaces.get(&source.index).copied() else { continue };
-                let name = records.iter().find_map(pick!(PortName)).map_or(told.name.as_str(), |port| &port.name);
+                let name =
+                    records.iter().find_map(pick!(PortName)).map_or(told.name.as_str(), |port| &port.name);
                 let labels = names.own(&[("device", name)], &own);
                 found.interfaces.push(Subject { labels, at_ms, records, told: Some(told) });
             } else if let Some(told) = guests.get(&source).copied() {
-                let name = records.iter().find_map(pick!(HostId)).map_or(told.name.as_str(), |id| &id.hostname);
+                let name =
+                    records.iter().find_map(pick!(HostId)).map_or(told.name.as_str(), |id| &id.hostname);
                 let labels = names.own(&[("guest", name), ("uuid", &told.uuid)], &own);
                 found.guests.push(Subject { labels, at_ms, records, told: Some(told) });
             } else if let Some(name) = applications.get(&source) {

@@ -5,7 +5,6 @@ use crate::sflow::counters::interface::{GenericInterface, PortName};
 use crate::sflow::counters::virt::VirtCpu;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
-use crate::sflow::record::Record;
 use crate::sflow::xdr::Entropy;
 use crate::status::applications::{Application, Applications};
 use crate::status::guests::Guest;
@@ -57,7 +56,10 @@ fn checked(page: &str) -> BTreeMap<String, String> {
         let mut numbers = rest.split_whitespace();
         let value = numbers.next().unwrap();
         assert!(value.parse::<f64>().unwrap().is_finite(), "{line}");
-        assert!(numbers.next().is_none_or(|at| at.parse::<f64>().is_ok()) && numbers.next().is_none(), "{line}");
+        assert!(
+            numbers.next().is_none_or(|at| at.parse::<f64>().is_ok()) && numbers.next().is_none(),
+            "{line}"
+        );
         assert_eq!(series.insert(name.to_owned(), value.to_owned()), None, "{name} twice");
     }
     series
@@ -68,7 +70,13 @@ fn port(index: u32, name: &str) -> Interface {
 }
 
 fn guest(index: u32, name: &str) -> Guest {
-    Guest { name: name.into(), uuid: "u".into(), source: format!("3:{index}"), engine: "docker".into(), ..Guest::default() }
+    Guest {
+        name: name.into(),
+        uuid: "u".into(),
+        source: format!("3:{index}"),
+        engine: "docker".into(),
+        ..Guest::default()
+    }
 }
 
 #[test]
@@ -94,7 +102,13 @@ fn a_client_gets_what_it_weighs_most_and_text_otherwise() {
 #[test]
 fn each_format_has_its_own_types_and_dates() {
     let mut shelf = Shelf::default();
-    let cpu = HostCpu { load_one: 0.15, cpu_user: 12_034, cpu_nice: u32::MAX, cpu_idle: 2000, ..HostCpu::default() };
+    let cpu = HostCpu {
+        load_one: 0.15,
+        cpu_user: 12_034,
+        cpu_nice: u32::MAX,
+        cpu_idle: 2000,
+        ..HostCpu::default()
+    };
     put!(shelf, DataSource::HOST, cpu);
     let text = page(&Snapshot::default(), &shelf, Format::Text);
     for line in [
@@ -122,7 +136,8 @@ fn each_format_has_its_own_types_and_dates() {
 fn who_has_gone_is_not_told_of_and_equal_names_are_told_apart() {
     let mut shelf = Shelf::default();
     for index in [2, 3, 4] {
-        let generic = GenericInterface { if_index: index, in_octets: index.into(), ..GenericInterface::default() };
+        let generic =
+            GenericInterface { if_index: index, in_octets: index.into(), ..GenericInterface::default() };
         put!(shelf, DataSource::interface(index), PortName { name: "uplink".into() }, generic);
     }
     let named = |name: &str| HostId { hostname: name.into(), ..HostId::default() };
@@ -146,11 +161,14 @@ fn who_has_gone_is_not_told_of_and_equal_names_are_told_apart() {
     );
     assert_eq!(
         of("hsflow_guest_cpu_seconds_total"),
-        ["{guest=\"a\\\"b\\\\\\n\u{fffd}\",uuid=\"u\",source=\"3:100001\"}", "{guest=\"a\\\"b\\\\\\n\u{fffd}\",uuid=\"u\"}"]
+        [
+            "{guest=\"a\\\"b\\\\\\n\u{fffd}\",uuid=\"u\",source=\"3:100001\"}",
+            "{guest=\"a\\\"b\\\\\\n\u{fffd}\",uuid=\"u\"}"
+        ]
     );
     assert_eq!(of("hsflow_guest_info").len(), 2);
     // Sampling is told under the same labels.
-    assert_eq!(of("hsflow_interface_counter_samples_total").len(), 2);
+    assert_eq!(of("hsflow_interface_polls_total").len(), 2);
 }
 
 #[test]
@@ -188,7 +206,8 @@ fn the_agent_tells_its_states_its_losses_and_its_cost() {
         ..Snapshot::default()
     };
     snapshot.telemetry.datagrams = 12;
-    snapshot.cost.threads = vec![crate::status::cost::Thread { name: "main".into(), user_ms: 1500, system_ms: 0 }];
+    snapshot.cost.threads =
+        vec![crate::status::cost::Thread { name: "main".into(), user_ms: 1500, system_ms: 0 }];
     snapshot.cost.read_at_ms = Some(AT_MS);
     let text = page(&snapshot, &Shelf::default(), Format::Text);
     let series = checked(&text);
@@ -255,7 +274,8 @@ fn crowd() -> Snapshot {
 
 /// Every kind of record with such content, of every kind of source; as many as a sample holds.
 fn every_record(shelf: &mut Shelf, content: &[u8]) {
-    let sources = [DataSource::HOST, DataSource::interface(2), DataSource::logical(100_000), DataSource::logical(80)];
+    let sources =
+        [DataSource::HOST, DataSource::interface(2), DataSource::logical(100_000), DataSource::logical(80)];
     let records = CounterRecord::any_of_each(&mut Entropy(content.iter()));
     let half = records.len() / 2;
     for source in sources {
@@ -263,7 +283,10 @@ fn every_record(shelf: &mut Shelf, content: &[u8]) {
             let mut body = vec![0; 9000];
             let mut out = crate::sflow::xdr::Writer::new(&mut body);
             let written = out.element(crate::sflow::sample::COUNTERS.word(), |out| {
-                crate::sflow::xdr::Xdr::encode(&crate::sflow::sample::CountersHeader { sequence: 1, source }, out)?;
+                crate::sflow::xdr::Xdr::encode(
+                    &crate::sflow::sample::CountersHeader { sequence: 1, source },
+                    out,
+                )?;
                 out.u32(u32::try_from(part.len()).unwrap())?;
                 part.iter().try_for_each(|record| record.encode(out))
             });

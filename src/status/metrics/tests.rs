@@ -120,7 +120,7 @@ fn each_format_has_its_own_types_and_dates() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
-    assert!(!text.contains("nice"), "what is not known is left out");
+    assert!(!text.contains("node_cpu_seconds_total{mode=\"nice\"}"), "what is not known is left out");
     let open = page(&Snapshot::default(), &shelf, Format::OpenMetrics);
     for line in [
         "# TYPE node_cpu_seconds counter\n# UNIT node_cpu_seconds seconds\nnode_cpu_seconds_total{mode=\"user\"} 12.034 1700000000.050\n",
@@ -232,7 +232,7 @@ fn names_follow_the_conventions() {
     every_record(&mut shelf, &[3; 4096]);
     for format in [Format::Text, Format::OpenMetrics] {
         let text = page(&crowd(), &shelf, format);
-        assert!(checked(&text).len() > 300, "{}", checked(&text).len());
+        assert!(checked(&text).len() > 250, "{}", checked(&text).len());
         for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
             let (name, kind) = line.split_once(' ').unwrap();
             let prefix = ["node_", "hsflow_", "process_"].into_iter().any(|prefix| name.starts_with(prefix));
@@ -299,6 +299,8 @@ fn every_record(shelf: &mut Shelf, content: &[u8]) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn any_counters_make_a_page_that_can_be_read(content in proptest::collection::vec(any::<u8>(), 0..4096)) {
         let mut shelf = Shelf::default();

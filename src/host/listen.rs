@@ -33,10 +33,12 @@ pub fn tcp(at: SocketAddr, waiting: i32) -> io::Result<TcpListener> {
 pub fn unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
     if is_socket {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+            Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+            // It may be another user's, and live.
+            Err(why) => return Err(why),
         }
-        std::fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(mode))?;

@@ -14,7 +14,7 @@ struct Bus {
     daemon: Option<Process>,
 }
 
-const ANYBODY: &str = r#"<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>"#;
+const ANYBODY: &str = r#"<policy context="default"><allow user="*"/><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>"#;
 /// As on every system: nobody owns a name that no file gives him.
 const NOBODY: &str = r#"<policy context="default"><allow user="*"/><deny own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy>"#;
 

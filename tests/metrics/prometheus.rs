@@ -190,7 +190,11 @@ fn a_strict_reader_of_openmetrics_reads_every_line() {
         page_with(AT, "node_network_up{device=\"a0\"}");
         let text = page(AT, "application/openmetrics-text; version=1.0.0");
         assert!(text.ends_with("# EOF\n"));
-        let (good, said) = fed(Command::new("python3").args(["-c", READ]), &text);
+        let (good, said) = fed(
+            // Debian's own, which has the package.
+            Command::new("/usr/bin/python3").args(["-c", READ]),
+            &text,
+        );
         assert!(good, "{said}");
         let lines = text.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(said.trim(), lines.to_string());

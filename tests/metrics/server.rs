@@ -106,13 +106,18 @@ fn a_socket_serves_as_well_and_is_taken_over_from_the_dead_only() {
         assert!(!path.exists(), "it is taken away");
 
         // One that was left by a program that has gone, and then one of a program that lives.
-        drop(UnixListener::bind(&path).unwrap());
+        let left = UnixListener::bind(&path).unwrap();
+        let everybody = || std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(&path, everybody()).unwrap();
+        drop(left);
         rig.start();
         wait_until("a page again", LIMIT, || by_socket(&path));
         rig.agent().stop(LIMIT);
         let lives = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, everybody()).unwrap();
         rig.start();
         rig.wait_component("metrics", "degraded nothing listens at");
+        assert!(path.exists());
         drop(lives);
         std::fs::remove_file(&path).unwrap();
         rig.wait_component("metrics", "running");

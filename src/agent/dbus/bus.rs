@@ -36,7 +36,7 @@ enum Trouble {
         "the bus at {address} does not let this user have the name {NAME}: its policy file net.sflow.hsflowd.conf is missing \
          ({error})"
     )]
-    Refused { address: String, error: zbus::Error },
+    Refused { address: String, error: Box<zbus::fdo::Error> },
 }
 
 /// Is on the bus, until it is dropped.
@@ -68,7 +68,9 @@ async fn connect(address: &str) -> Result<(Connection, MessageStream), Trouble> 
     match timeout(PATIENCE, connection.request_name(NAME)).await.map_err(slow)? {
         Ok(()) => Ok((connection, messages)),
         Err(zbus::Error::NameTaken) => Err(Trouble::Taken { address: at() }),
-        Err(error @ zbus::Error::MethodError(..)) => Err(Trouble::Refused { address: at(), error }),
+        Err(zbus::Error::FDO(error)) if matches!(*error, zbus::fdo::Error::AccessDenied(_)) => {
+            Err(Trouble::Refused { address: at(), error })
+        }
         Err(error) => Err(broken(error)),
     }
 }

@@ -14,7 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Core: bytes and text to types and back; decisions. No I/O.
     ("wire", &[]),
     ("sflow", &[]),
-    ("status", &[]),
+    // The page of metrics tells of the samples that were sent.
+    ("status", &["sflow"]),
     ("sample", &["sflow", "config", "wire"]),
     ("config", &["sflow"]),
     // What is to be done to traffic. Of the configuration only the nearest of known words; the agent does not know it.

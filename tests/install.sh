@@ -13,6 +13,8 @@ test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 test="$test openvswitch-switch mininet"
 # what fills a link that is shaped
 test="$test iperf3"
+# what asks the agent for metrics, and checks their names; a second reader of OpenMetrics; what calls it on a bus
+test="$test prometheus python3-prometheus-client libglib2.0-bin"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
 

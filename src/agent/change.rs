@@ -46,6 +46,7 @@ impl Agent {
 
     /// Tells every part the settings in force; the collectors last, so that what was sampled before is not theirs.
     pub(super) fn apply_settings(&mut self, now: Instant) -> Applied {
+        self.apply_metrics();
         self.measures.choose_all(&self.settings);
         self.elect();
         self.apply_tc();
@@ -57,6 +58,7 @@ impl Agent {
         self.measures.set_pfc(self.settings.wants_pfc());
         let applied = self.apply_collectors(now);
         self.apply_open_vswitch();
+        self.apply_dbus();
         self.report_platforms();
         applied
     }

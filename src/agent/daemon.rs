@@ -5,13 +5,17 @@
 
 use super::applications::{Applications, COMPONENT};
 use super::args::Options;
+use super::asked::{Desk, Questions, desk};
 use super::change::settings_of;
 use super::configuration::Loaded;
+use super::cost::Polls;
 use super::cumulus::Cumulus;
+use super::dbus::Dbus;
 use super::flow_control::FlowControls;
 use super::guests::Guests;
 use super::identity;
 use super::measures::{Due, Measures};
+use super::metrics::Metrics;
 use super::open_vswitch::OpenVswitch;
 use super::optics::Optics;
 use super::outlet::SharedOutlet;
@@ -32,6 +36,7 @@ use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
+use crate::sys::tally;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr};
@@ -79,6 +84,16 @@ pub struct Agent {
     pub applications: Applications,
     /// What Open vSwitch is told.
     pub open_vswitch: OpenVswitch,
+    /// The page of metrics.
+    pub metrics: Metrics,
+    /// The agent on the bus.
+    pub dbus: Dbus,
+    /// Where those who serve others put their questions, and where they arrive until the loop takes that end.
+    pub(super) desk: Desk,
+    pub(super) questions: Option<Questions>,
+    pub(super) polls: Polls,
+    /// Clients that the control socket dropped, when it last said.
+    pub(super) control_clients: u64,
     /// The thread that reads transceivers.
     pub(super) optics: Optics,
     pub(super) flow_control: FlowControls,
@@ -125,7 +140,14 @@ impl Agent {
         let limit = settings.datagram_bytes as usize;
         let pace = Pace::new(now);
         let outlet = SharedOutlet::new(&options.root, settings.sub_agent(), pace.start());
+        let (desk, questions) = desk();
         Ok(Self {
+            metrics: Metrics::default(),
+            dbus: Dbus::default(),
+            desk,
+            questions: Some(questions),
+            polls: Polls::default(),
+            control_clients: 0,
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
             open_vswitch: OpenVswitch::default(),
@@ -197,6 +219,9 @@ impl Agent {
         }
         let state = match (self.settings.suspended, self.settings.collectors.as_slice()) {
             (Some(_), _) => State::Unavailable { reason: "nothing is sent: see dns-sd".to_owned() },
+            (None, []) if self.settings.modules.metrics.is_some() => State::Unavailable {
+                reason: "the configuration names none: nothing is sent, metrics are asked for".to_owned(),
+            },
             (None, []) => State::degraded("nothing is sent: the configuration names no collector"),
             (None, _) => State::Running,
         };
@@ -332,16 +357,19 @@ impl Agent {
         // Collectors get what they missed when they are found; who reads along is there.
         let awaited = self.outlet.lock().collectors.awaits_names();
         self.poll_missed |= awaited;
-        if awaited && !self.outlet.is_watched() {
+        if awaited && !self.outlet.is_watched() && !self.metrics.are_on() {
             return;
         }
         self.take_flow_control();
         self.due.stamp(now, self.pace.uptime_ms(now));
+        let before = tally::of_this_thread();
         let outlet = &self.outlet;
         let mut send = |unsent: Unsent<'_>| outlet.lock().send(unsent, now);
         let polled =
             self.measures.poll(&self.due, &self.settings, &mut self.guests, &mut self.datagrams, &mut send);
         self.datagrams.flush(self.due.uptime_ms, &mut send);
+        self.polls.count += 1;
+        self.polls.calls += tally::of_this_thread() - before;
         self.telemetry.counter_samples += polled.outcome.samples;
         self.telemetry.rtmetric_samples += polled.outcome.metrics;
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
@@ -357,6 +385,7 @@ impl Agent {
             self.report_host();
             // The host may have another name now, and a full disk may have room again.
             self.write_auto();
+            self.keep_cost();
         }
     }
 

@@ -4,12 +4,16 @@
 
 pub mod applications;
 pub mod args;
+pub mod asked;
+mod board;
 mod change;
 pub mod commands;
 pub mod configuration;
 pub mod control;
+mod cost;
 pub mod cumulus;
 pub mod daemon;
+pub mod dbus;
 mod discovery;
 mod ending;
 pub mod exit;
@@ -19,6 +23,7 @@ pub mod guests;
 mod hosting;
 pub mod identity;
 pub mod measures;
+pub mod metrics;
 pub mod once;
 pub mod open_vswitch;
 mod optics;

@@ -2,6 +2,7 @@
 //! telemetry in the log. In: the running agent. Out: values and log lines. Rule: a snapshot is made when somebody asks,
 //! from what is known; nothing is read for it but the process's own cost.
 
+use super::cost;
 use super::daemon::Agent;
 use super::{identity, ports};
 use crate::collect::host::Component;
@@ -14,8 +15,6 @@ use crate::sflow::json::hyphenated;
 use crate::status::registry::State;
 use crate::status::snapshot::{self, Cost, Losses, SettingsInForce, Snapshot, VERSION};
 use crate::status::telemetry::Telemetry;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
 use std::time::Instant;
 
 const COLLECTOR: &str = "collector ";
@@ -85,7 +84,7 @@ impl Agent {
     /// True when `-M` was given and more memory is resident.
     pub fn exceeds_memory_limit(&self) -> bool {
         let Some(limit) = self.options.memory_limit else { return false };
-        let peak = cost().peak_rss_kib * 1024;
+        let peak = cost::usage().peak_rss_kib * 1024;
         if peak > limit {
             log::error!(target: "agent", "{peak} bytes are or were resident, more than -M {limit} permits");
         }
@@ -94,6 +93,12 @@ impl Agent {
 
     /// Everything `hsflowctl status` shows. `control_clients` are those that the control socket dropped.
     pub fn snapshot(&mut self, control_clients: u64) -> Snapshot {
+        self.control_clients = control_clients;
+        Snapshot { cost: self.cost_now(), ..self.snapshot_without_cost() }
+    }
+
+    /// The same without what has to be asked of the kernel: what the agent costs.
+    pub(super) fn snapshot_without_cost(&mut self) -> Snapshot {
         let health = self.measures.interfaces.health();
         let counts = self.packets.desk.lock().counts;
         let (datagrams_unsent, readers, refused) = self.way_out();
@@ -120,17 +125,18 @@ impl Agent {
                 packets_malformed: counts.malformed,
                 drop_events: counts.events_lost,
                 datagrams_unsent,
-                control_clients,
+                control_clients: self.control_clients,
                 event_clients: self.guests.listeners_dropped(),
                 stream_readers: refused,
                 guests_refused: self.guests.refused(),
             },
-            cost: cost(),
+            metrics: self.metrics.report(now),
+            cost: Cost::default(),
         }
     }
 
     /// The agent's own counters as they are now.
-    fn telemetry(&self) -> Telemetry {
+    pub(super) fn telemetry(&self) -> Telemetry {
         let counts = self.packets.desk.lock().counts;
         let told = self.applications.counts();
         let own = self.telemetry;
@@ -267,17 +273,5 @@ fn collector(c: CollectorStatus) -> snapshot::Collector {
         lost: n.lost,
         last_error: c.last_error,
         last_send_secs_ago: c.last_success_secs_ago,
-    }
-}
-
-/// What the kernel charges this process with.
-fn cost() -> Cost {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Cost::default() };
-    let number = |n: i64| u64::try_from(n).unwrap_or(0);
-    let ms = |t: TimeVal| number(t.tv_sec()) * 1000 + number(t.tv_usec()) / 1000;
-    Cost {
-        cpu_ms: ms(usage.user_time()) + ms(usage.system_time()),
-        peak_rss_kib: number(usage.max_rss()),
-        sleeps: number(usage.voluntary_context_switches()),
     }
 }

@@ -3,6 +3,7 @@
 
 mod check;
 mod client;
+mod cost;
 pub mod decode;
 mod demo;
 mod explain;

@@ -69,11 +69,8 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         l.stream_readers,
         l.interface_resyncs
     )?;
-    writeln!(
-        page,
-        "cost       {} ms CPU, {} KiB peak resident, {} sleeps",
-        s.cost.cpu_ms, s.cost.peak_rss_kib, s.cost.sleeps
-    )
+    s.metrics.iter().try_for_each(|asked| super::cost::write_asked(page, asked))?;
+    super::cost::write_cost(page, &s.cost)
 }
 
 fn write_settings(page: &mut String, c: &SettingsInForce) -> std::fmt::Result {
@@ -280,6 +277,7 @@ mod tests {
             },
             telemetry: Default::default(),
             losses: Default::default(),
+            metrics: None,
             cost: Default::default(),
         }
     }

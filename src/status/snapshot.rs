@@ -2,6 +2,8 @@
 //! within a version; a field that changes its meaning raises it.
 
 use super::applications::Applications;
+use super::asked::Asked;
+pub use super::cost::Cost;
 use super::guests::Guest;
 use super::open_vswitch::OpenVswitch;
 use super::registry::Component;
@@ -47,6 +49,9 @@ pub struct Snapshot {
     pub telemetry: Telemetry,
     /// What was lost on the way in, and made good where it could be.
     pub losses: Losses,
+    /// Who asks for metrics; none where nobody may.
+    #[serde(default)]
+    pub metrics: Option<Asked>,
     /// What the agent costs.
     pub cost: Cost,
 }
@@ -220,17 +225,6 @@ pub struct Sampling {
     pub drops: u32,
     /// Packets that no sample can describe.
     pub unknown: u64,
-}
-
-/// What the agent costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cost {
-    /// CPU time in user and kernel, milliseconds.
-    pub cpu_ms: u64,
-    /// Most resident memory so far, KiB.
-    pub peak_rss_kib: u64,
-    /// Times that the agent went to sleep of its own accord.
-    pub sleeps: u64,
 }
 
 /// What was lost on the way in.

@@ -19,5 +19,6 @@ pub mod readable;
 pub mod ready;
 mod receive;
 pub mod resident;
+pub mod tally;
 
 pub use error::{SysError, errno};

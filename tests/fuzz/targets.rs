@@ -9,6 +9,7 @@ mod docker;
 mod domain;
 mod formats;
 mod json;
+mod metrics;
 mod ovs;
 mod pipe;
 mod policy;
@@ -59,6 +60,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("formats", formats::law),
     ("headers", headers),
     ("json", json::law),
+    ("metrics", metrics::law),
     ("netlink", netlink),
     ("nflog", log_messages),
     ("optics", optics),

@@ -5,6 +5,7 @@
 pub mod applications;
 pub mod args;
 mod change;
+mod clock_watch;
 pub mod commands;
 pub mod configuration;
 pub mod control;
@@ -16,6 +17,7 @@ pub mod exit;
 mod flow_control;
 pub mod guard;
 pub mod guests;
+mod hearing;
 mod hosting;
 pub mod identity;
 pub mod measures;

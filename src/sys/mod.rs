@@ -6,6 +6,7 @@
 //! no retry but on `EINTR`.
 
 pub mod bpf;
+pub mod clock;
 mod error;
 pub mod ethtool;
 #[cfg(feature = "libvirt")]

@@ -180,6 +180,7 @@ impl Agent {
     /// Everything once: chooses sources, elects the address, and sends the first sample of each.
     pub fn begin(&mut self) {
         let now = self.host.clock.now();
+        self.watch_clock(now);
         self.set("configuration", State::Running);
         (self.wish, self.unresolved) = identity::wish(&self.settings);
         self.apply_settings(now);

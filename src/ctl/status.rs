@@ -45,7 +45,8 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
             State::Unavailable { reason } => ("unavailable", reason.as_str()),
         };
         let since = duration(now_unix.saturating_sub(component.since));
-        writeln!(page, "component  {} {word} for {since} {reason}", component.name)?;
+        let line = format!("component  {} {word} for {since} {reason}", component.name);
+        writeln!(page, "{}", line.trim_end())?;
     }
     s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
     s.guests.iter().try_for_each(|g| super::guests::write_guest(page, g))?;

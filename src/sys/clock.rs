@@ -6,7 +6,7 @@ pub fn is_synchronised() -> Option<bool> {
     let mut state: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: `state` is a whole structure that outlives the call; with no mode nothing is set.
     let answer = unsafe { libc::adjtimex(&raw mut state) };
-    (answer >= 0).then(|| answer != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0)
+    (answer >= 0).then_some(answer != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod cgroup;
 mod containerd;
 mod docker;
 mod domain;
+mod firewall;
 mod json;
 mod ovs;
 mod pipe;
@@ -55,6 +56,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("domain", domain::law),
     ("ethtool", ethtool_names),
     ("events", events),
+    ("firewall", firewall::law),
     ("headers", headers),
     ("json", json::law),
     ("netlink", netlink),

@@ -39,10 +39,12 @@ fn a_setting_is_explained_by_its_line_and_by_what_it_means() {
     isolated(|| {
         let rig = Rig::running("polling = 7\npcap { dev = a0 sampling = 5 }");
         let file = rig.text("hsflowd.conf");
+        // It answers from now on.
+        rig.snapshot();
         let (status, text) = rig.ctl(&["explain", "setting", "polling"]);
         assert!(status == 0 && text.starts_with(&format!("polling is 7: {file}:3.\n")), "{text}");
         assert!(
-            text.ends_with(&format!("write this in {file} and reload (hsflowctl reload):\n  polling = 7\n")),
+            text.ends_with(&format!("write this in {file} and reload (hsflowctl reload):\n  polling = 7")),
             "{text}"
         );
         let (_, text) = rig.ctl(&["explain", "setting", "pcap.sampling"]);
@@ -66,7 +68,7 @@ fn a_rate_is_explained_by_what_decided_it_and_is_the_one_in_force() {
         for words in [
             "one in 77 is sampled, by pcap",
             "sampling.10G, its speed being 10 Gb/s: 77 (",
-            "\n  sampling.10G = N\n",
+            "\n  sampling.10G = N",
         ] {
             assert!(text.contains(words), "{words}\n{text}");
         }
@@ -74,7 +76,7 @@ fn a_rate_is_explained_by_what_decided_it_and_is_the_one_in_force() {
         assert!(
             status == 0
                 && text.contains("No packet of other is sampled")
-                && text.ends_with("  pcap { dev = other }\n"),
+                && text.ends_with("  pcap { dev = other }"),
             "{text}"
         );
         assert_eq!(rig.ctl(&["explain", "sample-rate", "nowhere"]).0, 1);

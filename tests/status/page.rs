@@ -14,7 +14,9 @@ fn the_verdict_comes_first_and_then_everything_else() {
         let rig = Rig::running("polling = 1\npcap { dev = a0 sampling = 1 }\ncollector { ip = 203.0.113.9 }");
         rig.next_sample(DataSource::HOST);
         let scene = Scene::from(rig);
-        let page = scene.wait_status("degraded", 1, |page| page.contains("DEGRADED   collector 203.0.113.9"));
+        let page = scene.wait_status("degraded", 1, |page| {
+            page.contains("DEGRADED   collector 203.0.113.9") && page.contains("\nnote ")
+        });
         let words: Vec<_> = page
             .lines()
             .filter(|line| !line.starts_with(' '))

@@ -12,7 +12,7 @@ pub(super) struct Facts {
     pub(super) snapshot: Option<Snapshot>,
     /// Why none answers.
     pub(super) silent: String,
-    /// Processes called hsflowd in this network namespace.
+    /// Processes called hsflowd in this network namespace, or perhaps in it.
     pub(super) processes: Vec<Process>,
     /// The rights of the agent, or of its user where it does not run.
     pub(super) rights: Option<Rights>,
@@ -70,6 +70,8 @@ impl Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) pid: u32,
+    /// It is known to be in this network namespace.
+    pub(super) is_here: bool,
     /// Its program; none where that may not be seen.
     pub(super) program: Option<String>,
     /// It has loaded modules of the C agent.

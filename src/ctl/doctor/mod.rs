@@ -73,7 +73,7 @@ impl Check {
 /// Looks at everything and prints it.
 pub(super) fn doctor(asked: &Asked) -> Exit {
     let snapshot = client::read_snapshot(&asked.agent.socket);
-    let facts = read::facts(asked.config.as_deref(), snapshot, &asked.agent.socket);
+    let facts = read::facts(asked.config.as_deref(), snapshot);
     let mut checks = judge::checks(&facts);
     if asked.calibrate {
         checks.extend(calibrate::checks());

@@ -63,10 +63,10 @@ fn write_paragraph(text: &mut String, snapshot: &Snapshot, c: &Collector) -> std
         None => writeln!(text, "Nothing was sent to it yet.")?,
     }
     if let Some(error) = c.last_error.as_ref().filter(|_| c.errors > 0) {
-        let ago = c.last_error_secs_ago.map_or(String::new(), |secs| format!(", {} ago", duration(secs)));
+        let ago = c.last_error_secs_ago.map_or(String::new(), |secs| format!(", {} ago,", duration(secs)));
         writeln!(
             text,
-            "{} datagrams did not leave; of {} errors ({}) the last was{ago}: {error}.",
+            "{} datagrams did not leave; of {} errors ({}) the last{ago} was: {error}.",
             c.lost,
             c.errors,
             kinds(&c.error_kinds)
@@ -76,7 +76,7 @@ fn write_paragraph(text: &mut String, snapshot: &Snapshot, c: &Collector) -> std
     let finding = snapshot.findings.iter().find(|finding| finding.what == component);
     let file = &snapshot.settings.file;
     match finding {
-        Some(finding) => writeln!(text, "It is told: {}. What to do:\n  {}", finding.cause, finding.remedy),
+        Some(finding) => writeln!(text, "The cause: {}. What to do:\n  {}", finding.cause, finding.remedy),
         None if c.errors > 0 => {
             let place = Place { component: &component, file };
             let mended = remedy::of(&place, c.last_error.as_deref().unwrap_or_default());
@@ -149,6 +149,6 @@ mod tests {
             since: None,
         }];
         let text = explain(&snapshot, "192.0.2.7").unwrap();
-        assert!(text.ends_with("It is told: refused. What to do:\n  start it\n"), "{text}");
+        assert!(text.ends_with("The cause: refused. What to do:\n  start it\n"), "{text}");
     }
 }

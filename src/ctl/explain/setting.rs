@@ -182,7 +182,7 @@ mod tests {
     fn every_key_of_the_table_can_be_asked_for() {
         let snapshot = snapshot("sflow { collector { ip = ::1 } }");
         for object in OBJECTS {
-            for key in object.keys {
+            for key in object.keys.iter().filter(|key| key.moved.is_none()) {
                 let path = object.path(&key.sample().0);
                 assert!(explain(&snapshot, &path).is_ok_and(|text| text.contains(key.help)), "{path}");
             }

@@ -54,7 +54,7 @@ fn without_samples(snapshot: &Snapshot) -> Option<Finding> {
     ))
 }
 
-fn names<'s>(snapshot: &'s Snapshot, test: impl Fn(&Interface) -> bool) -> Vec<&'s str> {
+fn names(snapshot: &Snapshot, test: impl Fn(&Interface) -> bool) -> Vec<&str> {
     snapshot.interfaces.iter().filter(|i| test(i)).map(|i| i.name.as_str()).collect()
 }
 

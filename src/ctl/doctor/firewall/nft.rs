@@ -44,8 +44,10 @@ fn table_of(value: &Value) -> String {
 
 fn read_rule(rule: &Value, table: &str, chain: &str) -> Rule {
     let handle = rule.get("handle").and_then(Value::as_u64).unwrap_or(0);
-    let mut read =
-        Rule { text: format!("rule {handle} of chain {chain} of table {table}"), ..Rule::default() };
+    let mut read = Rule {
+        text: format!("rule {handle} of chain {chain} of table {table} (nft -a list table {table})"),
+        ..Rule::default()
+    };
     // A table of one family sees packets of that family alone.
     let family = match table.split(' ').next() {
         Some("ip") => Net::parse("0.0.0.0/0"),

@@ -115,7 +115,7 @@ fn rules_of_nft_are_read_with_sets_ranges_and_prefixes() {
         );
         let answer = ask(&chains, to("192.0.2.7", 6343));
         let expected = if dropped {
-            Answer::Dropped("rule 4 of chain out of table inet t".into())
+            Answer::Dropped("rule 4 of chain out of table inet t (nft -a list table inet t)".into())
         } else {
             Answer::Passes
         };

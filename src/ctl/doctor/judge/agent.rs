@@ -78,6 +78,11 @@ fn others(facts: &Facts) -> Vec<Check> {
         let program = process.program.as_deref().unwrap_or("a program that this user may not see");
         let kind = if process.is_c_agent { "the C agent" } else { "another hsflowd" };
         let found = format!("{kind} runs as process {} ({program})", process.pid);
+        if !process.is_here {
+            let found =
+                format!("{found}, perhaps in a network namespace of its own, which this user may not see");
+            return Check::unsure("other-agents", found, "sudo hsflowctl doctor sees it");
+        }
         if own.is_none() && others.len() == 1 && !process.is_c_agent {
             return Check::unsure(
                 "other-agents",

@@ -28,8 +28,13 @@ fn source(facts: &Facts, name: &str, probed: &Result<(), Refusal>) -> Check {
 
 fn of_module(facts: &Facts, name: &str, module: Module) -> Check {
     let what = format!("module {name}");
+    let user = match name {
+        "nfnetlink_log" => "nflog",
+        "drop_monitor" => "dropmon",
+        name => name,
+    };
     // Where the source works, whatever it needs is there.
-    let works = facts.sources.iter().any(|(source, probed)| probed.is_ok() && name.contains(source));
+    let works = facts.sources.iter().any(|(source, probed)| probed.is_ok() && *source == user);
     match module {
         Module::Loaded => Check::good(&what, "loaded"),
         Module::BuiltIn => Check::good(&what, "part of this kernel"),
@@ -47,7 +52,7 @@ fn of_module(facts: &Facts, name: &str, module: Module) -> Check {
         Module::Unknown => Check::unsure(
             &what,
             "not loaded, and the modules of this kernel are not here to look",
-            "on the host itself: modinfo on it",
+            format!("on the host itself: modinfo {name}"),
         ),
     }
 }

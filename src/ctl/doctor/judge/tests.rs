@@ -17,7 +17,7 @@ fn sound() -> Facts {
     Facts {
         config: Config::Valid("/etc/hsflowd.conf".into(), Box::new(settings), 0),
         snapshot: Some(Snapshot { agent, collectors: vec![collector], ..Snapshot::default() }),
-        processes: vec![Process { pid: 7, ..Process::default() }],
+        processes: vec![Process { pid: 7, is_here: true, ..Process::default() }],
         rights: Some(Rights { uid: 999, groups: vec![998], capabilities: Some(1 << 13 | 1 << 12) }),
         sources: vec![("pcap", Ok(()))],
         modules: vec![("psample", Module::Loaded)],
@@ -56,8 +56,7 @@ fn assert_found(change: impl FnOnce(&mut Facts), grade: Grade, words: &str) {
 }
 
 #[test]
-fn each_fault_is_found_and_has_a_remedy() {
-    let refusal = |words: &str, is_denied| Err(Refusal { words: words.into(), is_denied });
+fn each_fault_of_the_agent_is_found_and_has_a_remedy() {
     assert_found(|f| f.config = Config::None, Grade::Unsure, "there is none");
     assert_found(|f| f.config = Config::Unreadable("/f: no".into()), Grade::Wrong, "/f: no");
     assert_found(
@@ -68,15 +67,32 @@ fn each_fault_is_found_and_has_a_remedy() {
     assert_found(|f| (f.snapshot, f.silent) = (None, "no socket".into()), Grade::Unsure, "no socket");
     assert_found(|f| f.snapshot = None, Grade::Unsure, "does not answer on the socket");
     assert_found(
-        |f| f.processes.push(Process { pid: 8, program: Some("/usr/sbin/hsflowd".into()), is_c_agent: true }),
+        |f| {
+            f.processes.push(Process {
+                pid: 8,
+                program: Some("/usr/sbin/hsflowd".into()),
+                is_here: true,
+                is_c_agent: true,
+            })
+        },
         Grade::Wrong,
         "the C agent runs as process 8 (/usr/sbin/hsflowd)",
+    );
+    assert_found(
+        |f| f.processes.push(Process { pid: 8, ..Process::default() }),
+        Grade::Unsure,
+        "which this user may not see",
     );
     assert_found(
         |f| f.left_behind = vec!["/etc/hsflowd/modules".into()],
         Grade::Unsure,
         "/etc/hsflowd/modules",
     );
+}
+
+#[test]
+fn each_fault_of_the_host_is_found_and_has_a_remedy() {
+    let refusal = |words: &str, is_denied| Err(Refusal { words: words.into(), is_denied });
     assert_found(
         |f| f.sources = vec![("psample", refusal("No such file", false))],
         Grade::Wrong,

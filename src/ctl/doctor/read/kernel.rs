@@ -7,10 +7,13 @@ use crate::host::Host;
 use crate::source::{Obstacle, af_packet, drop_monitor, ebpf, nflog, psample};
 use std::fs;
 
+/// Tries a source.
+type Probe = fn() -> Result<(), Obstacle>;
+
 /// Each source that is wanted, tried as the agent tries it; nothing of it stays.
 pub(super) fn sources(settings: &Settings) -> Vec<(&'static str, Result<(), Refusal>)> {
     let m = &settings.modules;
-    let wanted: [(&str, bool, fn() -> Result<(), Obstacle>); 5] = [
+    let wanted: [(&str, bool, Probe); 5] = [
         ("pcap", !m.pcap.is_empty(), || af_packet::probe(None)),
         ("epcap", !m.epcap.is_empty(), || ebpf::probe(None)),
         ("nflog", m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some()), nflog::probe),
@@ -18,10 +21,10 @@ pub(super) fn sources(settings: &Settings) -> Vec<(&'static str, Result<(), Refu
         ("dropmon", m.dropmon.is_some(), drop_monitor::probe),
     ];
     let wanted = wanted.into_iter().filter(|(_, is_wanted, _)| *is_wanted);
-    wanted.map(|(name, _, probe)| (name, probe().map_err(refusal))).collect()
+    wanted.map(|(name, _, probe)| (name, probe().map_err(|obstacle| refusal(&obstacle)))).collect()
 }
 
-fn refusal(obstacle: Obstacle) -> Refusal {
+fn refusal(obstacle: &Obstacle) -> Refusal {
     Refusal { is_denied: matches!(obstacle, Obstacle::Denied { .. }), words: obstacle.to_string() }
 }
 

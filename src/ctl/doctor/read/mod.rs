@@ -22,7 +22,7 @@ use std::path::Path;
 const USUAL: &str = "/etc/hsflowd.conf";
 
 /// Everything, about the host that this program runs on.
-pub(super) fn facts(config: Option<&Path>, snapshot: Result<Snapshot, ClientError>, socket: &Path) -> Facts {
+pub(super) fn facts(config: Option<&Path>, snapshot: Result<Snapshot, ClientError>) -> Facts {
     let host = Host::default();
     let (snapshot, silent) = match snapshot {
         Ok(snapshot) => (Some(snapshot), String::new()),
@@ -40,7 +40,7 @@ pub(super) fn facts(config: Option<&Path>, snapshot: Result<Snapshot, ClientErro
     };
     let modules = config.settings().map(|settings| kernel::modules(&host, settings)).unwrap_or_default();
     Facts {
-        processes: processes::agents(&host, socket),
+        processes: processes::agents(&host),
         rights,
         left_behind: left_behind(&host),
         sources: config.settings().map(kernel::sources).unwrap_or_default(),

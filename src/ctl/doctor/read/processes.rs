@@ -5,33 +5,33 @@ use crate::ctl::doctor::facts::{Process, Rights};
 use crate::host::Host;
 use std::ffi::CString;
 use std::fs;
-use std::path::Path;
 
 const NAME: &str = "hsflowd";
 /// What the C agent has loaded.
 const C_MODULES: &str = "/hsflowd/modules/mod_";
 
-/// Those called hsflowd that live in this network namespace; where that may not be seen, they count. `_socket` is the one
-/// that was asked.
-pub(super) fn agents(host: &Host, _socket: &Path) -> Vec<Process> {
+/// Those called hsflowd that live in this network namespace, and those of which that may not be seen.
+pub(super) fn agents(host: &Host) -> Vec<Process> {
     let own = fs::read_link(host.path("/proc/self/ns/net")).ok();
     let ids = fs::read_dir(host.path("/proc")).into_iter().flatten().flatten();
     let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let is_agent = |pid: &u32| {
-        let comm = fs::read_to_string(host.path(format!("/proc/{pid}/comm"))).unwrap_or_default();
+    let agent = |pid: u32| {
+        let comm = fs::read_to_string(host.path(format!("/proc/{pid}/comm"))).ok()?;
         let space = fs::read_link(host.path(format!("/proc/{pid}/ns/net"))).ok();
-        comm.trim_end() == NAME && (space.is_none() || own.is_none() || space == own)
+        let is_seen = space.is_some() && own.is_some();
+        (comm.trim_end() == NAME && (!is_seen || space == own)).then(|| process(host, pid, is_seen))
     };
-    let mut found: Vec<Process> = ids.filter(is_agent).map(|pid| process(host, pid)).collect();
+    let mut found: Vec<Process> = ids.filter_map(agent).collect();
     found.sort_by_key(|process| process.pid);
     found
 }
 
-fn process(host: &Host, pid: u32) -> Process {
+fn process(host: &Host, pid: u32, is_here: bool) -> Process {
     let program = fs::read_link(host.path(format!("/proc/{pid}/exe"))).ok();
     let maps = fs::read_to_string(host.path(format!("/proc/{pid}/maps"))).unwrap_or_default();
     Process {
         pid,
+        is_here,
         program: program.map(|path| path.display().to_string()),
         is_c_agent: maps.contains(C_MODULES),
     }

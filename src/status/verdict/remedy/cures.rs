@@ -18,6 +18,7 @@ pub(super) static OF_ALL: &[(&str, &str)] = &[
     ),
     ("Operation not permitted", CAPABILITY),
     ("No space left on device", "make room: df -h on the path above"),
+    ("file system is full", "make room: df -h on the path above"),
     (
         "Read-only file system",
         "mount it writable, or name another path: -o for hsflowd.auto, --socket for the sockets",

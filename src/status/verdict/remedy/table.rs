@@ -4,7 +4,7 @@
 use super::cures::LOG;
 
 /// What to do about some components.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// Components, by their names or the first word of them.
     pub names: &'static [&'static str],
@@ -217,6 +217,10 @@ pub static ROWS: &[Row] = &[
                     "the drop-in docker.conf puts the agent into the group of the socket; then systemctl restart hsflowd",
                 ),
                 ("Connection refused", "systemctl start docker; journalctl -u docker"),
+                (
+                    "is there",
+                    "systemctl start docker; on a host without Docker take docker { } out of {file}",
+                ),
                 (
                     "No such file",
                     "systemctl start docker; on a host without Docker take docker { } out of {file}",

@@ -38,7 +38,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "discover", "export", "log",
         ],
     ),
-    ("ctl", &["agent", "host", "wire", "sflow", "config", "status", "log"]),
+    // The doctor tries each packet source as the agent would, on traffic of its own, and looks where Open vSwitch listens.
+    (
+        "ctl",
+        &["agent", "host", "sys", "source", "sample", "switch", "wire", "sflow", "config", "status", "log"],
+    ),
 ];
 
 /// Layers without I/O, clock or runtime, and the parts of `policy` and `ctl` that have none: there, shells stand beside them.
@@ -48,6 +52,9 @@ const PURE: &[&str] = &[
     "sample",
     "config",
     "status",
+    "ctl/doctor/judge",
+    "ctl/doctor/firewall",
+    "ctl/doctor/facts",
     "policy/model",
     "policy/file",
     "policy/lines",

@@ -27,6 +27,7 @@ impl Agent {
         self.packets.desk.lock().flush(now);
         self.applications.flush(now);
         self.revision += 1;
+        self.changed_at = now;
         self.restart_stream(&old);
         if old.uuid != self.settings.uuid {
             self.uuid = identity::uuid(&self.host, &self.options, &self.settings);

@@ -13,6 +13,7 @@ use super::cumulus::Cumulus;
 use super::dbus::Dbus;
 use super::flow_control::FlowControls;
 use super::guests::Guests;
+use super::hearing::Ears;
 use super::identity;
 use super::measures::{Due, Measures};
 use super::metrics::Metrics;
@@ -32,6 +33,7 @@ use crate::export::Applied;
 use crate::export::auto::AutoFile;
 use crate::host::Host;
 use crate::sample::address::{Election, Wish, elect};
+use crate::sample::wall::Wall;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use crate::status::registry::{Registry, State};
@@ -64,6 +66,9 @@ pub struct Agent {
     pub remarks: Vec<String>,
     /// Rises with each accepted change.
     pub revision: u64,
+    /// When the last one was.
+    pub(super) changed_at: Instant,
+    pub(super) wall: Wall,
     /// What is polled.
     pub measures: Measures,
     /// Where datagrams go.
@@ -102,6 +107,7 @@ pub struct Agent {
     /// Switch ports that `tc` samples.
     pub tc: TcSampling,
     pub(super) watches: Watches,
+    pub(super) ears: Ears,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
     /// The same of the thread of applications.
@@ -157,6 +163,7 @@ impl Agent {
             flow_control: FlowControls::default(),
             cumulus: Cumulus::new(&host),
             watches: Watches::default(),
+            ears: Ears::default(),
             thread_refused: false,
             applications_refused: false,
             tapped_by: BTreeMap::new(),
@@ -175,6 +182,8 @@ impl Agent {
             polled_second: 0,
             refresh_at: now + refresh_interval(&settings),
             revision: 1,
+            changed_at: now,
+            wall: Wall::default(),
             options,
             host,
             file,
@@ -193,6 +202,7 @@ impl Agent {
     /// Everything once: chooses sources, elects the address, and sends the first sample of each.
     pub fn begin(&mut self) {
         let now = self.host.clock.now();
+        self.watch_clock(now);
         self.set("configuration", State::Running);
         (self.wish, self.unresolved) = identity::wish(&self.settings);
         self.apply_settings(now);
@@ -250,6 +260,7 @@ impl Agent {
     pub fn on_time(&mut self) {
         let now = self.host.clock.now();
         let second = self.pace.second(now);
+        self.watch_clock(now);
         // After a stall each source is polled once, not once for each cycle that was missed.
         let cycle = u64::from(self.settings.polling_secs);
         let missed = (self.polled_second + 1).max((second + 1).saturating_sub(cycle))..=second;

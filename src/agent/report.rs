@@ -15,6 +15,7 @@ use crate::sflow::json::hyphenated;
 use crate::status::registry::State;
 use crate::status::snapshot::{self, Cost, Losses, SettingsInForce, Snapshot, VERSION};
 use crate::status::telemetry::Telemetry;
+use crate::status::verdict;
 use std::time::Instant;
 
 const COLLECTOR: &str = "collector ";
@@ -104,11 +105,13 @@ impl Agent {
         let (datagrams_unsent, readers, refused) = self.way_out();
         let now = self.host.clock.now();
         self.report_collectors(now);
-        Snapshot {
+        self.watch_clock(now);
+        let mut snapshot = Snapshot {
             version: VERSION,
-            healthy: self.registry.healthy(),
+            healthy: true,
+            findings: Vec::new(),
             agent: self.identity_in_force(now),
-            settings: self.settings_in_force(),
+            settings: self.settings_in_force(now),
             collectors: self.collectors_in_force(now),
             readers,
             components: self.registry.list(),
@@ -132,7 +135,10 @@ impl Agent {
             },
             metrics: self.metrics.report(now),
             cost: Cost::default(),
-        }
+        };
+        snapshot.findings = verdict::findings(&snapshot);
+        snapshot.healthy = verdict::is_healthy(&snapshot.findings);
+        snapshot
     }
 
     /// The agent's own counters as they are now.
@@ -185,7 +191,7 @@ impl Agent {
         }
     }
 
-    fn settings_in_force(&self) -> SettingsInForce {
+    fn settings_in_force(&self, now: Instant) -> SettingsInForce {
         let s = &self.settings;
         let file = self.file_name();
         let inactive = s.origins.inactive.iter();
@@ -195,6 +201,8 @@ impl Agent {
                 .collect(),
             file,
             revision: self.revision,
+            in_force_secs: now.saturating_duration_since(self.changed_at).as_secs(),
+            named: s.origins.opened_by_lines().map(str::to_owned).collect(),
             polling_secs: s.polling_secs,
             sampling: s.sampling,
             header_bytes: s.header_bytes,
@@ -273,5 +281,16 @@ fn collector(c: CollectorStatus) -> snapshot::Collector {
         lost: n.lost,
         last_error: c.last_error,
         last_send_secs_ago: c.last_success_secs_ago,
+        state: c.state.word().to_owned(),
+        address: c.address,
+        error_kinds: snapshot::ErrorKinds {
+            refused: n.refused,
+            buffer_full: n.buffer_full,
+            unreachable: n.unreachable,
+            denied: n.denied,
+            too_big: n.too_big,
+            other: n.other,
+        },
+        last_error_secs_ago: c.last_error_secs_ago,
     }
 }

@@ -6,6 +6,7 @@
 //! no retry but on `EINTR`.
 
 pub mod bpf;
+pub mod clock;
 pub mod daemon;
 mod error;
 pub mod ethtool;

@@ -7,6 +7,7 @@ mod cgroup;
 mod containerd;
 mod docker;
 mod domain;
+mod firewall;
 mod formats;
 mod json;
 mod metrics;
@@ -57,6 +58,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("domain", domain::law),
     ("ethtool", ethtool_names),
     ("events", events),
+    ("firewall", firewall::law),
     ("formats", formats::law),
     ("headers", headers),
     ("json", json::law),

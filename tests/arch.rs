@@ -21,6 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Detection reads what the agent sends, and waits for its socket. Who watches over the rules hears the kernel, and the
     // program has a log.
     ("policy", &["sys", "sflow", "wire", "config", "host", "status", "log"]),
+    // What hosts are doing, by their sFlow: decodes datagrams, and counts flows as detection does.
+    ("view", &["sflow", "wire", "config", "policy"]),
     // The environment as a value.
     ("host", &["sys"]),
     // Shells: kernel in, sockets and files out.
@@ -37,7 +39,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "discover", "export", "log",
         ],
     ),
-    ("ctl", &["agent", "host", "wire", "sflow", "config", "status", "log"]),
+    // Of `sys` only the wait for the agent's stream.
+    ("ctl", &["agent", "sys", "host", "wire", "sflow", "config", "status", "view", "log"]),
 ];
 
 /// Layers without I/O, clock or runtime, and the parts of `policy` that have none: there, shells stand beside them.
@@ -47,6 +50,7 @@ const PURE: &[&str] = &[
     "sample",
     "config",
     "status",
+    "view",
     "policy/model",
     "policy/file",
     "policy/lines",

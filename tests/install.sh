@@ -13,6 +13,8 @@ test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 test="$test openvswitch-switch mininet"
 # what fills a link that is shaped
 test="$test iperf3"
+# a terminal and a browser, in which top and web are looked at
+test="$test tmux chromium chromium-driver"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
 

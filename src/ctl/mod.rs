@@ -6,6 +6,7 @@ mod client;
 mod decode;
 mod demo;
 mod explain;
+mod feed;
 mod guests;
 mod once;
 mod policy;
@@ -13,6 +14,8 @@ mod reload;
 mod settings;
 mod status;
 mod text;
+mod top;
+mod web;
 
 use crate::host::Clock;
 use crate::status::snapshot::Value;
@@ -110,6 +113,10 @@ enum Command {
         #[command(flatten)]
         agent: AgentSocket,
     },
+    /// What this host is doing, or all hosts whose sFlow comes to a port.
+    Top(top::Options),
+    /// The same as a page for a browser.
+    Web(web::Options),
 }
 
 #[derive(clap::Args)]
@@ -204,6 +211,8 @@ fn run(command: Command) -> Exit {
             };
             (page, exit)
         }),
+        Command::Top(options) => top::top(&options),
+        Command::Web(options) => web::web(&options),
     }
 }
 

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 pub struct Column {
     /// Its title.
     pub title: &'static str,
-    /// Characters; the first column takes what is left, and at least so many.
+    /// Characters, at least.
     pub width: u16,
     /// Numbers stand at the right and are ordered from the highest.
     pub is_number: bool,
@@ -75,6 +75,8 @@ pub struct Sheet {
     pub rows: Vec<Row>,
 }
 
+/// Columns of text with so many characters share what is left with the first one.
+const LONG: u16 = 16;
 /// Between two columns.
 const GAP: u16 = 1;
 
@@ -123,9 +125,13 @@ impl Sheet {
             shown.remove(at);
         }
         let spare = u32::from(width).saturating_sub(needed(&shown));
+        let takes =
+            |number: usize, column: &Column| number == 0 || (!column.is_number && column.width >= LONG);
+        let takers = shown.iter().enumerate().filter(|(number, (_, column))| takes(*number, column)).count();
+        let share = u16::try_from(spare).unwrap_or(0) / u16::try_from(takers).unwrap_or(1).max(1);
         let (mut at, mut placed) = (0, Vec::with_capacity(shown.len()));
         for (number, (index, column)) in shown.into_iter().enumerate() {
-            let more = if number == 0 { u16::try_from(spare).unwrap_or(0) } else { 0 };
+            let more = if takes(number, column) { share } else { 0 };
             let own = (column.width + more).min(width.saturating_sub(at));
             placed.push((index, at, own));
             at = at.saturating_add(own + GAP);

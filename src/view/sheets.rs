@@ -225,10 +225,10 @@ pub fn flows(agent: &AgentPicture, guest: Option<u32>) -> Sheet {
 
 const DROPS: [Column; 5] = [
     text("REASON", 20, 0),
-    text("DETAIL", 20, 1),
+    text("DETAIL", 16, 1),
     number("DROP/s", 7, 0),
     number("TOTAL", 7, 0),
-    text("LAST PACKET", 44, 2),
+    text("LAST PACKET", 26, 2),
 ];
 
 /// What was dropped, by reason, and what counters say.

@@ -2,6 +2,9 @@
 import uPlot from "uplot";
 import { element } from "./dom.js";
 
+/** Steps of the axis of time. */
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400];
+const ofDay = (time) => new Date(time * 1000).toLocaleTimeString(undefined, { hourCycle: "h23" });
 const COLOURS = ["#3b82c4", "#e07b39", "#3f9c5a", "#b1489b", "#8a7a2f", "#5b5fc7"];
 
 export class Chart {
@@ -28,11 +31,18 @@ export class Chart {
     const data = [times, ...drawn.map((line) => line.values)];
     if (labels === this.labels && this.plot) {
       this.plot.setData(data);
+      this.tell(times);
       return;
     }
     this.plot?.destroy();
     this.plot = drawn.length ? new uPlot(this.options(drawn), data, this.place) : null;
     this.labels = labels;
+    this.tell(times);
+  }
+
+  /** The legend has the last values while nobody points at others. */
+  tell(times) {
+    if (this.plot && this.plot.cursor.left < 0) this.plot.setLegend({ idx: times.length - 1 });
   }
 
   options(lines) {
@@ -45,9 +55,12 @@ export class Chart {
       legend: { live: true },
       cursor: { points: { size: 5 } },
       scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.05] } },
-      axes: [axis, { ...axis, size: 58, values: (_, values) => values.map(print) }],
+      axes: [
+        { ...axis, incrs: SECONDS, values: (_, times) => times.map(ofDay) },
+        { ...axis, size: 58, values: (_, values) => values.map(print) },
+      ],
       series: [
-        {},
+        { label: "time", value: (_, time) => (time === null ? "–" : ofDay(time)) },
         ...lines.map(({ label }, at) => ({
           label,
           stroke: COLOURS[at % COLOURS.length],

@@ -69,7 +69,7 @@ pub(super) fn top(options: &Options) -> Exit {
         Ok(limits) => limits,
         Err(text) => return fail(&text, Exit::Usage),
     };
-    let log = match options.alerts.as_ref().map(|path| open(path)).transpose() {
+    let log = match options.alerts.as_ref().map(open).transpose() {
         Ok(log) => log,
         Err(text) => return fail(&text, Exit::Usage),
     };
@@ -232,12 +232,23 @@ async fn show(session: &mut Session, mut feed: Option<Feed>, delay: Duration) ->
             }
         }
         if is_due {
-            let scene = screen::Scene {
-                picture: &picture,
-                limits: session.view.limits(),
-                away: session.away.as_deref(),
-            };
-            screen.draw(&scene, &mut ui)?;
+            draw(&mut screen, session, &mut ui, &mut picture)?;
         }
     }
+}
+
+/// A key may have opened another table or host, which is known when this one has been drawn.
+fn draw(screen: &mut Screen, session: &Session, ui: &mut Ui, picture: &mut Picture) -> io::Result<()> {
+    let before = (ui.tab(), ui.guest(), ui.host());
+    for _ in 0..2 {
+        let scene = screen::Scene { picture, limits: session.view.limits(), away: session.away.as_deref() };
+        screen.draw(&scene, ui)?;
+        if (ui.tab(), ui.guest(), ui.host()) == before {
+            break;
+        }
+        if ui.host() != before.2 {
+            *picture = session.view.picture(session.now(), ui.host());
+        }
+    }
+    Ok(())
 }

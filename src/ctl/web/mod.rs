@@ -8,7 +8,7 @@ mod answer;
 mod serve;
 
 use super::feed::{self, Feed, News};
-use super::{Exit, fail};
+use super::{Exit, fail, print};
 use crate::host::Clock;
 use crate::view::View;
 use std::cell::RefCell;
@@ -107,7 +107,8 @@ async fn run(options: &Options, shared: Rc<Shared>) -> io::Result<()> {
         .await
         .map_err(|e| io::Error::new(e.kind(), format!("listen on {}: {e}", options.listen)))?;
     let address = listener.local_addr()?;
-    println!("http://{address}/");
+    // Whoever wants no address gets none.
+    let _ = print(&format!("http://{address}/\n"));
     if !address.ip().is_loopback() {
         eprintln!(
             "hsflowctl: warning: whoever reaches {address} sees what this host does, without a password"

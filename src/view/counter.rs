@@ -121,8 +121,8 @@ mod tests {
         assert_eq!(last.next(stamp(1000, 0), &10_u32), None);
         let (before, pace) = last.next(stamp(3000, 1), &30).unwrap();
         assert_eq!((before, pace.of32(before, 30)), (10, Some(10.0)));
-        let (before, pace) = last.next(stamp(u32::MAX, 2), &40).unwrap();
-        assert!(pace.secs() > 1e6 && before == 30);
+        let mut last = Last::default();
+        last.next(stamp(u32::MAX, 2), &40_u32);
         let (_, pace) = last.next(stamp(999, 3), &50).unwrap();
         assert!((pace.secs() - 1.0).abs() < 1e-9, "the uptime wraps");
     }

@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn columns_of_high_rank_go_where_there_is_no_room() {
         let sheet = sheet();
-        assert_eq!(sheet.lines(30)[..2], ["NAME       IN   OUT WHAT", "eth10    5.00 5.00! Thing"]);
+        assert_eq!(sheet.lines(30)[..2], ["NAME           IN   OUT WHAT", "eth10        5.00 5.00! Thing"]);
         assert_eq!(sheet.lines(18)[0], "NAME      IN   OUT");
         assert_eq!(sheet.lines(3)[..2], ["NA~", "et~"]);
     }

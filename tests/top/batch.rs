@@ -1,6 +1,7 @@
 //! Lines for a log.
 
 use crate::golden::compare;
+use crate::recorded::{Recorded, words};
 use crate::support::TempDir;
 use crate::support::process::Process;
 use crate::terminal::LIMIT;
@@ -14,12 +15,15 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn a_recording_is_printed_by_its_own_time() {
-    let (status, text, _) = run(&["--batch", "-d", "5", &recording()]);
+    let recorded = Recorded::new();
+    let arguments = recorded.arguments();
+    let (status, text, _) = run(&[&["--batch", "-d", "8"], words(&arguments).as_slice()].concat());
     assert_eq!(status, Some(0));
     compare("batch", &text);
-    let (status, one, _) = run(&["--batch", "-n", "1", "-d", "5", &recording()]);
+    let (status, one, _) = run(&[&["--batch", "-n", "1"], words(&arguments).as_slice()].concat());
     assert_eq!((status, one.matches("=== ").count()), (Some(0), 1));
-    assert!(text.ends_with(&one), "the last one is the end of the recording");
+    let end = one.lines().nth(1).unwrap();
+    assert!(text.contains(end), "the last one is the end of the recording: {one}");
 }
 
 #[test]

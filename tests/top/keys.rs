@@ -1,6 +1,7 @@
 //! Keys through a pseudo-terminal, sizes of it, and how it is given back.
 
 use crate::golden::compare;
+use crate::recorded::{Recorded, words};
 use crate::recording;
 use crate::terminal::{Terminal, skips};
 
@@ -9,7 +10,8 @@ fn rows_are_ordered_filtered_looked_into_and_left() {
     if skips("rows_are_ordered_filtered_looked_into_and_left") {
         return;
     }
-    let terminal = Terminal::top((100, 30), &[&recording()]);
+    let recorded = Recorded::new();
+    let terminal = Terminal::top((100, 30), &words(&recorded.arguments()));
     terminal.wait_text("? help");
     terminal.press(&["?"]);
     compare("help", &terminal.wait_text("Any key goes back."));

@@ -7,6 +7,7 @@ mod golden;
 mod keys;
 mod listen;
 mod live;
+mod recorded;
 mod screens;
 mod terminal;
 

@@ -1,7 +1,7 @@
 //! What is on the screen, of a recording: its time stands still, so the screen is always the same.
 
 use crate::golden::compare;
-use crate::recording;
+use crate::recorded::{Recorded, words};
 use crate::terminal::{Terminal, skips};
 
 const TABS: [(&str, &str); 7] = [
@@ -15,7 +15,8 @@ const TABS: [(&str, &str); 7] = [
 ];
 
 fn all_tabs(width: u16, height: u16) {
-    let terminal = Terminal::top((width, height), &[&recording()]);
+    let recorded = Recorded::new();
+    let terminal = Terminal::top((width, height), &words(&recorded.arguments()));
     terminal.wait_text("? help");
     let mut before = String::new();
     for (key, name) in TABS {

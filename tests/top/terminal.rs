@@ -19,9 +19,7 @@ impl Terminal {
     /// The same with a variable in its environment.
     pub(crate) fn with((width, height): (u16, u16), arguments: &[&str], variable: &str) -> Self {
         let this = Self { dir: TempDir::new() };
-        let configuration = this
-            .dir
-            .write("tmux.conf", "set -g remain-on-exit on\nset -g status off\nset -g window-size manual\n");
+        let configuration = this.dir.write("tmux.conf", "set -g remain-on-exit on\nset -g status off\n");
         let mut command = this.command();
         command.args(["-f", configuration.to_str().unwrap(), "new-session", "-d"]);
         command.args(["-x", &width.to_string(), "-y", &height.to_string(), "env", variable]);
@@ -49,6 +47,7 @@ impl Terminal {
     }
 
     pub(crate) fn resize(&self, width: u16, height: u16) {
+        self.tmux(&["set-option", "-g", "window-size", "manual"]);
         self.tmux(&["resize-window", "-x", &width.to_string(), "-y", &height.to_string()]);
     }
 

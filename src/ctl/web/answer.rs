@@ -70,7 +70,8 @@ fn is_ours(host: &str, names: &[String]) -> bool {
 /// `host=ADDRESS` chooses one.
 fn picture(shared: &Shared, query: Option<&str>) -> Reply {
     let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    let mut wanted = pairs.filter(|(key, _)| *key == "host").map(|(_, value)| value.replace("%3A", ":").parse());
+    let mut wanted =
+        pairs.filter(|(key, _)| *key == "host").map(|(_, value)| value.replace("%3A", ":").parse());
     let shown = wanted.next_back().and_then(Result::ok);
     let view = shared.view.borrow();
     let picture = view.picture(shared.now(), shown);

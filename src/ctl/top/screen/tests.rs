@@ -130,7 +130,7 @@ fn the_selected_row_stays_selected_and_is_in_sight() {
     assert!(lines[22].starts_with("eth59"), "{lines:#?}");
     press(&mut ui, "<<<");
     let lines = drawn(80, 24, &picture, &mut ui, true);
-    assert!(lines[22].starts_with("eth59") && lines[5].contains("INTERFACEv"), "{lines:#?}");
+    assert!(lines[22].starts_with("eth59") && lines[5].contains("INTERFACE^"), "{lines:#?}");
     press(&mut ui, "r");
     let lines = drawn(80, 24, &picture, &mut ui, true);
     assert!(lines[6].starts_with("eth59"), "{lines:#?}");

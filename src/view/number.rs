@@ -10,6 +10,14 @@ pub fn si(value: Option<f64>) -> String {
     scaled(value, 1000.0, &["", "k", "M", "G", "T", "P", "E"])
 }
 
+/// A count: without a fraction while it is small.
+pub fn count(value: Option<f64>) -> String {
+    match value {
+        Some(value) if value < 999.5 => format!("{:.0}", value.max(0.0)),
+        other => si(other),
+    }
+}
+
 /// Bytes, by powers of 1024.
 pub fn binary(value: Option<f64>) -> String {
     scaled(value, 1024.0, &["B", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"])

@@ -77,6 +77,8 @@ pub struct Sheet {
 
 /// Columns of text with so many characters share what is left with the first one.
 const LONG: u16 = 16;
+/// No column becomes wider by more: what belongs together is not torn apart on a wide screen.
+const FAR: u16 = 40;
 /// Between two columns.
 const GAP: u16 = 1;
 
@@ -129,6 +131,7 @@ impl Sheet {
             |number: usize, column: &Column| number == 0 || (!column.is_number && column.width >= LONG);
         let takers = shown.iter().enumerate().filter(|(number, (_, column))| takes(*number, column)).count();
         let share = u16::try_from(spare).unwrap_or(0) / u16::try_from(takers).unwrap_or(1).max(1);
+        let share = share.min(FAR);
         let (mut at, mut placed) = (0, Vec::with_capacity(shown.len()));
         for (number, (index, column)) in shown.into_iter().enumerate() {
             let more = if takes(number, column) { share } else { 0 };

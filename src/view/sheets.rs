@@ -6,7 +6,7 @@ use super::flows::FlowRow;
 use super::guests::{GuestRow, Kind, metrics};
 use super::interfaces::InterfaceRow;
 use super::limits::{Level, Limits, Metric};
-use super::number::{UNKNOWN, binary, of_day, percent, si};
+use super::number::{self, UNKNOWN, binary, of_day, percent, si};
 use super::picture::{AgentPicture, HostLine, Picture};
 use super::sheet::{Cell, Column, Row, Sheet, number, text};
 
@@ -239,7 +239,7 @@ pub fn drops(agent: &AgentPicture, limits: &Limits) -> Sheet {
             Cell::text(if row.counted { format!("counter: {}", row.reason) } else { row.reason.clone() }),
             Cell::text(row.detail.clone()),
             Cell::number(row.rate, si).at(limits.level(Metric::HostDrops, row.rate)),
-            Cell::number(row.total.map(|total| total as f64), si),
+            Cell::number(row.total.map(|total| total as f64), number::count),
             Cell::text(row.last.clone()),
         ],
     };

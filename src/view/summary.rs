@@ -92,18 +92,18 @@ fn network(agent: &AgentPicture, limits: &Limits) -> Line {
     let host = &agent.host;
     vec![
         plain(format!(
-            "net in {}b/s out {}b/s  {}/{} p/s  ",
+            "net  in {} out {} b/s  {}/{} p/s  ",
             si(host.in_bits),
             si(host.out_bits),
             si(host.in_packets),
             si(host.out_packets)
         )),
         Piece {
-            text: format!("drops {}/s", si(host.drops)),
+            text: format!("drop {}/s", si(host.drops)),
             level: limits.level(Metric::HostDrops, host.drops),
         },
         plain(format!(
-            " errors {}/s  tcp {} retrans {}/s",
+            " err {}/s  tcp {} retrans {}/s",
             si(host.errors),
             host.connections.map_or_else(|| "-".to_owned(), |count| count.to_string()),
             si(host.retransmissions)

@@ -59,7 +59,7 @@ fn any_size_of_the_terminal_is_borne_and_the_screen_comes_back() {
         for key in ["1", "2", "3", "5", "Down", "Enter", "Escape", "?", "?"] {
             terminal.press(&[key]);
         }
-        assert_eq!(terminal.pane("#{pane_dead}"), "0", "{width}x{height}");
+        assert_eq!(terminal.pane("#{alternate_on}"), "1", "{width}x{height}");
     }
     terminal.resize(80, 24);
     terminal.press(&["1"]);

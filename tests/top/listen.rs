@@ -31,7 +31,7 @@ fn two_agents_are_two_lines_and_one_of_them_is_looked_into() {
     terminal.wait("one row", |screen| !screen.contains("192.0.2.2 ") && screen.contains("192.0.2.9 "));
     terminal.press(&["Enter"]);
     terminal.wait_text("(192.0.2.9)");
-    terminal.press(&["Escape", "Escape"]);
+    terminal.press(&["Escape"]);
     terminal.wait_text("2 hosts");
     terminal.press(&["q"]);
     assert_eq!(terminal.wait_end(), "0");

@@ -1,6 +1,6 @@
 //! A terminal: a tmux server of the test's own, in which a program runs. Its screen is read when it stands still.
 
-use crate::support::{TempDir, wait_until};
+use crate::support::TempDir;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -19,10 +19,12 @@ impl Terminal {
     /// The same with a variable in its environment.
     pub(crate) fn with((width, height): (u16, u16), arguments: &[&str], variable: &str) -> Self {
         let this = Self { dir: TempDir::new() };
-        let configuration = this.dir.write("tmux.conf", "set -g remain-on-exit on\nset -g status off\n");
+        let configuration = this.dir.write("tmux.conf", "set -g status off\n");
         let mut command = this.command();
         command.args(["-f", configuration.to_str().unwrap(), "new-session", "-d"]);
-        command.args(["-x", &width.to_string(), "-y", &height.to_string(), "env", variable]);
+        command.args(["-x", &width.to_string(), "-y", &height.to_string()]);
+        // The terminal outlives the program, as a shell's does.
+        command.args(["sh", "-c", "env \"$@\"; echo \"ended with $?\"; exec cat", "sh", variable]);
         command.arg(env!("CARGO_BIN_EXE_hsflowctl")).arg("top").args(arguments);
         let output = command.env("LC_ALL", "C.UTF-8").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -89,11 +91,18 @@ impl Terminal {
         String::from_utf8(self.tmux(&["display-message", "-p", format]).stdout).unwrap().trim().to_owned()
     }
 
+    /// The program's process.
+    pub(crate) fn pid(&self) -> String {
+        let shell = self.pane("#{pane_pid}");
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+        children.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Waits for the program's end: its exit status.
     #[track_caller]
     pub(crate) fn wait_end(&self) -> String {
-        wait_until("its end", LIMIT, || (self.pane("#{pane_dead}") == "1").then_some(()));
-        self.pane("#{pane_dead_status}")
+        let screen = self.wait_text("ended with ");
+        screen.split("ended with ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::browser::{Browser, skips};
 use crate::client::get;
-use crate::rig::{Rig, isolated};
+use crate::rig::{Rig, ip, isolated};
+use crate::support::process::Process;
 use crate::{port, serving};
 use hsflow::sflow::counters::CounterRecord;
 use hsflow::sflow::counters::host::HostId;
@@ -12,6 +13,15 @@ use hsflow::sflow::ids::DataSource;
 use hsflow::sflow::sample::CountersHeader;
 use hsflow::sflow::xdr::Writer;
 use std::path::Path;
+use std::process::Command;
+
+const TRAFFIC: &str = "
+import socket, time
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    sender.sendto(b'x' * 1000, ('10.7.0.2', 9))
+    time.sleep(0.1)
+";
 
 /// Keeps a picture where somebody may look at it.
 fn keep(name: &str, png: &[u8]) {
@@ -28,6 +38,12 @@ fn a_browser_shows_the_numbers_of_a_running_agent() {
         return;
     }
     isolated(|| {
+        // Traffic that only goes out, ten packets a second.
+        ip("link add d0 type dummy");
+        ip("link set d0 up");
+        ip("addr add 10.7.0.1/24 dev d0");
+        ip("neigh add 10.7.0.2 lladdr 02:00:00:00:00:02 dev d0");
+        let traffic = Process::start(Command::new("python3").args(["-c", TRAFFIC]));
         let mut rig = Rig::new();
         rig.configure(
             "agentIP = 127.0.0.1 polling = 1 sampling = 1 interfaceCounters = all pcap { dev = lo }",
@@ -42,14 +58,13 @@ fn a_browser_shows_the_numbers_of_a_running_agent() {
             "its processors in per cent",
             "return /^[0-9.]+%$/.test(document.querySelector('#tiles b').textContent)",
         );
-        // The page's own questions are traffic on lo.
         browser.wait(
-            "bits on lo",
+            "bits on d0",
             "return [...document.querySelectorAll('#interfaces tbody tr')].some((row) => \
-             row.cells[0].textContent === 'lo' && parseFloat(row.cells[3].textContent) > 0)",
+             row.cells[0].textContent === 'd0' && parseFloat(row.cells[4].textContent) > 0)",
         );
         browser.wait(
-            "its own flow",
+            "the flow of its own questions",
             &format!("return [...document.querySelectorAll('#flows td')].some((cell) => cell.textContent === '{at}')"),
         );
         browser.wait("lines in the charts", "return document.querySelectorAll('#charts canvas').length >= 4");
@@ -64,6 +79,7 @@ fn a_browser_shows_the_numbers_of_a_running_agent() {
         );
         keep("web-agent.png", &browser.picture());
         assert_eq!(browser.complaints(), [""; 0]);
+        drop(traffic);
         assert!(
             browser.run("try { eval('1'); return 'ran' } catch (e) { return 'refused' }") == "refused",
             "strict policy"

@@ -231,6 +231,7 @@ impl Ui {
         match self.tab {
             Tab::Hosts => {
                 self.host = id.parse().ok();
+                self.filter.clear();
                 self.tab = if self.host.is_some() { Tab::Overview } else { Tab::Hosts };
             }
             Tab::Guests | Tab::Services => self.guest = id.parse().ok(),

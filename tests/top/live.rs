@@ -17,7 +17,8 @@ fn an_agent_that_is_away_is_said_and_when_it_comes_it_is_shown() {
         return;
     }
     isolated(|| {
-        ip("link add d0 type dummy");
+        ip("link add d0 type veth peer name d1");
+        ip("link set d1 up");
         ip("link set d0 up");
         let mut rig = Rig::new();
         rig.configure("agentIP = 127.0.0.1 polling = 1 interfaceCounters = all");

@@ -30,9 +30,12 @@ pub(crate) fn skips(test: &str) -> bool {
 impl Browser {
     pub(crate) fn start() -> Self {
         let folder = TempDir::new();
-        let mut command = Command::new("chromedriver");
-        // What it keeps for itself goes with the folder.
-        command.arg("--port=0").env("HOME", folder.path()).env("XDG_CONFIG_HOME", folder.path());
+        // Its processes end with it, in a space of their own; what it keeps for itself goes with the folder.
+        let mut command = Command::new("unshare");
+        command
+            .args(["-pf", "--kill-child", "--mount-proc", "chromedriver", "--port=0"])
+            .env("HOME", folder.path())
+            .env("XDG_CONFIG_HOME", folder.path());
         let driver = Process::start(&mut command);
         let line = driver.wait_line("started successfully on port", LIMIT);
         let port = line.split_whitespace().last().unwrap().trim_end_matches('.').parse().unwrap();

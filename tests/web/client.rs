@@ -30,16 +30,32 @@ pub(crate) fn raw(to: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
-    let end =
-        bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| panic!("no head: {bytes:?}"));
+    let (mut bytes, mut part) = (Vec::new(), [0; 65_536]);
+    // Some keep the connection, whatever they are asked to do.
+    while !is_whole(&bytes, request.starts_with("HEAD ")) {
+        match stream.read(&mut part).unwrap() {
+            0 => break,
+            length => bytes.extend(&part[..length]),
+        }
+    }
+    let end = end_of_head(&bytes).unwrap_or_else(|| panic!("no head: {bytes:?}"));
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers = lines.filter_map(|line| line.split_once(": "));
-    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+    let headers = lines.filter_map(|line| line.split_once(':'));
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
     Answer { status, headers, body: bytes[end + 4..].to_vec() }
+}
+
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n")
+}
+
+fn is_whole(bytes: &[u8], has_no_body: bool) -> bool {
+    let Some(end) = end_of_head(bytes) else { return false };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    has_no_body || length.is_some_and(|length: usize| bytes.len() >= end + 4 + length)
 }
 
 #[track_caller]

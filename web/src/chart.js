@@ -37,7 +37,6 @@ export class Chart {
     this.plot?.destroy();
     this.plot = drawn.length ? new uPlot(this.options(drawn), data, this.place) : null;
     this.labels = labels;
-    this.tell(times);
   }
 
   /** The legend has the last values while nobody points at others. */
@@ -52,6 +51,7 @@ export class Chart {
     const print = this.print;
     return {
       ...this.size(),
+      hooks: { ready: [(plot) => queueMicrotask(() => plot.setLegend({ idx: plot.data[0].length - 1 }))] },
       legend: { live: true },
       cursor: { points: { size: 5 } },
       scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.05] } },

@@ -1,6 +1,6 @@
 // Numbers as people read them; what is not known is a dash.
 
-const DASH = "–";
+export const DASH = "–";
 
 function scaled(value, step, units) {
   if (value === null || value === undefined || !Number.isFinite(value)) return DASH;
@@ -15,6 +15,8 @@ function scaled(value, step, units) {
 
 export const si = (value) => scaled(value, 1000, ["", "k", "M", "G", "T", "P", "E"]);
 export const binary = (value) => scaled(value, 1024, ["B", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]);
+/** A number with what it is of, or nothing but a dash. */
+export const per = (print, value, unit) => (value === null || value === undefined ? DASH : print(value) + unit);
 export const percent = (value) => (value === null || value === undefined ? DASH : `${value.toFixed(value < 99.95 ? 1 : 0)}%`);
 export const plain = (value) => (value === null || value === undefined || value === "" ? DASH : String(value));
 

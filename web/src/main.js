@@ -1,7 +1,7 @@
 // Asks for the model every two seconds and shows it.
 import { Chart } from "./chart.js";
 import { element } from "./dom.js";
-import { binary, both, clock, percent, plain, share, si, span } from "./format.js";
+import { DASH, binary, both, clock, per, percent, plain, share, si, span } from "./format.js";
 import { History } from "./history.js";
 import { tables } from "./tables.js";
 
@@ -50,19 +50,24 @@ function tiles(agent) {
   const h = agent.host;
   const [memory, swap] = [share(h.memory_used, h.memory_total), share(h.swap_used, h.swap_total)];
   const load = h.load ? h.load[0] / (h.cpus || 1) : null;
-  byId("tiles").replaceChildren(
-    tile("Processors", percent(h.cpu), `${plain(h.cpus)} · user ${percent(h.cpu_user)} system ${percent(h.cpu_system)}`, level("host.cpu", h.cpu)),
-    tile("Load", h.load ? h.load[0].toFixed(2) : "–", h.load ? `${h.load[1].toFixed(2)} · ${h.load[2].toFixed(2)}` : "", level("host.load", load)),
-    tile("Memory", percent(memory), `${binary(h.memory_used)} of ${binary(h.memory_total)}`, level("host.memory", memory)),
-    tile("Swap", percent(swap), `${binary(h.swap_used)} of ${binary(h.swap_total)}`, level("host.swap", swap)),
-    tile("Network in", `${si(h.in_bits)}b/s`, `${si(h.in_packets)} packets/s`),
-    tile("Network out", `${si(h.out_bits)}b/s`, `${si(h.out_packets)} packets/s`),
-    tile("Disks", `${binary(h.disk_read)}/s`, `read · written ${binary(h.disk_written)}/s`),
-    tile("Fullest disk", percent(h.disk_fullest), `${binary(h.disk_free)} free of ${binary(h.disk_total)} in all`, level("host.disk", h.disk_fullest)),
-    tile("Drops", `${si(h.drops)}/s`, `errors ${si(h.errors)}/s`, level("host.drops", h.drops)),
-    tile("Connections", plain(h.connections), `${si(h.retransmissions)} retransmissions/s`),
-  );
+  const all = [
+    ["Processors", percent(h.cpu), `${plain(h.cpus)} · user ${percent(h.cpu_user)} system ${percent(h.cpu_system)}`, level("host.cpu", h.cpu)],
+    ["Load", h.load ? h.load[0].toFixed(2) : DASH, h.load ? `${h.load[1].toFixed(2)} · ${h.load[2].toFixed(2)}` : "", level("host.load", load)],
+    ["Memory", percent(memory), `${binary(h.memory_used)} of ${binary(h.memory_total)}`, level("host.memory", memory)],
+    ["Swap", percent(swap), `${binary(h.swap_used)} of ${binary(h.swap_total)}`, level("host.swap", swap)],
+    ["Network in", per(si, h.in_bits, "b/s"), `${si(h.in_packets)} packets/s`],
+    ["Network out", per(si, h.out_bits, "b/s"), `${si(h.out_packets)} packets/s`],
+    ["Disks", per(binary, h.disk_read, "/s"), `read · written ${binary(h.disk_written)}/s`],
+    ["Fullest disk", percent(h.disk_fullest), `${binary(h.disk_free)} free of ${binary(h.disk_total)} in all`, level("host.disk", h.disk_fullest)],
+    ["Drops", per(si, h.drops, "/s"), `errors ${si(h.errors)}/s`, level("host.drops", h.drops)],
+    ["Connections", plain(h.connections), `${si(h.retransmissions)} retransmissions/s`],
+  ];
+  // What is not known after some samples is not told of, as by a switch.
+  const wanted = all.filter(([, value]) => value !== DASH || isYoung(agent));
+  byId("tiles").replaceChildren(...wanted.map((parts) => tile(...parts)));
 }
+
+const isYoung = (agent) => agent.trail.length > 0 && agent.trail.length < 3;
 
 function draw(agent, unix) {
   const times = agent.trail.map(([time]) => unix - agent.silent_secs - (agent.time - time));
@@ -70,6 +75,7 @@ function draw(agent, unix) {
   charts.cpu.show(times, [{ label: "processors", values: column(1) }, { label: "memory", values: column(2) }]);
   charts.net.show(times, [{ label: "in", values: column(3) }, { label: "out", values: column(4) }]);
   charts.disk.show(times, [{ label: "read", values: column(5) }, { label: "written", values: column(6) }]);
+  for (const name of ["cpu", "net", "disk"]) charts[name].card.hidden = !charts[name].plot && !isYoung(agent);
   const remembered = [
     ["guests", agent.guests.map((row) => [row.name, row.cpu])],
     ["interfaces", agent.interfaces.map((row) => [row.name || `if#${row.index}`, both(row.in_bits, row.out_bits)])],
@@ -87,7 +93,8 @@ function draw(agent, unix) {
 function heading(picture) {
   const agent = picture.shown;
   const name = agent ? agent.host.name || agent.address : "hsflowctl web";
-  const more = agent ? `${agent.address} · up ${span(agent.host.uptime_secs)} · ${plain(agent.host.release)}` : "";
+  const parts = agent ? [agent.host.name && agent.address, per(span, agent.host.uptime_secs, " up"), agent.host.release] : [];
+  const more = parts.filter((part) => part && part !== DASH).join(" · ");
   byId("title").replaceChildren(name, " ", element("small", { class: "empty" }, more));
   document.title = `${name} – hsflowctl web`;
   const list = byId("hosts");

@@ -149,7 +149,7 @@ fn enter_looks_into_a_guest_and_escape_comes_back() {
     press(&mut ui, "\u{1b}");
     assert!(drawn(80, 24, &picture, &mut ui, true).join("\n").contains("GUEST "));
     press(&mut ui, "/100012\n");
-    let found = drawn(80, 24, &picture, &mut ui, true).join("\n");
+    let found = drawn(140, 24, &picture, &mut ui, true).join("\n");
     assert!(found.contains("guest-100012") && !found.contains("guest-100014"), "{found}");
 }
 

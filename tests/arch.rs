@@ -22,6 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Detection reads what the agent sends, and waits for its socket. Who watches over the rules hears the kernel, and the
     // program has a log.
     ("policy", &["sys", "sflow", "wire", "config", "host", "status", "log"]),
+    // What hosts are doing, by their sFlow: decodes datagrams, and counts flows as detection does.
+    ("view", &["sflow", "wire", "config", "policy"]),
     // The environment as a value.
     ("host", &["sys"]),
     // Shells: kernel in, sockets and files out.
@@ -41,7 +43,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The doctor tries each packet source as the agent would, on traffic of its own, and looks where Open vSwitch listens.
     (
         "ctl",
-        &["agent", "host", "sys", "source", "sample", "switch", "wire", "sflow", "config", "status", "log"],
+        &[
+            "agent", "host", "sys", "source", "sample", "switch", "wire", "sflow", "config", "status", "view",
+            "log",
+        ],
     ),
 ];
 
@@ -55,6 +60,7 @@ const PURE: &[&str] = &[
     "ctl/doctor/judge",
     "ctl/doctor/firewall",
     "ctl/doctor/facts",
+    "view",
     "policy/model",
     "policy/file",
     "policy/lines",

@@ -8,12 +8,15 @@ pub mod decode;
 mod demo;
 pub mod doctor;
 mod explain;
+mod feed;
 mod guests;
 mod once;
 mod policy;
 mod reload;
 mod settings;
 mod status;
+mod top;
+mod web;
 
 use crate::host::Clock;
 use crate::status::snapshot::{Snapshot, Value};
@@ -116,6 +119,10 @@ enum Command {
         #[command(flatten)]
         agent: AgentSocket,
     },
+    /// What this host is doing, or all hosts whose sFlow comes to a port.
+    Top(top::Options),
+    /// The same as a page for a browser.
+    Web(web::Options),
 }
 
 #[derive(clap::Args)]
@@ -210,6 +217,8 @@ fn run(command: Command) -> Exit {
             })
         }
         Command::Status { json, watch: false, agent } => ask(&agent, |snapshot| status_page(snapshot, json)),
+        Command::Top(options) => top::top(&options),
+        Command::Web(options) => web::web(&options),
     }
 }
 

@@ -14,6 +14,7 @@ mod metrics;
 mod ovs;
 mod pipe;
 mod policy;
+mod view;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
@@ -77,6 +78,8 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("samples", samples),
     ("sflow", sflow),
     ("switchd", switchd),
+    ("top_toml", view::toml),
+    ("view", view::law),
 ];
 
 /// A configuration is refused exactly when an error is told, and every problem lies inside the text.

@@ -55,10 +55,8 @@ mod host;
 mod interfaces;
 mod sending;
 
-#[test]
-fn the_table_has_more_than_twenty_rows() {
-    assert!(feeds::ROWS + guests::ROWS + host::ROWS + interfaces::ROWS + sending::ROWS > 20);
-}
+// The issue asks for twenty.
+const _: () = assert!(feeds::ROWS + guests::ROWS + host::ROWS + interfaces::ROWS + sending::ROWS > 20);
 
 /// A row that stays broken.
 const fn fault(what: &'static str, words: &'static [&'static str], inject: fn() -> Option<Scene>) -> Fault {

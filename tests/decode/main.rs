@@ -3,15 +3,22 @@
 
 #![allow(clippy::unwrap_used)] // an unwrap that fails is a test that fails
 
+#[path = "../interop/agent.rs"]
+mod agent;
 mod anonymised;
 mod captured;
 mod columns;
+#[path = "../interop/flows.rs"]
+mod flows;
 mod forwarded;
+#[path = "../support/traffic.rs"]
+mod generator;
 mod line_protocol;
 mod lines;
 mod live;
 #[path = "../support/netns.rs"]
 mod netns;
+mod packets;
 #[path = "../interop/port.rs"]
 mod port;
 #[path = "../interop/sfacctd.rs"]

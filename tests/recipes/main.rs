@@ -116,7 +116,8 @@ fn each_block_is_tested_or_says_that_it_is_not() {
     let text = document();
     let marks: BTreeSet<_> =
         text.split("<!-- tested: ").skip(1).map(|mark| mark.split(' ').next().unwrap()).collect();
-    let here = ["anonymise", "forward", "influx", "look", "nfdump", "sfacctd", "talkers", "wireshark"];
+    let here =
+        ["anonymise", "forward", "influx", "kafka", "look", "nfdump", "sfacctd", "talkers", "wireshark"];
     assert_eq!(marks, BTreeSet::from(here));
     let paragraphs: Vec<_> = text.split("```").collect();
     for (before, code) in paragraphs.iter().zip(&paragraphs[1..]).step_by(2) {
@@ -165,18 +166,45 @@ fn sfacctd_writes_flows_and_counters() {
         // Its plugin listens some time after it does, which nothing tells.
         let stream = Stream::recorded().standard();
         let flows = wait_until("flows in its file", LIMIT, || {
-            let to = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-            stream.datagrams().iter().for_each(|bytes| _ = to.send_to(bytes, ("127.0.0.1", SFLOW)).unwrap());
+            send(&stream.datagrams()[..9]);
             Some(objects("flows.json")).filter(|flows| !flows.is_empty())
         });
         assert!(
             flows.iter().all(|flow| flow["ip_src"].as_str().unwrap().starts_with("10.99.0.")),
             "{flows:?}"
         );
+        send(stream.datagrams());
         let counters = wait_until("counters in its file", LIMIT, || {
             Some(objects("counters.json")).filter(|c| !c.is_empty())
         });
         assert!(counters.iter().any(|line| line["ifIndex"] == 6), "{counters:?}");
+    });
+}
+
+#[test]
+fn sfacctd_hands_flows_to_kafka() {
+    isolated("sfacctd_hands_flows_to_kafka", || {
+        let (dir, print, kafka) = (place(), &blocks("sfacctd")[0], &blocks("kafka")[0]);
+        let kept = print
+            .lines()
+            .filter(|line| !["plugins", "print", "sfacctd_counter"].iter().any(|p| line.starts_with(p)));
+        let settings = kept.chain(kafka.lines()).collect::<Vec<_>>().join("\n");
+        let settings = settings.replace("kafka_refresh_time: 60", "kafka_refresh_time: 1");
+        assert!(settings.contains("kafka_refresh_time: 1\n"));
+        let broker = dir.write("librdkafka.conf", "global, test.mock.num.brokers, 1\n");
+        let file =
+            dir.write("sfacctd.conf", format!("{settings}\nkafka_config_file: {}\n", broker.display()));
+        let sfacctd = Server::start(dir.path(), &format!("sfacctd -f {}", file.display()));
+        wait_bound();
+        // Its plugin listens some time after it does, which nothing tells.
+        let stream = Stream::recorded().standard();
+        let said = wait_until("messages that the broker has taken", LIMIT, || {
+            send(&stream.datagrams()[..9]);
+            let said = sfacctd.process.stderr() + &sfacctd.process.stdout();
+            let taken = |line: &str| line.contains("Purging cache - END") && !line.contains("QN: 0/0");
+            said.lines().any(taken).then_some(said)
+        });
+        assert!(!said.contains("Connection failed"), "{said}");
     });
 }
 

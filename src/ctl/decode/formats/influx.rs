@@ -8,6 +8,7 @@ use super::plain::{is_hostile, is_unknown};
 use super::{Received, Shown, leaves};
 use crate::sflow::decode::Sample;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Bytes that say nothing in a database.
@@ -118,7 +119,7 @@ impl Line {
 /// The fields of a line; the first of a name counts.
 #[derive(Default)]
 struct Fields {
-    names: Vec<String>,
+    names: BTreeSet<String>,
     text: String,
 }
 
@@ -147,14 +148,11 @@ impl Fields {
             _ => return,
         };
         let name = key(name);
-        if self.names.contains(&name) {
-            return;
+        let separator = if self.text.is_empty() { "" } else { "," };
+        let field = format!("{separator}{name}={text}");
+        if self.names.insert(name) {
+            self.text += &field;
         }
-        if !self.text.is_empty() {
-            self.text.push(',');
-        }
-        let _ = write!(self.text, "{name}={text}");
-        self.names.push(name);
     }
 }
 

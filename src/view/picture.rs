@@ -47,6 +47,7 @@ pub struct HostLine {
     pub guests: usize,
     pub alerts: usize,
     pub silent_secs: u64,
+    pub is_silent: bool,
 }
 
 /// An agent in full.
@@ -57,6 +58,7 @@ pub struct AgentPicture {
     /// On the agent's clock, as the points of `trail`.
     pub time: f64,
     pub silent_secs: u64,
+    pub is_silent: bool,
     /// Seconds between samples of the host.
     pub polling: Option<f64>,
     pub datagrams: u64,

@@ -28,12 +28,13 @@ const HOSTS: [Column; 11] = [
 pub fn hosts(picture: &Picture, limits: &Limits) -> Sheet {
     let row = |host: &HostLine| {
         let name = if host.name.is_empty() { host.address.to_string() } else { host.name.clone() };
-        let quiet = if host.silent_secs >= SILENT_SECS { format!("{name} (silent)") } else { name };
+        let (name, silent) =
+            if host.is_silent { (format!("{name} (silent)"), Level::High) } else { (name, Level::Normal) };
         let alerts = if host.alerts > 0 { Level::High } else { Level::Normal };
         Row {
             id: host.address.to_string(),
             cells: vec![
-                Cell::text(quiet),
+                Cell::text(name).at(silent),
                 Cell::text(host.address.to_string()),
                 Cell::number(host.cpu, percent).at(limits.level(Metric::HostCpu, host.cpu)),
                 Cell::number(host.load, si),
@@ -49,9 +50,6 @@ pub fn hosts(picture: &Picture, limits: &Limits) -> Sheet {
     };
     Sheet { columns: &HOSTS, order: 2, rows: picture.hosts.iter().map(row).collect() }
 }
-
-/// An agent that said nothing for so long is called silent.
-pub const SILENT_SECS: u64 = 60;
 
 fn count(number: usize) -> Cell {
     Cell { text: number.to_string(), order: Some(number as f64), level: Level::Normal }

@@ -114,7 +114,7 @@ fn network(agent: &AgentPicture, limits: &Limits) -> Line {
 /// What there is to say of what was received; `None` where all is well.
 pub fn remark(agent: &AgentPicture) -> Option<String> {
     let mut said = Vec::new();
-    if agent.silent_secs >= super::sheets::SILENT_SECS {
+    if agent.is_silent {
         said.push(format!("silent for {}", time(Duration::from_secs(agent.silent_secs))));
     }
     if agent.host.cpu.is_none() && agent.interfaces.iter().all(|row| row.in_bits.is_none()) {

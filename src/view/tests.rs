@@ -282,9 +282,11 @@ fn flows_are_ordered_by_bytes_with_an_interval_that_holds_the_rate() {
         ((100_002, 0), (0, 2), "tcp")
     );
     assert_eq!((picture.lost_samples, picture.packet_samples), (30, 30));
-    // Nothing more comes: after the window nothing is left.
+    // Nothing more comes: after the window nothing is left, and then it is silent.
     sender.now.time += Duration::from_secs(30);
-    assert_eq!(sender.picture().flows, []);
+    assert_eq!((sender.picture().flows, sender.picture().is_silent), (Vec::new(), false));
+    sender.now.time += Duration::from_secs(30);
+    assert!(sender.picture().is_silent && sender.view.picture(sender.now, None).hosts[0].is_silent);
 }
 
 #[test]

@@ -116,7 +116,7 @@ function remarks(picture) {
   const agent = picture.shown;
   if (picture.away) return [picture.away, true];
   if (!agent) return ["nothing was received yet", false];
-  if (agent.silent_secs >= 60) return [`silent for ${span(agent.silent_secs)}`, true];
+  if (agent.is_silent) return [`silent for ${span(agent.silent_secs)}`, true];
   const lost = [[agent.lost, "datagrams lost"], [agent.lost_samples, "samples lost"]].filter(([count]) => count > 0);
   const high = picture.current ? `${picture.current} high · ` : "";
   return [high + [clock(picture.unix), ...lost.map(([count, what]) => `${count} ${what}`)].join(" · "), picture.current > 0];

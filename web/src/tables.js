@@ -25,6 +25,7 @@ export function tables(parent, choose) {
       return button;
     } },
     named("Address", (row) => row.address),
+    { ...named("Heard", (row) => (row.is_silent ? `silent for ${row.silent_secs} s` : "now")), level: (row) => (row.is_silent ? "high" : "") },
     number("CPU", (row) => row.cpu, percent, "host.cpu"),
     number("Load", (row) => row.load, si),
     number("Memory", (row) => row.memory, percent, "host.memory"),
@@ -33,7 +34,7 @@ export function tables(parent, choose) {
     number("Drops/s", (row) => row.drops, si, "host.drops"),
     number("Guests", (row) => row.guests, plain),
     number("Alerts", (row) => row.alerts, plain),
-  ], 2);
+  ], 3);
   const interfaces = new Table(parent, "interfaces", "Interfaces", [
     named("Interface", (row) => row.name || `if#${row.index}`),
     named("Link", (row) => (row.up === null ? "" : row.up ? "up" : "down")),

@@ -8,9 +8,19 @@ use crate::view::interfaces::Interface;
 use crate::view::picture::{AgentPicture, HostLine};
 use std::time::Duration;
 
+/// An agent that said nothing for so long, and for so many polls, is silent.
+const SILENT_SECS: f64 = 60.0;
+const SILENT_POLLS: f64 = 2.5;
+
 impl Agent {
     fn silent_secs(&self, now: Now) -> u64 {
         now.time.saturating_sub(self.heard).as_secs()
+    }
+
+    /// It said nothing for longer than its polls explain.
+    fn is_silent(&self, now: Now) -> bool {
+        let usual = self.polling.map_or(0.0, |secs| secs * SILENT_POLLS);
+        now.time.saturating_sub(self.heard).as_secs_f64() >= usual.max(SILENT_SECS)
     }
 
     /// In a line; its alerts are others' to count.
@@ -33,6 +43,7 @@ impl Agent {
             guests: self.guests.len(),
             alerts: 0,
             silent_secs: self.silent_secs(now),
+            is_silent: self.is_silent(now),
         }
     }
 
@@ -42,6 +53,7 @@ impl Agent {
             address: self.address,
             time: self.time.as_secs_f64(),
             silent_secs: self.silent_secs(now),
+            is_silent: self.is_silent(now),
             polling: self.polling,
             datagrams: self.datagrams,
             lost: self.lost,

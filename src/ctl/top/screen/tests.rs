@@ -40,6 +40,7 @@ fn picture() -> Picture {
         address: ADDRESS,
         time: 5.0,
         silent_secs: 0,
+        is_silent: false,
         polling: Some(20.0),
         datagrams: 9,
         lost: 1,
@@ -57,7 +58,13 @@ fn picture() -> Picture {
         flows: vec![flow],
         drops: Vec::new(),
     };
-    let line = HostLine {
+    let alert =
+        Line { number: 1, unix: 5, agent: ADDRESS, begun: true, text: "high: node: host.cpu".to_owned() };
+    Picture { hosts: vec![line()], shown: Some(agent), alerts: vec![alert], current: 1, ..Picture::default() }
+}
+
+fn line() -> HostLine {
+    HostLine {
         address: ADDRESS,
         name: "node".to_owned(),
         cpu: Some(1.0),
@@ -70,10 +77,8 @@ fn picture() -> Picture {
         guests: 2,
         alerts: 1,
         silent_secs: 70,
-    };
-    let alert =
-        Line { number: 1, unix: 5, agent: ADDRESS, begun: true, text: "high: node: host.cpu".to_owned() };
-    Picture { hosts: vec![line], shown: Some(agent), alerts: vec![alert], current: 1, ..Picture::default() }
+        is_silent: true,
+    }
 }
 
 fn drawn(width: u16, height: u16, picture: &Picture, ui: &mut Ui, has_colours: bool) -> Vec<String> {

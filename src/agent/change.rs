@@ -37,7 +37,9 @@ impl Agent {
         self.refresh_at = self.refresh_at.min(now + refresh_interval(&self.settings));
         self.renew_wish(&old);
         let applied = self.apply_settings(now);
-        if old.suspended.is_some() && self.settings.suspended.is_none() {
+        // Whoever asks for metrics from now on need not wait for each source's turn.
+        let is_asked = old.modules.metrics.is_none() && self.settings.modules.metrics.is_some();
+        if is_asked || old.suspended.is_some() && self.settings.suspended.is_none() {
             self.poll_all();
         }
         self.write_auto();

@@ -240,7 +240,7 @@ mod tests {
             queue.flush(5, &mut |unsent| outlet.send(unsent, now));
         };
         poll(&mut outlet);
-        assert!((outlet.kept().is_none(), outlet.unsent) == (true, 1));
+        assert_eq!((outlet.kept().is_none(), outlet.unsent), (true, 1));
         outlet.keep(Some(Clock::system()));
         poll(&mut outlet);
         assert_eq!(outlet.kept().map(Shelf::len), Some(1));

@@ -148,7 +148,8 @@ fn a_reload_switches_it_on_moves_it_and_switches_it_off() {
         rig.next_sample(DataSource::HOST);
         assert_eq!(rig.component("metrics"), "", "there is no such thing");
         assert!(TcpStream::connect(AT).is_err());
-        rig.reload(&format!("polling = 1\nmetrics {{ listen = {AT} }}"));
+        // Complete at once, whatever the interval.
+        rig.reload(&format!("polling = 300\nmetrics {{ listen = {AT} }}"));
         page_with(AT, "hsflow_host_uptime_seconds");
         rig.reload("polling = 1\nmetrics { listen = 0.0.0.0:9037 }");
         page("127.0.0.1:9037", "");

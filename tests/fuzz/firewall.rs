@@ -6,17 +6,17 @@ use hsflow::ctl::doctor::firewall::{Answer, Chain, Datagram, Rule, Verdict, ask,
 /// The text as both programs might have printed it.
 pub(crate) fn law(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    check(iptables::parse(&text, "ip"));
-    nft::parse(&text).map(check).unwrap_or_default();
+    check(&iptables::parse(&text, "ip"));
+    nft::parse(&text).map(|chains| check(&chains)).unwrap_or_default();
 }
 
-fn check(chains: Vec<Chain>) {
+fn check(chains: &[Chain]) {
     for to in ["192.0.2.7", "2001:db8::7", "127.0.0.1"] {
         let datagram = Datagram { to: to.parse().expect("an address"), port: 6343 };
-        let _ = ask(&chains, datagram);
-        assert_eq!(ask(&beginning(&chains, &Verdict::Accept), datagram), Answer::Passes);
+        let _ = ask(chains, datagram);
+        assert_eq!(ask(&beginning(chains, &Verdict::Accept), datagram), Answer::Passes);
         if chains.iter().any(|chain| chain.is_output) {
-            let dropped = ask(&beginning(&chains, &Verdict::Drop), datagram);
+            let dropped = ask(&beginning(chains, &Verdict::Drop), datagram);
             assert_eq!(dropped, Answer::Dropped("ours".to_owned()));
         }
     }

@@ -36,7 +36,7 @@ fn saved(programs: &[(&str, &str)]) -> Result<Vec<Chain>, String> {
         }
     }
     if missing.len() == programs.len() {
-        return Err(format!("none of these is installed: nft, {}", missing.join(", ")));
+        return Err(format!("{} are not installed", missing.join(" and ")));
     }
     Ok(chains)
 }

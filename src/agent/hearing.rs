@@ -57,8 +57,8 @@ impl Agent {
         let words = |(name, silence): (&&str, &Silence)| {
             let Silence { packets, expected } = silence;
             let feeder = match *name {
-                NFLOG => "no firewall rule sends its group packets",
-                _ => "no tc filter and no switch chip samples for its group",
+                NFLOG => "no firewall rule seems to hand packets to its group",
+                _ => "no tc filter and no chip seems to sample for its group",
             };
             format!(
                 "{name}: {packets} packets passed and no sample came, where {expected} were to be expected: {feeder}"

@@ -46,7 +46,7 @@ fn each_sampler_that_is_here_samples_as_it_says_and_nothing_stays() {
             [("pcap", af_packet::probe(None).is_ok()), ("epcap", ebpf::probe(None).is_ok())]
         {
             for (rate, words) in
-                [("1 in 1", "2000 samples of 2000 packets"), ("1 in 10", " samples of 40000 packets")]
+                [("1 in 1", "2000 samples of 2000 packets"), ("1 in 10", " samples of 20000 packets")]
             {
                 let check =
                     checks.iter().find(|c| c["what"] == format!("calibration {name} {rate}")).unwrap();

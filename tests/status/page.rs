@@ -110,6 +110,27 @@ fn watching_goes_on_until_somebody_wants_no_more_and_follows_what_happens() {
 }
 
 #[test]
+fn a_terminal_is_redrawn_and_not_scrolled() {
+    isolated(|| {
+        let rig = Rig::running("polling = 1");
+        rig.next_sample(DataSource::HOST);
+        let line = format!(
+            "{} status --watch --socket {}",
+            env!("CARGO_BIN_EXE_hsflowctl"),
+            rig.text("run/control.sock")
+        );
+        // script(1) has a pseudo-terminal; whoever is inside hears of its end.
+        let mut command = std::process::Command::new("script");
+        let terminal = Process::start(command.args(["-qfec", &line, "/dev/null"]));
+        let redrawn = |said: &crate::support::process::Said| {
+            said.stdout.iter().filter(|line| line.starts_with("\u{1b}[H\u{1b}[Jhsflowd ")).count()
+        };
+        terminal.wait_for("two pages", LIMIT, |said| (redrawn(said) >= 2).then_some(()));
+        assert!(!terminal.stdout().contains("----------"), "{}", terminal.stdout());
+    });
+}
+
+#[test]
 fn an_agent_that_does_not_run_is_3_and_what_to_do_is_said() {
     isolated(|| {
         let rig = Rig::new();

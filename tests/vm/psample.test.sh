@@ -17,6 +17,9 @@ reads() { state | grep "^component  psample" | grep -q "$1"; }
 # ---- the module comes after the agent
 within 20 "without the module the status says so" reads CTRL_CMD_GETFAMILY
 refute "which the question did not load" grep -q psample /proc/modules
+echo 'sflow { collector { ip = 127.0.0.1 } psample { } dent { switchport = ^sw } }' > /tmp/agent/other
+doctor() { /bin-under-test/hsflowctl doctor --socket /tmp/agent/socket -f /tmp/agent/other "$@"; }
+check "doctor says how to load it" eval 'doctor | grep -A1 "^? .* module act_sample: there, and not loaded" | grep -q "modprobe act_sample"' || doctor
 modprobe act_sample
 within 5 "the agent hears of the module at once" reads running || { state; cat /tmp/agent/log; }
 
@@ -151,4 +154,33 @@ check "each has queue, depth and transit delay in their bounds" seen "$(flows v0
 check "the collector has every datagram of the agent" seen '[.[].sequence] | . == [range(.[0]; .[0] + length)]'
 refute "nothing is malformed" seen 'any(.[]; has("malformed"))'
 check "the agent still runs" kill -0 $agent
+
+# ---- doctor: the module, and the samplers on known traffic, tc's too, in a namespace that goes away
+check "doctor sees the module" eval 'doctor | grep -q "^ok .* module act_sample: loaded"'
+spaces() { ls -l /proc/[0-9]*/ns/net 2>/dev/null | sed 's/.*-> //' | sort -u | wc -l; }
+before=$(spaces) filters=$(tc qdisc show | grep -c clsact)
+doctor --calibrate > /tmp/calibrated
+for sampler in pcap epcap psample; do
+  for rate in '1 in 1' '1 in 10'; do
+    check "calibrated: $sampler $rate" grep -Eq "^ok +calibration $sampler $rate: [0-9]+ samples of" /tmp/calibrated || grep calibration /tmp/calibrated
+  done
+done
+equal "network namespaces and filters as before" "$(spaces) $(tc qdisc show | grep -c clsact)" "$before $filters"
+
+# ---- nobody feeds psample: packets pass, and the status says so; with a filter it is over
+kill $agent; wait $agent
+echo 1 > /sys/bus/netdevsim/del_device # or its port would be this host's traffic
+for l in $(ls /sys/class/net); do tc qdisc del dev "$l" clsact; done 2>/dev/null
+ip netns add far; ip link add u0 type veth peer name u1 netns far; ip link set u0 up; ip -n far link set u1 up
+ip addr add 10.5.0.1/24 dev u0; ip neigh add 10.5.0.2 lladdr 02:00:00:00:00:09 dev u0
+echo 'sflow { polling = 1 agentIP = 192.0.2.1 sampling = 1 sampling.10G = 1 collector { ip = 127.0.0.1 udpport = 6343 } psample { egress = on } }' > /tmp/agent/conf
+setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all,+net_admin --ambient-caps=+net_admin --bounding-set=-all,+net_admin \
+  /bin-under-test/hsflowd -d -f /tmp/agent/conf -o /tmp/agent/auto --socket /tmp/agent/socket 2>/tmp/agent/log &
+agent=$!
+within 20 "psample runs" reads running
+sleep 2; send 2000 100 10.5.0.2
+within 20 "nobody feeds it" eval 'state | grep -A1 "^DEGRADED   packet-samples: psample: .* no tc filter" | grep -q "do: tc filter show"' || state
+refute "which makes the status say no" state
+tc qdisc add dev u0 clsact; sampled u0 egress 1; send 50 100 10.5.0.2
+within 20 "with a filter all is well" state
 finish

@@ -36,9 +36,11 @@ fn stalled(snapshot: &Snapshot, collector: &Collector) -> Option<Finding> {
     // Other settings begin anew: with the old ones nothing may have been due.
     let in_force = snapshot.settings.in_force_secs;
     let silent = collector.last_send_secs_ago.map_or(in_force, |secs| secs.min(in_force));
+    // What was in trouble until now gets its next datagram within an interval.
+    let was_in_trouble = collector.last_error_secs_ago.is_some_and(|secs| secs <= patience);
     let is_expected = polling > 0 && snapshot.agent.address.is_some() && runs(snapshot, "collectors");
     let component = format!("collector {}", collector.name);
-    if !is_expected || silent <= patience || !runs(snapshot, &component) {
+    if !is_expected || was_in_trouble || silent <= patience || !runs(snapshot, &component) {
         return None;
     }
     let cause = format!("nothing was sent for {silent} s, though counters are due every {polling} s");

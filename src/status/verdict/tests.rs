@@ -152,8 +152,9 @@ fn a_stream_that_stands_still_is_a_fault() {
     assert_eq!(stalled[0].cause, "nothing was sent for 41 s, though counters are due every 10 s");
     assert_eq!(stalled[0].severity, Severity::Degraded);
     assert!(!with(&|s| s.collectors[0].last_send_secs_ago = None).is_empty(), "never at all");
-    let excused: [&dyn Fn(&mut Snapshot); 6] = [
+    let excused: [&dyn Fn(&mut Snapshot); 7] = [
         &|s| s.collectors[0].last_send_secs_ago = Some(40),
+        &|s| s.collectors[0].last_error_secs_ago = Some(5),
         &|s| s.settings.polling_secs = 0,
         &|s| s.settings.in_force_secs = 5,
         &|s| s.agent.address = None,

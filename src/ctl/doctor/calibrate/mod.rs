@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 use wire::{Wire, WireError};
 
 /// Packets that are sent, and one in how many is to be sampled.
-const TRIALS: [(u32, u32); 2] = [(2000, 1), (40_000, 10)];
+const TRIALS: [(u32, u32); 2] = [(2000, 1), (20_000, 10)];
 /// Group of `tc`'s samples, in a namespace where nobody else has one.
 const GROUP: u32 = 1;
 const SNAP: u16 = 128;

@@ -70,11 +70,10 @@ fn configuration(path: &Path) -> Config {
     }
 }
 
-/// What packages of the C agent leave, or still have.
+/// What the package of the C agent leaves, or still has.
 fn left_behind(host: &Host) -> Vec<String> {
-    let places = ["/etc/hsflowd/modules", "/etc/dbus-1/system.d/net.sflow.hsflowd.conf"];
-    let modules = places.iter().take(1).filter(|place| host.path(place).is_dir());
-    modules.map(|place| (*place).to_owned()).collect()
+    const MODULES: &str = "/etc/hsflowd/modules";
+    if host.path(MODULES).is_dir() { vec![MODULES.to_owned()] } else { Vec::new() }
 }
 
 /// Where the agent sends to, or would: names only where the agent has resolved them.

@@ -24,14 +24,19 @@ pub(super) fn read() -> Result<Vec<Chain>, String> {
     Ok(chains)
 }
 
+/// One of them may be missing, where a host has one family only.
 fn saved(programs: &[(&str, &str)]) -> Result<Vec<Chain>, String> {
     let mut chains = Vec::new();
+    let mut missing = Vec::new();
     for (program, family) in programs {
         match run(program, &[]) {
             Ok(text) => chains.extend(iptables::parse(&text, family)),
-            Err(CommandError::Missing(_)) => {}
+            Err(CommandError::Missing(program)) => missing.push(program),
             Err(e) => return Err(e.to_string()),
         }
+    }
+    if missing.len() == programs.len() {
+        return Err(format!("{} are not installed", missing.join(" and ")));
     }
     Ok(chains)
 }

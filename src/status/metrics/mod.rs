@@ -3,7 +3,7 @@
 //! In: the [`Snapshot`], and the counter samples sent last, which the [`Shelf`] keeps. Out: text. Pure: whoever asks makes the
 //! agent read nothing. Rules: a name keeps its meaning, and is node_exporter's where the meaning is the same; what is not
 //! known is left out; no two lines have the same name and labels, whatever guests and applications call themselves.
-//! `page` is the format, `subjects` who the samples are about, each other file a table of names.
+//! `row` is a name with what it tells, `page` the format, `subjects` who the samples are about, each other file a table of names.
 //! Spec: Prometheus text format 0.0.4, OpenMetrics 1.0.
 
 mod agent;
@@ -14,6 +14,7 @@ mod host;
 mod interface;
 mod netstat;
 mod page;
+mod row;
 mod shelf;
 mod subjects;
 

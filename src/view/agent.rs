@@ -9,6 +9,7 @@ use super::counter::{Stamp, rise32};
 use super::drops::Drops;
 use super::flows::Flows;
 use super::guests::{self, Guest};
+use super::heard::Heard;
 use super::host::Host;
 use super::interfaces::{self, Interface};
 use super::limits::Metric;
@@ -25,9 +26,10 @@ use std::time::Duration;
 const MOST_SUB_AGENTS: usize = 64;
 /// Sources whose losses are followed.
 const MOST_SOURCES: usize = 4096;
-/// What was not told of for so long, and for so many polls, is gone.
-const GONE: Duration = Duration::from_secs(100);
-const GONE_POLLS: f64 = 3.5;
+/// A second sub-agent's first datagram moves the clock by no more.
+const LONGEST_GAP: Duration = Duration::from_secs(100);
+/// Datagrams that are overtaken on their way come this late at most.
+const LATE: (u32, u32) = (64, 5000);
 
 #[derive(Clone, Copy, Debug)]
 struct SubAgent {
@@ -47,8 +49,7 @@ pub struct Agent {
     time: Duration,
     heard: Duration,
     host: Host,
-    polled: Option<Duration>,
-    polling: Option<f64>,
+    polled: Heard,
     interfaces: BTreeMap<u32, Interface>,
     guests: BTreeMap<u32, Guest>,
     applications: BTreeMap<u32, Application>,
@@ -71,8 +72,7 @@ impl Agent {
             time: Duration::ZERO,
             heard: Duration::ZERO,
             host: Host::new(room.trail),
-            polled: None,
-            polling: None,
+            polled: Heard::default(),
             interfaces: BTreeMap::new(),
             guests: BTreeMap::new(),
             applications: BTreeMap::new(),
@@ -122,7 +122,7 @@ impl Agent {
         let Datagram { sequence, uptime_ms, .. } = *datagram;
         let Some(before) = self.sub_agents.get(&datagram.sub_agent_id).copied() else {
             if !first {
-                self.time += read.min(GONE);
+                self.time += read.min(LONGEST_GAP);
             }
             if self.sub_agents.len() < MOST_SUB_AGENTS {
                 let begun = SubAgent { sequence, uptime_ms, time: self.time };
@@ -130,8 +130,14 @@ impl Agent {
             }
             return;
         };
+        let behind = (before.sequence.wrapping_sub(sequence), before.uptime_ms.wrapping_sub(uptime_ms));
+        if behind.0 > 0 && behind.0 < LATE.0 && behind.1 < LATE.1 {
+            // Overtaken: it is not missing.
+            self.lost = self.lost.saturating_sub(1);
+            return;
+        }
         let missing = sequence.wrapping_sub(before.sequence).wrapping_sub(1);
-        // One that is late, or that begins again.
+        // Else it begins again.
         let is_gap = missing < 1 << 31 && sequence > before.sequence;
         self.lost += if is_gap { u64::from(missing) } else { 0 };
         let sent = uptime_ms.wrapping_sub(before.uptime_ms);
@@ -184,8 +190,7 @@ impl Agent {
             2 => {
                 self.host.take(at, records);
                 self.host.conclude(of, alerts);
-                let gap = self.polled.replace(self.time).map(|before| self.time.saturating_sub(before));
-                self.polling = gap.filter(|gap| !gap.is_zero()).map(|gap| gap.as_secs_f64()).or(self.polling);
+                self.polled.note(self.time);
             }
             _ => {}
         }
@@ -216,32 +221,41 @@ impl Agent {
         }
         let name = self.host.row().name.clone();
         let of = Of { agent: self.address, host: &name, time: self.time, unix: now.unix, over: 0.0 };
-        let polls =
-            self.polling.map_or(Duration::ZERO, |secs| Duration::from_secs_f64(secs.min(1e6) * GONE_POLLS));
         // An agent that is silent says nothing of its guests, so they stay with it.
-        let oldest = self.time.saturating_sub(GONE.max(polls));
-        self.interfaces.retain(|_, row| {
-            let stays = row.heard >= oldest;
-            if !stays {
+        let (now, usual) = (self.time, self.polled.every());
+        retain(
+            &mut self.interfaces,
+            |row| row.heard.is_gone(now, usual),
+            |row| {
                 alerts.gone(of, &row.row().label(), &interfaces::METRICS);
-            }
-            stays
-        });
-        self.guests.retain(|_, row| {
-            let stays = row.heard >= oldest;
-            if !stays {
+            },
+        );
+        retain(
+            &mut self.guests,
+            |row| row.heard.is_gone(now, usual),
+            |row| {
                 alerts.gone(of, &row.row().name, &guests::metrics(row.row().kind));
-            }
-            stays
-        });
-        self.applications.retain(|_, row| {
-            let stays = row.heard >= oldest;
-            if !stays {
+            },
+        );
+        retain(
+            &mut self.applications,
+            |row| row.heard.is_gone(now, usual),
+            |row| {
                 alerts.gone(of, &row.row().name, &[Metric::ServiceErrors]);
-            }
-            stays
-        });
+            },
+        );
     }
+}
+
+/// Lets go of what is gone, after a last word.
+fn retain<R>(rows: &mut BTreeMap<u32, R>, is_gone: impl Fn(&R) -> bool, mut last: impl FnMut(&R)) {
+    rows.retain(|_, row| {
+        let gone = is_gone(row);
+        if gone {
+            last(row);
+        }
+        !gone
+    });
 }
 
 /// A row of a table, a new one while there is room.

@@ -3,13 +3,13 @@
 
 use super::alerts::{Alerts, Of};
 use super::counter::{Last, Stamp};
+use super::heard::Heard;
 use super::host::known;
 use super::limits::Metric;
 use super::text::clean;
 use crate::sflow::counters::CounterRecord;
 use crate::sflow::counters::app::{AppOperations, AppResources, AppWorkers, HttpCounters};
 use serde::Serialize;
-use std::time::Duration;
 
 /// What is known of an application. Rates in a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -39,7 +39,7 @@ pub struct Application {
     operations: Last<[u32; 11]>,
     http: Last<HttpCounters>,
     resources: Last<AppResources>,
-    pub(super) heard: Duration,
+    pub(super) heard: Heard,
 }
 
 impl Application {
@@ -49,7 +49,7 @@ impl Application {
             operations: Last::default(),
             http: Last::default(),
             resources: Last::default(),
-            heard: Duration::ZERO,
+            heard: Heard::default(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Application {
     }
 
     pub(super) fn take(&mut self, at: Stamp, of: Of<'_>, records: &[CounterRecord], alerts: &mut Alerts) {
-        self.heard = of.time;
+        self.heard.note(of.time);
         let mut over = None;
         for record in records {
             match record {

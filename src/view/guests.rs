@@ -4,13 +4,13 @@
 
 use super::alerts::{Alerts, Of};
 use super::counter::{Last, Stamp};
+use super::heard::Heard;
 use super::host::{known, share};
 use super::limits::Metric;
 use super::text::clean;
 use crate::sflow::counters::CounterRecord;
 use crate::sflow::counters::virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo};
 use serde::Serialize;
-use std::time::Duration;
 
 /// What a guest is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -86,7 +86,7 @@ pub struct Guest {
     cpu: Last<VirtCpu>,
     net: Last<VirtNetIo>,
     disk: Last<VirtDiskIo>,
-    pub(super) heard: Duration,
+    pub(super) heard: Heard,
 }
 
 impl Guest {
@@ -96,7 +96,7 @@ impl Guest {
             cpu: Last::default(),
             net: Last::default(),
             disk: Last::default(),
-            heard: Duration::ZERO,
+            heard: Heard::default(),
         }
     }
 
@@ -126,7 +126,7 @@ impl Guest {
         (records, cpus): (&[CounterRecord], Option<u32>),
         alerts: &mut Alerts,
     ) {
-        self.heard = of.time;
+        self.heard.note(of.time);
         let (mut own_system, mut has_network, mut over) = (false, false, None);
         for record in records {
             match record {

@@ -2,12 +2,12 @@
 
 use super::alerts::{Alerts, Of};
 use super::counter::{Last, Stamp};
+use super::heard::Heard;
 use super::limits::Metric;
 use super::text::clean;
 use crate::sflow::counters::CounterRecord;
 use crate::sflow::counters::interface::GenericInterface;
 use serde::Serialize;
-use std::time::Duration;
 
 /// What is known of an interface. Rates in a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -65,13 +65,13 @@ pub struct Interface {
     row: InterfaceRow,
     last: Last<GenericInterface>,
     /// When it last said something, on the agent's clock.
-    pub(super) heard: Duration,
+    pub(super) heard: Heard,
 }
 
 impl Interface {
     pub(super) fn new(index: u32) -> Self {
         let row = InterfaceRow { index, ..InterfaceRow::default() };
-        Self { row, last: Last::default(), heard: Duration::ZERO }
+        Self { row, last: Last::default(), heard: Heard::default() }
     }
 
     /// What is known of it.
@@ -80,7 +80,7 @@ impl Interface {
     }
 
     pub(super) fn take(&mut self, at: Stamp, of: Of<'_>, records: &[CounterRecord], alerts: &mut Alerts) {
-        self.heard = of.time;
+        self.heard.note(of.time);
         for record in records {
             match record {
                 CounterRecord::PortName(port) => self.row.name = clean(&port.name),

@@ -13,6 +13,7 @@ pub mod counter;
 pub mod drops;
 pub mod flows;
 pub mod guests;
+mod heard;
 pub mod host;
 pub mod interfaces;
 pub mod limits;

@@ -361,6 +361,27 @@ fn memory_is_bounded_whoever_sends() {
     assert!(!sender.view.feed(sender.now, b"no sFlow"));
 }
 
+#[test]
+fn a_datagram_that_is_overtaken_is_not_lost_and_a_slow_switch_keeps_its_ports() {
+    let mut sender = Sender::new();
+    let port = || {
+        vec![CounterRecord::GenericInterface(GenericInterface { if_index: 9, ..GenericInterface::default() })]
+    };
+    for sequence in [1, 2, 4, 3, 5] {
+        sender.sequence = sequence - 1;
+        sender.counters(DataSource::interface(9), port());
+    }
+    assert_eq!(sender.picture().lost, 0);
+    for _ in 0..3 {
+        sender.pass(300);
+        sender.counters(DataSource::interface(9), port());
+        let picture = sender.picture();
+        assert_eq!((picture.interfaces.len(), picture.lost, picture.is_silent), (1, 0, false));
+    }
+    sender.now.time += Duration::from_secs(299);
+    assert!(!sender.picture().is_silent);
+}
+
 /// What is read again from any datagram can be shown in any size.
 fn show(view: &View, now: Now) {
     let picture = view.picture(now, None);

@@ -1,6 +1,6 @@
 //! Keys through a pseudo-terminal, sizes of it, and how it is given back.
 
-use crate::golden::compare;
+use crate::golden;
 use crate::recorded::{Recorded, words};
 use crate::recording;
 use crate::terminal::{Terminal, skips};
@@ -14,14 +14,14 @@ fn rows_are_ordered_filtered_looked_into_and_left() {
     let terminal = Terminal::top((100, 30), &words(&recorded.arguments()));
     terminal.wait_text("? help");
     terminal.press(&["?"]);
-    compare("help", &terminal.wait_text("Any key goes back."));
+    golden::wait(&terminal, "help", |screen| screen.contains("Any key goes back."));
     terminal.press(&["x"]);
     terminal.wait("help is gone", |screen| !screen.contains("Any key goes back."));
     // The order of a column, and the other way round.
     terminal.press(&["5"]);
     terminal.wait_text("vb/s");
     terminal.press(&[">", ">"]);
-    compare("flows-by-packets", &terminal.wait_text("vp/s"));
+    golden::wait(&terminal, "flows-by-packets", |screen| screen.contains("vp/s"));
     terminal.press(&["r"]);
     terminal.wait_text("^p/s");
     // A filter, as it is typed and when it holds; two escapes end it.
@@ -35,7 +35,7 @@ fn rows_are_ordered_filtered_looked_into_and_left() {
     terminal.press(&["3"]);
     terminal.wait_text("vCPU%");
     terminal.press(&["Down", "Enter"]);
-    compare("guest", &terminal.wait_text("data source 3:"));
+    golden::wait(&terminal, "guest", |screen| screen.contains("data source 3:"));
     terminal.press(&["Escape"]);
     terminal.wait_text("vCPU%");
     // A pause is said.

@@ -1,6 +1,6 @@
 //! What is on the screen, of a recording: its time stands still, so the screen is always the same.
 
-use crate::golden::compare;
+use crate::golden;
 use crate::recorded::{Recorded, words};
 use crate::terminal::{Terminal, skips};
 
@@ -21,8 +21,8 @@ fn all_tabs(width: u16, height: u16) {
     let mut before = String::new();
     for (key, name) in TABS {
         terminal.press(&[key]);
-        let screen = terminal.wait(name, |screen| screen != before && screen.contains("? help"));
-        compare(&format!("{width}x{height}-{name}"), &screen);
+        let name = format!("{width}x{height}-{name}");
+        let screen = golden::wait(&terminal, &name, |screen| screen != before && screen.contains("? help"));
         before = screen;
     }
     terminal.press(&["q"]);

@@ -63,21 +63,29 @@ impl Terminal {
         String::from_utf8(self.tmux(&["capture-pane", "-p", "-e"]).stdout).unwrap()
     }
 
-    /// The screen, when this is true of it and it no longer changes.
-    #[track_caller]
-    pub(crate) fn wait(&self, what: &str, mut is: impl FnMut(&str) -> bool) -> String {
+    /// The screen, when this is true of it and it no longer changes; the error is the last one.
+    pub(crate) fn try_wait(&self, mut is: impl FnMut(&str) -> bool) -> Result<String, String> {
         let mut before = String::new();
         let clock = hsflow::host::Clock::system();
         let end = clock.now() + LIMIT;
         loop {
             let screen = self.screen();
             if is(&screen) && screen == before {
-                return screen;
+                return Ok(screen);
             }
-            assert!(clock.now() < end, "not within {LIMIT:?}: {what}; the screen is\n{screen}");
+            if clock.now() >= end {
+                return Err(screen);
+            }
             before = screen;
             std::thread::park_timeout(Duration::from_millis(60));
         }
+    }
+
+    /// The same, which has to come.
+    #[track_caller]
+    pub(crate) fn wait(&self, what: &str, is: impl FnMut(&str) -> bool) -> String {
+        self.try_wait(is)
+            .unwrap_or_else(|screen| panic!("not within {LIMIT:?}: {what}; the screen is\n{screen}"))
     }
 
     /// The screen, as soon as it has this text.

@@ -3,15 +3,26 @@
 
 use super::screen::{self, Scene};
 use super::ui::Ui;
-use ratatui::DefaultTerminal;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event};
-use std::io::{self, IsTerminal};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use std::io::{self, BufWriter, IsTerminal, Stdout, stdout};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
+/// Bytes of the largest refresh that is one write.
+const LARGEST: usize = 64 << 10;
+
 /// A terminal that shows our screens.
 pub(super) struct Screen {
-    terminal: DefaultTerminal,
+    /// A refresh is one write, which a slow line shows at once.
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    _taken: Taken,
     events: mpsc::Receiver<Event>,
     has_colours: bool,
 }
@@ -22,7 +33,9 @@ impl Screen {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(io::Error::other("no terminal here; --batch prints lines"));
         }
-        let terminal = ratatui::try_init()?;
+        let taken = Taken::take()?;
+        let output = BufWriter::with_capacity(LARGEST, stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(output))?;
         let (sender, events) = mpsc::channel(64);
         // It ends with the program, or with the terminal.
         std::thread::spawn(move || {
@@ -32,7 +45,7 @@ impl Screen {
                 }
             }
         });
-        Ok(Self { terminal, events, has_colours: has_colours() })
+        Ok(Self { terminal, _taken: taken, events, has_colours: has_colours() })
     }
 
     /// The next key or change of size; `None` when the terminal has gone.
@@ -51,12 +64,34 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = ratatui::try_restore();
-        // Where it could hide the cursor it can show it.
-        let _ = self.terminal.show_cursor();
+/// The terminal is ours as long as this lives.
+struct Taken;
+
+impl Taken {
+    fn take() -> io::Result<Self> {
+        let before = std::panic::take_hook();
+        // What a panic says has to be read on the screen of before.
+        std::panic::set_hook(Box::new(move |panic| {
+            give_back();
+            before(panic);
+        }));
+        enable_raw_mode()?;
+        let taken = Self;
+        execute!(stdout(), EnterAlternateScreen)?;
+        Ok(taken)
     }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn give_back() {
+    // Who has hung up has no terminal to be given back.
+    let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+    let _ = disable_raw_mode();
 }
 
 /// <https://no-color.org>, and terminals that say so of themselves.

@@ -19,7 +19,8 @@ impl Agent {
 
     /// It said nothing for longer than its polls explain.
     fn is_silent(&self, now: Now) -> bool {
-        let usual = self.polling.map_or(0.0, |secs| secs * SILENT_POLLS);
+        let rows = self.interfaces.values().filter_map(|row| row.heard.every()).reduce(f64::max);
+        let usual = self.polled.every().or(rows).map_or(0.0, |secs| secs * SILENT_POLLS);
         now.time.saturating_sub(self.heard).as_secs_f64() >= usual.max(SILENT_SECS)
     }
 
@@ -54,7 +55,7 @@ impl Agent {
             time: self.time.as_secs_f64(),
             silent_secs: self.silent_secs(now),
             is_silent: self.is_silent(now),
-            polling: self.polling,
+            polling: self.polled.every(),
             datagrams: self.datagrams,
             lost: self.lost,
             packet_samples: self.packet_samples,

@@ -16,7 +16,7 @@ cat > site.yml <<'YAML'
 YAML
 play() { # options: with the variables of the files in /tmp/vars
   local file options=(); for file in vars/*.yml; do options+=(-e "@$file"); done
-  ansible-playbook -i localhost, site.yml "${options[@]}" "$@" > play.log 2>&1; local status=$?
+  ${oldest:-}ansible-playbook -i localhost, site.yml "${options[@]}" "$@" > play.log 2>&1; local status=$?
   changed=$(sed -n 's/.* changed=\([0-9]*\) .*/\1/p' play.log)
   [ $status = 0 ] || grep -B 2 -A 12 -e '^fatal' -e '^\[ERROR\]' -e 'FAILED' play.log
   return $status
@@ -92,6 +92,11 @@ equal "it changes nothing" "$changed" 0
 check "no file either" untouched
 check "check mode" play --check
 equal "would change nothing" "$changed" 0
+version=$(dpkg-query -W -f '${Version}' hsflowd-rs)
+oldest=/opt/ansible-oldest/bin/
+check "with the oldest Ansible that the role allows, by version" play -e "hsflowd_rs_version=$version"
+equal "nothing changes" "$changed" 0
+oldest=
 
 # ---- a change is reloaded, without a restart
 sed -i 's/polling: 20/polling: 10/' vars/agent.yml; sed -i 's/4444/5555/' vars/policy.yml
@@ -168,6 +173,18 @@ equal "it is in force" "$(setting polling | awk '{print $3}')" 15
 echo 'hsflowd_rs_service_state: stopped' > vars/stopped.yml; sed -i 's/15/16/' vars/agent.yml
 check "stopped, with a change" play
 equal "it is stopped" "$(show ActiveState)" inactive
+check "again" play; equal "nothing changes" "$changed" 0
+
+# ---- packages as files, without a repository
+systemctl disable --quiet --now hsflowd hsflowd-policy
+dpkg --purge hsflowd-rs-policy hsflowd-rs > /dev/null 2>&1
+rm vars/*.yml /etc/apt/sources.list.d/hsflowd-rs.sources
+echo "hsflowd_rs_package_files: [$(echo /tmp/repo/hsflowd-rs_*.deb)]" > vars/files.yml
+check "check mode with a file" play --check
+refute "nothing is installed" test -e /usr/sbin/hsflowd
+oldest=/opt/ansible-oldest/bin/
+check "with a file, by the oldest Ansible" play
+within 10 "the agent runs" systemctl is-active hsflowd
 check "again" play; equal "nothing changes" "$changed" 0
 [ $failures = 0 ] || journalctl -u 'hsflowd*' -o cat --no-pager | tail -n 40
 finish

@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint sampled packets applications guests top web clean
+.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-orchestration test-long footprint sampled packets applications guests top web clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 4
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
@@ -61,6 +61,11 @@ test-vm: ## the service and the kernel's devices, each test in a fresh Debian ma
 	cargo build --locked $(FEATURES) --bins
 	cargo test --locked $(FEATURES) --no-run --test packets --test policy --test ebpf --test guests_systemd --test guests_cgroup
 	tests/vm/run
+
+test-orchestration: ## the Ansible role, the Puppet module and the DNS zone, each in a Debian with systemd of its own
+	tests/install.sh build orchestration
+	cargo build --locked $(FEATURES) --bins
+	tests/orchestration.sh
 
 test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed
 	tests/install.sh build test vm

@@ -1,5 +1,5 @@
 #!/bin/bash
-# install.sh build|test|vm ...: Debian packages that the named steps need, only those that are absent.
+# install.sh build|test|vm|orchestration ...: Debian packages that the named steps need, only those that are absent.
 # As root, or with sudo. Needs no network when nothing is missing.
 set -eu
 rust=1.95   # Cargo.toml's rust-version
@@ -22,6 +22,9 @@ test="$test tmux chromium chromium-driver"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
 
+# the root in which Ansible and Puppet are tried; both are installed there, not here
+orchestration="mmdebstrap util-linux iproute2 binutils"
+
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 rust_is_new_enough() {
   local have; have=$(cargo --version 2>/dev/null) || return 1
@@ -35,7 +38,8 @@ for step; do
     build) wanted="$wanted $build"; rust_is_new_enough || wanted="$wanted cargo-web rustc-web" ;;
     test) wanted="$wanted $test"; if installed cargo-web; then wanted="$wanted rustfmt-web rust-web-clippy"; fi ;;
     vm) wanted="$wanted $vm" ;;
-    *) echo "usage: $0 build|test|vm ..." >&2; exit 2 ;;
+    orchestration) wanted="$wanted $orchestration" ;;
+    *) echo "usage: $0 build|test|vm|orchestration ..." >&2; exit 2 ;;
   esac
 done
 missing=

@@ -1,0 +1,64 @@
+# What the tests of orchestration share, in the machine: checks as in tests/vm/lib.sh, packages in a signed repository, and
+# what a run is held to. A file with $what = ansible or puppet sources this and calls `trial`.
+. /src/tests/vm/lib.sh
+cd /tmp || exit 1
+
+# The packages under test: those in /debs, or the least that holds the programs, the units and what goes with them.
+package() { # name, version, then depends: from the files below /tmp/stage
+  mkdir -p /tmp/stage/DEBIAN /tmp/repo
+  (cd /tmp/stage && find etc -type f 2>/dev/null | sed 's,^,/,' > DEBIAN/conffiles)
+  printf '%s\n' "Package: $1" "Version: $2" "Architecture: amd64" "Maintainer: nobody <nobody@example.org>" \
+    ${3:+"Depends: $3"} "Description: $1 under test" > /tmp/stage/DEBIAN/control
+  chmod 755 /tmp/stage/DEBIAN/postinst
+  dpkg-deb --root-owner-group -Znone --build /tmp/stage /tmp/repo/ >/dev/null
+  rm -r /tmp/stage
+}
+make_packages() { # version
+  local s=/tmp/stage
+  install -D -m 755 /bin-under-test/hsflowd $s/usr/sbin/hsflowd
+  install -D -m 755 /bin-under-test/hsflowctl $s/usr/bin/hsflowctl
+  install -D -m 644 /src/systemd/hsflowd.service $s/lib/systemd/system/hsflowd.service
+  install -D -m 644 /src/systemd/hsflowd.sysusers $s/usr/lib/sysusers.d/hsflowd.conf
+  install -D -m 644 /src/systemd/hsflowd.tmpfiles $s/usr/lib/tmpfiles.d/hsflowd.conf
+  install -D -m 644 /src/etc/default/hsflowd $s/etc/default/hsflowd
+  mkdir -p $s/usr/share/hsflowd-rs/drop-ins $s/DEBIAN; install -m 644 /src/systemd/*.conf $s/usr/share/hsflowd-rs/drop-ins/
+  echo 'sflow { dns-sd { } pcap { physical = on } }' > $s/etc/hsflowd.conf
+  printf '%s\n' '#!/bin/sh' 'set -e' 'systemd-sysusers hsflowd.conf' 'systemd-tmpfiles --create hsflowd.conf || true' \
+    'systemctl daemon-reload' 'systemctl enable hsflowd' 'systemctl restart hsflowd' > $s/DEBIAN/postinst
+  package hsflowd-rs "$1"
+  install -D -m 755 /bin-under-test/hsflowd-policy $s/usr/sbin/hsflowd-policy
+  install -D -m 755 /bin-under-test/hsflowd-policy $s/usr/lib/hsflowd/hsflowd-policy-expire
+  mkdir -p $s/lib/systemd/system $s/DEBIAN $s/etc/hsflowd
+  install -m 644 /src/systemd/hsflowd-policy.service /src/systemd/hsflowd-policy-expire.{service,timer} $s/lib/systemd/system/
+  install -D -m 644 /src/systemd/hsflowd-policy.sysusers $s/usr/lib/sysusers.d/hsflowd-policy.conf
+  install -D -m 644 /src/systemd/hsflowd-policy.tmpfiles $s/usr/lib/tmpfiles.d/hsflowd-policy.conf
+  install -m 644 /src/etc/policy.toml $s/etc/hsflowd/policy.toml
+  printf '%s\n' '#!/bin/sh' 'set -e' 'systemd-sysusers hsflowd-policy.conf' 'systemd-tmpfiles --create hsflowd-policy.conf || true' \
+    'systemctl daemon-reload' > $s/DEBIAN/postinst
+  package hsflowd-rs-policy "$1" hsflowd-rs
+}
+make_repository() { # the key lies in /tmp/repo.asc
+  if [ -d /debs ]; then mkdir -p /tmp/repo; cp /debs/*.deb /tmp/repo/; else make_packages 0.1.0-1; fi
+  export GNUPGHOME=/tmp/gnupg; mkdir -m 700 -p $GNUPGHOME
+  gpg --batch --quiet --passphrase '' --quick-generate-key 'test <test@example.org>' ed25519 sign never
+  gpg --armor --export > /tmp/repo.asc
+  (cd /tmp/repo && apt-ftparchive packages . > Packages && apt-ftparchive release . > /tmp/Release &&
+    gpg --batch --quiet --clearsign -o InRelease /tmp/Release)
+}
+
+# Both lists have every drop-in that the packages have.
+every_drop_in() { # files that name them
+  local file name; for file in /src/systemd/*.conf; do name=${file##*/} name=${name%.conf}
+    for list; do grep -q -e "[- '{]$name[',]" -e "- $name\$" "$list" || { echo "$list: no $name"; return 1; }; done
+  done
+}
+
+# All that a run might change. Logs, run-time files and what the tools keep for themselves are not the host's settings.
+snapshot() {
+  find /etc /usr /lib/systemd /var/lib/hsflowd-policy /var/lib/dpkg /var/cache/hsflowd-rs -type f,l -printf '%p %m %u %s %T@ %l\n' 2>/dev/null |
+    grep -v -e __pycache__ -e '^/etc/puppet/' -e '/opt/ansible/' | sort
+}
+untouched() { snapshot > /tmp/after; diff /tmp/before /tmp/after; }
+setting() { hsflowctl config show | grep -E "^ *$1 "; }
+policy_pid() { systemctl show -P MainPID hsflowd-policy; }
+rule() { iptables-save | grep -q -- "--dport $1"; }

@@ -17,10 +17,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("status", &[]),
     ("sample", &["sflow", "config", "wire"]),
     ("config", &["sflow"]),
+    // What the service manager has to give for a configuration; texts of units.
+    ("setup", &["config"]),
     // What is to be done to traffic. Of the configuration only the nearest of known words; the agent does not know it.
     // Detection reads what the agent sends, and waits for its socket. Who watches over the rules hears the kernel, and the
     // program has a log.
-    ("policy", &["sys", "sflow", "wire", "config", "host", "status", "log"]),
+    ("policy", &["sys", "sflow", "wire", "config", "setup", "host", "status", "log"]),
     // The environment as a value.
     ("host", &["sys"]),
     // Shells: kernel in, sockets and files out.
@@ -33,11 +35,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
-            "sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "source", "switch",
-            "discover", "export", "log",
+            "sys", "host", "wire", "sflow", "config", "setup", "sample", "status", "collect", "source",
+            "switch", "discover", "export", "log",
         ],
     ),
-    ("ctl", &["agent", "host", "wire", "sflow", "config", "status", "log"]),
+    ("ctl", &["agent", "host", "wire", "sflow", "config", "setup", "status", "log"]),
 ];
 
 /// Layers without I/O, clock or runtime, and the parts of `policy` that have none: there, shells stand beside them.
@@ -46,11 +48,13 @@ const PURE: &[&str] = &[
     "sflow",
     "sample",
     "config",
+    "setup",
     "status",
     "policy/model",
     "policy/file",
     "policy/lines",
     "policy/plan",
+    "policy/privileges",
     "policy/react",
     "policy/book",
     "policy/bridge/desired",

@@ -10,6 +10,7 @@ mod guests;
 mod once;
 mod policy;
 mod reload;
+mod service;
 mod settings;
 mod status;
 mod text;
@@ -83,6 +84,8 @@ enum Command {
         #[command(flatten)]
         agent: AgentSocket,
     },
+    /// Say what will be otherwise than with the C agent that was here.
+    Migrate(service::migrate::Asked),
     /// Print what would be sent now.
     Once {
         /// Configuration.
@@ -97,6 +100,8 @@ enum Command {
     },
     /// Ask hsflowd-policy, or have it do something.
     Policy(policy::Asked),
+    /// Say what systemd has to give the agent for its configuration, and why.
+    Privileges(service::privileges::Asked),
     /// Have the running agent read its configuration again.
     Reload {
         #[command(flatten)]
@@ -154,6 +159,10 @@ enum Explanation {
 
 /// The program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.peek().is_some_and(|program| service::generator::is_called(program)) {
+        return service::generator::main(arguments.skip(1));
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(e) => {
@@ -192,8 +201,10 @@ fn run(command: Command) -> Exit {
                 None => (explain::no_interface(snapshot, &name), Exit::No),
             })
         }
+        Command::Migrate(asked) => service::migrate::migrate(&asked).into(),
         Command::Once { config, json, root } => once::once(&root, &config, json).into(),
         Command::Policy(asked) => policy::policy(&asked),
+        Command::Privileges(asked) => service::privileges::privileges(&asked).into(),
         Command::Reload { agent } => reload::reload(&agent.socket),
         Command::Status { json, agent } => ask(&agent, |snapshot| {
             let exit = if snapshot.healthy { Exit::Yes } else { Exit::No };

@@ -11,6 +11,7 @@ mod json;
 mod ovs;
 mod pipe;
 mod policy;
+mod service_files;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
@@ -69,6 +70,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("policy_toml", policy::toml),
     ("procfs", procfs),
     ("samples", samples),
+    ("service_files", service_files::law),
     ("sflow", sflow),
     ("switchd", switchd),
 ];

@@ -103,7 +103,7 @@ systemctl stop hsflowd openvswitch-switch ovsdb-server ovs-vswitchd
 # ---- old command lines
 conf; mv /etc/hsflowd.conf '/etc/my hsflowd.conf'
 cat > /etc/default/hsflowd <<'C'
-# of the C agent \
+# of the C agent
 UUID=ignored
 DAEMON_ARGS="-ddd -f '/etc/my hsflowd.conf' -l /etc/hsflowd/modules \
   -c /var/log/hsflowd.crash -p /run/hsflowd.pid -D /var/log/hsflowd.log -u 564dd23c-453d-acd2-fa74-83da86e6e0b9"
@@ -168,7 +168,7 @@ within 20 "datagrams go on when the clock is two hours back" seen 'length > 3'
 check "sequence numbers without a gap" seen '[.[] | [.subAgent, .sequence]] | group_by(.[0]) | all(.[]; [.[][1]] == [range(.[0][1]; .[0][1] + length)])'
 equal "the same process" "$(show NRestarts)" 0
 
-free=$(df --output=avail -k /run | tail -n 1)
+free=$(($(df --output=avail -k /run | tail -n 1)))
 head -c "${free}K" /dev/zero > /run/full; head -c 4096 /dev/zero > /run/full2
 conf 'pcap { dev = lo sampling = 1 } sampling.100M = 77'
 systemctl reload hsflowd

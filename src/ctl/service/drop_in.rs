@@ -26,9 +26,12 @@ pub(super) fn put(folder: &Path, drop_in: &DropIn) -> io::Result<bool> {
     }
     // Not *.conf: systemd must not read a half.
     let half = path.with_extension("new");
-    std::fs::write(&half, &drop_in.text)?;
-    std::fs::rename(&half, &path)?;
-    Ok(true)
+    let written = std::fs::write(&half, &drop_in.text).and_then(|()| std::fs::rename(&half, &path));
+    if written.is_err() {
+        // The first failure counts.
+        let _ = std::fs::remove_file(&half);
+    }
+    written.map(|()| true)
 }
 
 /// The text that systemd has for this unit, and where: an operator's before the generator's.

@@ -73,8 +73,7 @@ fn state(host: &Host, plan: &Plan) -> String {
 
 fn has_generator(host: &Host) -> bool {
     // By the link itself: it may lead out of the root that is looked at.
-    let is_there = |folder: &&str| host.path(folder).join("hsflowd-rs").symlink_metadata().is_ok();
-    GENERATORS.iter().any(|folder| is_there(&folder))
+    GENERATORS.iter().any(|folder| host.path(folder).join("hsflowd-rs").symlink_metadata().is_ok())
 }
 
 /// Writes what a generator would. One that is installed needs no help, but for a file that stands in its place.

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 type Difference = (fn(&Settings) -> bool, &'static str, &'static str);
 
 /// When, of what, and what is so here.
-const TABLE: [Difference; 27] = [
+const TABLE: [Difference; 26] = [
     (
         |_| true,
         "interface counters",
@@ -53,11 +53,6 @@ const TABLE: [Difference; 27] = [
         "SIGHUP also reads the configuration again; a configuration that is refused is status 78, not 1",
     ),
     (|s| is_stated(s, "datagramBytes"), "datagramBytes", "it is in force; it has no effect in the C agent"),
-    (
-        has_small_suffix,
-        "sampling.SPEED",
-        "a speed in small letters (10g) counts; it never matches in the C agent",
-    ),
     (
         |s| s.collectors.iter().any(|c| c.host.parse::<IpAddr>().is_err()),
         "collector ip",
@@ -132,21 +127,31 @@ const TABLE: [Difference; 27] = [
     ),
 ];
 
-pub(super) fn findings(settings: Option<&Settings>) -> Vec<Finding> {
-    let is_so = |when: fn(&Settings) -> bool| settings.is_some_and(when);
-    let rows = TABLE.iter().filter(|(when, ..)| is_so(*when));
-    rows.map(|(_, subject, what)| Finding::new(Weight::Differs, *subject, *what)).collect()
+/// What the C agent never finds, because it compares letters as they are.
+const SMALL_LETTERS: (&str, &str) =
+    ("sampling.SPEED", "a speed in small letters (10g) counts; it never matches in the C agent");
+
+/// `text` is that of the file, which says how keys were written.
+pub(super) fn findings(settings: Option<&Settings>, text: &str) -> Vec<Finding> {
+    let Some(settings) = settings else { return Vec::new() };
+    let rows = TABLE.iter().filter(|(when, ..)| when(settings)).map(|(_, subject, what)| (*subject, *what));
+    let rows = rows.chain(has_small_letters(text).then_some(SMALL_LETTERS));
+    rows.map(|(subject, what)| Finding::new(Weight::Differs, subject, what)).collect()
 }
 
 fn is_stated(settings: &Settings, key: &str) -> bool {
     settings.origins.of(key) != Origin::Default
 }
 
-fn has_small_suffix(settings: &Settings) -> bool {
-    settings.origins.iter().any(|(key, _)| {
-        let speed = key.strip_prefix("sampling.").unwrap_or_default();
+fn has_small_letters(text: &str) -> bool {
+    let lines = text.lines().filter_map(|line| line.split('#').next());
+    let mut words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || "={};".contains(c)));
+    words.any(|word| {
+        let (key, speed) = word.split_once('.').unwrap_or_default();
         let digits = speed.trim_end_matches(['k', 'm', 'g', 't']);
-        digits.len() < speed.len() && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
+        let is_speed =
+            digits.len() < speed.len() && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+        is_speed && key.eq_ignore_ascii_case("sampling")
     })
 }
 
@@ -157,7 +162,7 @@ mod tests {
     fn subjects(body: &str) -> Vec<String> {
         let text = format!("sflow {{ collector {{ ip = 192.0.2.1 }} {body} }}");
         let settings = crate::config::parse("f", &text).settings.expect("a valid file");
-        findings(Some(&settings)).into_iter().map(|finding| finding.subject).skip(9).collect()
+        findings(Some(&settings), &text).into_iter().map(|finding| finding.subject).skip(9).collect()
     }
 
     #[test]
@@ -173,7 +178,7 @@ mod tests {
         ] {
             assert_eq!(subjects(body), [subject], "{body}");
         }
-        assert_eq!(subjects("sampling.10G = 7 sampling.http = 9"), [] as [String; 0]);
-        assert_eq!(findings(None), []);
+        assert_eq!(subjects("sampling.10G = 7 sampling.http = 9 # sampling.10g\n"), [] as [String; 0]);
+        assert_eq!(findings(None, ""), []);
     }
 }

@@ -101,7 +101,9 @@ pub fn report(installed: &Installed, platform: Platform, facts: &Facts) -> Repor
     findings.extend(arguments::findings(&installed.arguments));
     findings.extend(units::findings(installed));
     findings.extend(leftovers::findings(installed, settings.as_ref()));
-    findings.extend(differences::findings(settings.as_ref()));
+    let text =
+        installed.configuration.as_ref().map_or("".into(), |file| String::from_utf8_lossy(&file.bytes));
+    findings.extend(differences::findings(settings.as_ref(), &text));
     findings.sort_by_key(|finding| finding.weight);
     Report { findings, plan: settings.map(|settings| plan(&settings, facts)) }
 }

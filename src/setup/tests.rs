@@ -191,7 +191,7 @@ fn a_migration_says_what_must_be_done_first_then_what_differs_then_what_can_go()
     let page = migration_page(&report);
     for words in [
         "To be mended first:\n  /etc/hsflowd.conf: only root may read it",
-        "do: chgrp hsflowd /etc/hsflowd.conf && chmod g+r /etc/hsflowd.conf\nOtherwise than with the C agent:\n",
+        "-> chgrp hsflowd /etc/hsflowd.conf && chmod g+r /etc/hsflowd.conf\nOtherwise than with the C agent:\n",
         "/etc/hsflowd.conf:1:49: xen: ",
         "Of no use any more:\n  DAEMON_ARGS: -l: features are built in\nhsflowd.service is given:\n  CAP_NET_ADMIN ",
     ] {

@@ -59,7 +59,7 @@ fn what_would_keep_it_from_starting_is_1_and_has_a_remedy() {
         (
             "/etc/hsflowd.conf",
             "sflow { collector { ip = 192.0.2.1 } samplng = 5 }",
-            "hsflowd.conf:1:38: unknown",
+            "hsflowd.conf:1:38: 'samplng' is not a key of sflow\n      -> did you mean",
         ),
         (
             "/etc/default/hsflowd",
@@ -75,7 +75,7 @@ fn what_would_keep_it_from_starting_is_1_and_has_a_remedy() {
         (
             "/etc/default/hsflowd",
             "UUID=564dd23c-453d-acd2-fa74-83da86e6e0b9",
-            "do: DAEMON_ARGS=\"-u 564dd23c-453d",
+            "-> DAEMON_ARGS=\"-u 564dd23c-453d",
         ),
         ("/etc/sysconfig/hsflowd", "DAEMON_ARGS=-dd", "the unit reads /etc/default/hsflowd alone"),
         ("/etc/systemd/system/hsflowd.service", UNIT, "it stands before the package's unit"),
@@ -87,7 +87,7 @@ fn what_would_keep_it_from_starting_is_1_and_has_a_remedy() {
         (
             "/etc/hsflowd.conf",
             "sflow { collector { ip = 192.0.2.1 } kvm { } }",
-            "kvm: virtual machines are asked about by a program of a package of its own, which is not installed\n      do: install hsflowd-rs-libvirt",
+            "kvm: virtual machines are asked about by a program of a package of its own, which is not installed\n      -> install hsflowd-rs-libvirt",
         ),
     ];
     for (path, text, words) in faults {
@@ -112,7 +112,7 @@ fn a_configuration_that_only_root_may_read_is_found_out() {
     };
     mode(0o600);
     let ran = root.run(&["migrate"]);
-    assert!(ran.stdout.contains("do: chgrp hsflowd /etc/hsflowd.conf"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("-> chgrp hsflowd /etc/hsflowd.conf"), "{}", ran.stdout);
     mode(0o644);
     assert_eq!(root.run(&["migrate"]).status, Some(0));
 }

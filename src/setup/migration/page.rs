@@ -21,7 +21,7 @@ pub fn page(report: &Report) -> String {
         for finding in mine {
             let _ = writeln!(page, "  {}: {}", plain(&finding.subject), plain(&finding.what));
             if let Some(remedy) = &finding.remedy {
-                let _ = writeln!(page, "      do: {}", plain(remedy));
+                let _ = writeln!(page, "      -> {}", plain(remedy));
             }
         }
     }

@@ -168,14 +168,16 @@ within 20 "datagrams go on when the clock is two hours back" seen 'length > 3'
 check "sequence numbers without a gap" seen '[.[] | [.subAgent, .sequence]] | group_by(.[0]) | all(.[]; [.[][1]] == [range(.[0][1]; .[0][1] + length)])'
 equal "the same process" "$(show NRestarts)" 0
 
-free=$(($(df --output=avail -k /run | tail -n 1)))
-head -c "${free}K" /dev/zero > /run/full; head -c 4096 /dev/zero > /run/full2
+systemctl stop hsflowd-privileges.path # a daemon-reload makes its folders anew, and so some room
 conf 'pcap { dev = lo sampling = 1 } sampling.100M = 77'
+touch /run/filling
+while [ -e /run/filling ]; do cat /dev/zero >> /run/full; sleep .1; done 2>/dev/null & disown
+within 20 "no room in /run" eval '[ "$(df --output=avail -k /run | tail -n 1)" -eq 0 ]'
 systemctl reload hsflowd
 within 20 "a full disk of settings is said" state settings-file 'DEGRADED.*No space' || component settings-file
 : > $caught
 within 20 "and datagrams go on" seen 'length > 2'
-rm /run/full /run/full2
+rm /run/filling; rm /run/full; within 5 'room' eval '! test -e /run/full || { rm /run/full; false; }'
 systemctl reload hsflowd
 within 20 "with room again all is well" hsflowctl status || hsflowctl status
 check "the new settings are there" test "$(auto sampling.100M)" = 77

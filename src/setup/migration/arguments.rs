@@ -3,7 +3,7 @@
 
 use super::{Finding, Weight};
 
-/// Below this the agent could not even start: a number that was meant in kilobytes.
+/// Nobody means so few bytes, and hardly anybody more kilobytes: a lower number is of the C agent.
 const LEAST_MEMORY: u64 = 32 << 20;
 
 /// What the command line says, as far as a migration cares.

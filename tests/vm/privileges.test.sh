@@ -171,13 +171,14 @@ equal "the same process" "$(show NRestarts)" 0
 systemctl stop hsflowd-privileges.path # a daemon-reload makes its folders anew, and so some room
 conf 'pcap { dev = lo sampling = 1 } sampling.100M = 77'
 touch /run/filling
-while [ -e /run/filling ]; do cat /dev/zero >> /run/full; sleep .1; done 2>/dev/null & disown
+while [ -e /run/filling ]; do cat /dev/zero >> /run/full; sleep .1; done 2>/dev/null &
+filler=$!
 within 20 "no room in /run" eval '[ "$(df --output=avail -k /run | tail -n 1)" -eq 0 ]'
 systemctl reload hsflowd
 within 20 "a full disk of settings is said" state settings-file 'DEGRADED.*No space' || component settings-file
 : > $caught
 within 20 "and datagrams go on" seen 'length > 2'
-rm /run/filling; rm /run/full; within 5 'room' eval '! test -e /run/full || { rm /run/full; false; }'
+rm /run/filling; wait $filler; rm /run/full
 systemctl reload hsflowd
 within 20 "with room again all is well" hsflowctl status || hsflowctl status
 check "the new settings are there" test "$(auto sampling.100M)" = 77

@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint sampled packets applications guests clean
+.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-long footprint sampled packets applications guests top web clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 4
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
@@ -30,7 +30,7 @@ compile-fuzz:
 lint: ## documentation; format and clippy, where this toolchain has them
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; else echo "lint: no rustfmt here, format not checked"; fi
-	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --locked -- -D warnings && cargo clippy --all-targets --locked $(FEATURES) -- -D warnings; else echo "lint: no clippy here, lints not checked"; fi
+	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --all-targets --locked $(FEATURES) -- -D warnings; else echo "lint: no clippy here, lints not checked"; fi
 
 check: ## cargo's own tests, more at a time than there are processors: they mostly wait
 	RUST_TEST_THREADS=4 cargo test --locked --no-fail-fast $(FEATURES)
@@ -85,6 +85,13 @@ applications: build ## what the JSON messages of applications cost in a running 
 guests: build ## what containers and services cost in a running agent and in the engine, beside a floor
 	tests/install.sh test
 	benches/guests/guests
+
+top: build ## what hsflowctl top costs on a screen, beside what is promised
+	tests/install.sh test
+	benches/top/top
+
+web: ## the page of hsflowctl web, web/page.html, of web/src; needs npm, to be committed
+	cd web && npm ci --no-audit --no-fund --ignore-scripts && node node_modules/esbuild/install.js && node build.mjs
 
 clean: ## remove what was built here (not the machines in ~/.cache/hsflowd-vmrig)
 	cargo clean

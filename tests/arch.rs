@@ -14,7 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Core: bytes and text to types and back; decisions. No I/O.
     ("wire", &[]),
     ("sflow", &[]),
-    ("status", &[]),
+    // The page of metrics tells of the samples that were sent.
+    ("status", &["sflow"]),
     ("sample", &["sflow", "config", "wire"]),
     ("config", &["sflow"]),
     // What the service manager has to give for a configuration; texts of units.
@@ -23,6 +24,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Detection reads what the agent sends, and waits for its socket. Who watches over the rules hears the kernel, and the
     // program has a log.
     ("policy", &["sys", "sflow", "wire", "config", "setup", "host", "status", "log"]),
+    // What hosts are doing, by their sFlow: decodes datagrams, and counts flows as detection does.
+    ("view", &["sflow", "wire", "config", "policy"]),
     // The environment as a value.
     ("host", &["sys"]),
     // Shells: kernel in, sockets and files out.
@@ -39,10 +42,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "switch", "discover", "export", "log",
         ],
     ),
-    ("ctl", &["agent", "host", "wire", "sflow", "config", "setup", "status", "log"]),
+    // The doctor tries each packet source as the agent would, on traffic of its own, and looks where Open vSwitch listens.
+    (
+        "ctl",
+        &[
+            "agent", "host", "sys", "source", "sample", "switch", "wire", "sflow", "config", "setup",
+            "status", "view", "log",
+        ],
+    ),
 ];
 
-/// Layers without I/O, clock or runtime, and the parts of `policy` that have none: there, shells stand beside them.
+/// Layers without I/O, clock or runtime, and the parts of `policy` and `ctl` that have none: there, shells stand beside them.
 const PURE: &[&str] = &[
     "wire",
     "sflow",
@@ -50,6 +60,10 @@ const PURE: &[&str] = &[
     "config",
     "setup",
     "status",
+    "ctl/doctor/judge",
+    "ctl/doctor/firewall",
+    "ctl/doctor/facts",
+    "view",
     "policy/model",
     "policy/file",
     "policy/lines",
@@ -67,6 +81,8 @@ const PURE: &[&str] = &[
     "policy/shape/plan",
     "policy/shape/observed",
     "policy/watch/dates",
+    "ctl/decode/formats",
+    "ctl/decode/anonymise",
 ];
 
 /// What I/O looks like in source text.

@@ -10,7 +10,7 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/config
 
 type Expect = fn(&Settings);
 
-const EXPECTED: [(&str, Expect); 30] = [
+const EXPECTED: [(&str, Expect); 31] = [
     ("one-line", |s| {
         assert_eq!((s.sampling, s.polling_secs, collectors(s)), (700, 5, "127.0.0.1/6343//".into()))
     }),
@@ -129,6 +129,10 @@ const EXPECTED: [(&str, Expect); 30] = [
     ("interface-counters", |s| assert_eq!(s.interface_counters, InterfaceCounters::Physical)),
     ("speed-keys", |s| assert_eq!(keyed(s), "40G=3/- 2500M=2/- 10G=1/-")),
     ("latin-1-comment", |s| assert_eq!(s.collectors.len(), 1)),
+    ("metrics", |s| {
+        let listen = s.modules.metrics.as_ref().map(|metrics| metrics.listen.to_string());
+        assert_eq!((s.collectors.len(), listen.as_deref()), (0, Some("unix:/run/hsflowd/metrics.sock")));
+    }),
 ];
 
 /// As in the C agent's output file.
@@ -221,7 +225,7 @@ fn features_without_effect_are_listed_with_their_places() {
     let origins = read("guests").0.origins;
     let listed: Vec<_> =
         origins.inactive.iter().map(|item| (item.key.as_str(), item.line, item.column)).collect();
-    assert_eq!(listed[..3], [("xen", 4, 11), ("dbus", 5, 20), ("ulog", 5, 81)]);
+    assert_eq!(listed[..2], [("xen", 4, 11), ("ulog", 5, 81)]);
     assert_eq!(read("one-line").0.origins.inactive, []);
 }
 

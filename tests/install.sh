@@ -13,8 +13,14 @@ test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 test="$test openvswitch-switch mininet"
 # systemd's own judgement of the units
 test="$test systemd"
+# a clock that is set for one program alone
+test="$test faketime"
 # what fills a link that is shaped
 test="$test iperf3"
+# what asks the agent for metrics, and checks their names; a second reader of OpenMetrics; what calls it on a bus
+test="$test prometheus python3-prometheus-client libglib2.0-bin"
+# a terminal and a browser, in which top and web are looked at
+test="$test tmux chromium chromium-driver"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
 

@@ -27,6 +27,7 @@ impl Agent {
         self.packets.desk.lock().flush(now);
         self.applications.flush(now);
         self.revision += 1;
+        self.changed_at = now;
         self.restart_stream(&old);
         if old.uuid != self.settings.uuid {
             self.uuid = identity::uuid(&self.host, &self.options, &self.settings);
@@ -46,6 +47,7 @@ impl Agent {
 
     /// Tells every part the settings in force; the collectors last, so that what was sampled before is not theirs.
     pub(super) fn apply_settings(&mut self, now: Instant) -> Applied {
+        self.apply_metrics();
         self.measures.choose_all(&self.settings);
         self.elect();
         self.apply_tc();
@@ -57,6 +59,7 @@ impl Agent {
         self.measures.set_pfc(self.settings.wants_pfc());
         let applied = self.apply_collectors(now);
         self.apply_open_vswitch();
+        self.apply_dbus();
         self.report_platforms();
         applied
     }

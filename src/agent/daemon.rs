@@ -5,13 +5,18 @@
 
 use super::applications::{Applications, COMPONENT};
 use super::args::Options;
+use super::asked::{Desk, Questions, desk};
 use super::change::settings_of;
 use super::configuration::Loaded;
+use super::cost::Polls;
 use super::cumulus::Cumulus;
+use super::dbus::Dbus;
 use super::flow_control::FlowControls;
 use super::guests::Guests;
+use super::hearing::Ears;
 use super::identity;
 use super::measures::{Due, Measures};
+use super::metrics::Metrics;
 use super::open_vswitch::OpenVswitch;
 use super::optics::Optics;
 use super::outlet::SharedOutlet;
@@ -28,10 +33,12 @@ use crate::export::Applied;
 use crate::export::auto::AutoFile;
 use crate::host::Host;
 use crate::sample::address::{Election, Wish, elect};
+use crate::sample::wall::Wall;
 use crate::sflow::datagram::{Datagrams, Unsent};
 use crate::sflow::ids::DataSource;
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
+use crate::sys::tally;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr};
@@ -59,6 +66,9 @@ pub struct Agent {
     pub remarks: Vec<String>,
     /// Rises with each accepted change.
     pub revision: u64,
+    /// When the last one was.
+    pub(super) changed_at: Instant,
+    pub(super) wall: Wall,
     /// What is polled.
     pub measures: Measures,
     /// Where datagrams go.
@@ -79,6 +89,16 @@ pub struct Agent {
     pub applications: Applications,
     /// What Open vSwitch is told.
     pub open_vswitch: OpenVswitch,
+    /// The page of metrics.
+    pub metrics: Metrics,
+    /// The agent on the bus.
+    pub dbus: Dbus,
+    /// Where those who serve others put their questions, and where they arrive until the loop takes that end.
+    pub(super) desk: Desk,
+    pub(super) questions: Option<Questions>,
+    pub(super) polls: Polls,
+    /// Clients that the control socket dropped, when it last said.
+    pub(super) control_clients: u64,
     /// The thread that reads transceivers.
     pub(super) optics: Optics,
     pub(super) flow_control: FlowControls,
@@ -87,6 +107,7 @@ pub struct Agent {
     /// Switch ports that `tc` samples.
     pub tc: TcSampling,
     pub(super) watches: Watches,
+    pub(super) ears: Ears,
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
     /// The same of the thread of applications.
@@ -125,7 +146,14 @@ impl Agent {
         let limit = settings.datagram_bytes as usize;
         let pace = Pace::new(now);
         let outlet = SharedOutlet::new(&options.root, settings.sub_agent(), pace.start());
+        let (desk, questions) = desk();
         Ok(Self {
+            metrics: Metrics::default(),
+            dbus: Dbus::default(),
+            desk,
+            questions: Some(questions),
+            polls: Polls::default(),
+            control_clients: 0,
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
             open_vswitch: OpenVswitch::default(),
@@ -135,6 +163,7 @@ impl Agent {
             flow_control: FlowControls::default(),
             cumulus: Cumulus::new(&host),
             watches: Watches::default(),
+            ears: Ears::default(),
             thread_refused: false,
             applications_refused: false,
             tapped_by: BTreeMap::new(),
@@ -153,6 +182,8 @@ impl Agent {
             polled_second: 0,
             refresh_at: now + refresh_interval(&settings),
             revision: 1,
+            changed_at: now,
+            wall: Wall::default(),
             options,
             host,
             file,
@@ -171,6 +202,7 @@ impl Agent {
     /// Everything once: chooses sources, elects the address, and sends the first sample of each.
     pub fn begin(&mut self) {
         let now = self.host.clock.now();
+        self.watch_clock(now);
         self.set("configuration", State::Running);
         (self.wish, self.unresolved) = identity::wish(&self.settings);
         self.apply_settings(now);
@@ -197,6 +229,9 @@ impl Agent {
         }
         let state = match (self.settings.suspended, self.settings.collectors.as_slice()) {
             (Some(_), _) => State::Unavailable { reason: "nothing is sent: see dns-sd".to_owned() },
+            (None, []) if self.settings.modules.metrics.is_some() => State::Unavailable {
+                reason: "the configuration names none: nothing is sent, metrics are asked for".to_owned(),
+            },
             (None, []) => State::degraded("nothing is sent: the configuration names no collector"),
             (None, _) => State::Running,
         };
@@ -225,6 +260,7 @@ impl Agent {
     pub fn on_time(&mut self) {
         let now = self.host.clock.now();
         let second = self.pace.second(now);
+        self.watch_clock(now);
         // After a stall each source is polled once, not once for each cycle that was missed.
         let cycle = u64::from(self.settings.polling_secs);
         let missed = (self.polled_second + 1).max((second + 1).saturating_sub(cycle))..=second;
@@ -332,16 +368,19 @@ impl Agent {
         // Collectors get what they missed when they are found; who reads along is there.
         let awaited = self.outlet.lock().collectors.awaits_names();
         self.poll_missed |= awaited;
-        if awaited && !self.outlet.is_watched() {
+        if awaited && !self.outlet.is_watched() && !self.metrics.are_on() {
             return;
         }
         self.take_flow_control();
         self.due.stamp(now, self.pace.uptime_ms(now));
+        let before = tally::of_this_thread();
         let outlet = &self.outlet;
         let mut send = |unsent: Unsent<'_>| outlet.lock().send(unsent, now);
         let polled =
             self.measures.poll(&self.due, &self.settings, &mut self.guests, &mut self.datagrams, &mut send);
         self.datagrams.flush(self.due.uptime_ms, &mut send);
+        self.polls.count += 1;
+        self.polls.calls += tally::of_this_thread() - before;
         self.telemetry.counter_samples += polled.outcome.samples;
         self.telemetry.rtmetric_samples += polled.outcome.metrics;
         self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
@@ -357,6 +396,7 @@ impl Agent {
             self.report_host();
             // The host may have another name now, and a full disk may have room again.
             self.write_auto();
+            self.keep_cost();
         }
     }
 

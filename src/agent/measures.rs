@@ -142,6 +142,11 @@ impl Measures {
         }
     }
 
+    /// Packets that came to this host and left it, so far; `None` where no interface is counted.
+    pub fn traffic(&self) -> Option<u64> {
+        (!self.net_members.is_empty()).then(|| self.net.packets())
+    }
+
     /// What is so now, for guests.
     pub fn scene(&self, now: Instant) -> Scene<'_> {
         Scene { table: self.interfaces.table(), now }

@@ -4,21 +4,28 @@
 
 pub mod applications;
 pub mod args;
+pub mod asked;
+mod board;
 mod change;
+mod clock_watch;
 pub mod commands;
 pub mod configuration;
 pub mod control;
+mod cost;
 pub mod cumulus;
 pub mod daemon;
+pub mod dbus;
 mod discovery;
 mod ending;
 pub mod exit;
 mod flow_control;
 pub mod guard;
 pub mod guests;
+mod hearing;
 mod hosting;
 pub mod identity;
 pub mod measures;
+pub mod metrics;
 pub mod once;
 pub mod open_vswitch;
 mod optics;

@@ -5,7 +5,9 @@
 
 use crate::export::Collectors;
 use crate::export::readers::Readers;
+use crate::host::Clock;
 use crate::sflow::datagram::{Stream, Unsent};
+use crate::status::metrics::Shelf;
 use socket2::Socket;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -30,6 +32,8 @@ pub struct Outlet {
     /// Programs of this host that get the datagrams too.
     readers: Readers,
     watched: Arc<AtomicBool>,
+    /// Counter samples for the page of metrics, with the clock that dates them; none while nobody wants it.
+    kept: Option<(Shelf, Clock)>,
     /// There is no agent address now.
     mute: bool,
     stream: Stream,
@@ -55,6 +59,7 @@ impl SharedOutlet {
             unsent: 0,
             readers: Readers::default(),
             watched: Arc::clone(&watched),
+            kept: None,
             mute: true,
             stream,
             start,
@@ -104,9 +109,14 @@ impl Outlet {
     /// Numbers a datagram and sends it to every collector and reader. One that can go nowhere takes no number: a gap is to
     /// tell of a loss on the way, not of the time before there was anybody.
     pub fn send(&mut self, unsent: Unsent<'_>, now: Instant) {
+        if let Some((shelf, clock)) = &mut self.kept {
+            shelf.take(unsent.samples(), clock.unix_ms());
+        }
         let to_collectors = !self.mute && !self.collectors.lack_addresses();
         if !to_collectors {
-            self.unsent += 1;
+            // Where metrics are all that is wanted, nothing is missing.
+            let is_lost = self.kept.is_none() || !self.collectors.are_none();
+            self.unsent += u64::from(is_lost);
             if self.mute || self.readers.is_empty() {
                 return;
             }
@@ -118,6 +128,23 @@ impl Outlet {
         }
         if !self.readers.is_empty() && self.readers.send(datagram) {
             self.watch();
+        }
+    }
+
+    /// Keeps counter samples from now on, dated by this clock, or does not.
+    pub fn keep(&mut self, clock: Option<Clock>) {
+        self.kept = clock.map(|clock| (Shelf::default(), clock));
+    }
+
+    /// The counter samples that were sent last, where they are kept.
+    pub fn kept(&self) -> Option<&Shelf> {
+        self.kept.as_ref().map(|(shelf, _)| shelf)
+    }
+
+    /// Forgets the counters of those that have been silent for long.
+    pub fn forget_silent(&mut self, now_ms: u64) {
+        if let Some((shelf, _)) = &mut self.kept {
+            shelf.forget(now_ms);
         }
     }
 
@@ -153,7 +180,7 @@ mod tests {
     use crate::host::Clock;
     use crate::sflow::datagram::Datagrams;
     use crate::sflow::decode::decode;
-    use crate::sflow::ids::Tag;
+    use crate::sflow::ids::{DataSource, Tag};
     use std::io::Read;
     use std::net::UdpSocket;
     use std::sync::mpsc::channel;
@@ -199,6 +226,27 @@ mod tests {
         let length = far_end.recv(&mut bytes).unwrap();
         assert_eq!(decode(&bytes[..length]).unwrap().sequence, 1);
         assert_eq!((outlet.datagrams, outlet.unsent), (1, 2));
+    }
+
+    #[test]
+    fn counters_are_kept_while_somebody_wants_them_whoever_they_are_sent_to() {
+        let now = Clock::system().now();
+        let shared = SharedOutlet::new(Path::new("/"), 7, now);
+        let mut outlet = shared.lock();
+        outlet.set_agent(Some(AGENT));
+        let poll = |outlet: &mut Outlet| {
+            let mut queue = Datagrams::new(1400, AGENT);
+            queue.add_counters(5, DataSource::HOST, 1, |_| Ok(()), &mut |_| {}).unwrap();
+            queue.flush(5, &mut |unsent| outlet.send(unsent, now));
+        };
+        poll(&mut outlet);
+        assert!((outlet.kept().is_none(), outlet.unsent) == (true, 1));
+        outlet.keep(Some(Clock::system()));
+        poll(&mut outlet);
+        assert_eq!(outlet.kept().map(Shelf::len), Some(1));
+        assert_eq!(outlet.unsent, 1, "there is nobody who would miss it");
+        outlet.keep(None);
+        assert!(outlet.kept().is_none());
     }
 
     #[test]

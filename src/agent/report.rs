@@ -2,6 +2,7 @@
 //! telemetry in the log. In: the running agent. Out: values and log lines. Rule: a snapshot is made when somebody asks,
 //! from what is known; nothing is read for it but the process's own cost.
 
+use super::cost;
 use super::daemon::Agent;
 use super::{identity, ports};
 use crate::collect::host::Component;
@@ -14,8 +15,7 @@ use crate::sflow::json::hyphenated;
 use crate::status::registry::State;
 use crate::status::snapshot::{self, Cost, Losses, SettingsInForce, Snapshot, VERSION};
 use crate::status::telemetry::Telemetry;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use crate::status::verdict;
 use std::time::Instant;
 
 const COLLECTOR: &str = "collector ";
@@ -85,7 +85,7 @@ impl Agent {
     /// True when `-M` was given and more memory is resident.
     pub fn exceeds_memory_limit(&self) -> bool {
         let Some(limit) = self.options.memory_limit else { return false };
-        let peak = cost().peak_rss_kib * 1024;
+        let peak = cost::usage().peak_rss_kib * 1024;
         if peak > limit {
             log::error!(target: "agent", "{peak} bytes are or were resident, more than -M {limit} permits");
         }
@@ -94,16 +94,24 @@ impl Agent {
 
     /// Everything `hsflowctl status` shows. `control_clients` are those that the control socket dropped.
     pub fn snapshot(&mut self, control_clients: u64) -> Snapshot {
+        self.control_clients = control_clients;
+        Snapshot { cost: self.cost_now(), ..self.snapshot_without_cost() }
+    }
+
+    /// The same without what has to be asked of the kernel: what the agent costs.
+    pub(super) fn snapshot_without_cost(&mut self) -> Snapshot {
         let health = self.measures.interfaces.health();
         let counts = self.packets.desk.lock().counts;
         let (datagrams_unsent, readers, refused) = self.way_out();
         let now = self.host.clock.now();
         self.report_collectors(now);
-        Snapshot {
+        self.watch_clock(now);
+        let mut snapshot = Snapshot {
             version: VERSION,
-            healthy: self.registry.healthy(),
+            healthy: true,
+            findings: Vec::new(),
             agent: self.identity_in_force(now),
-            settings: self.settings_in_force(),
+            settings: self.settings_in_force(now),
             collectors: self.collectors_in_force(now),
             readers,
             components: self.registry.list(),
@@ -120,17 +128,21 @@ impl Agent {
                 packets_malformed: counts.malformed,
                 drop_events: counts.events_lost,
                 datagrams_unsent,
-                control_clients,
+                control_clients: self.control_clients,
                 event_clients: self.guests.listeners_dropped(),
                 stream_readers: refused,
                 guests_refused: self.guests.refused(),
             },
-            cost: cost(),
-        }
+            metrics: self.metrics.report(now),
+            cost: Cost::default(),
+        };
+        snapshot.findings = verdict::findings(&snapshot);
+        snapshot.healthy = verdict::is_healthy(&snapshot.findings);
+        snapshot
     }
 
     /// The agent's own counters as they are now.
-    fn telemetry(&self) -> Telemetry {
+    pub(super) fn telemetry(&self) -> Telemetry {
         let counts = self.packets.desk.lock().counts;
         let told = self.applications.counts();
         let own = self.telemetry;
@@ -179,7 +191,7 @@ impl Agent {
         }
     }
 
-    fn settings_in_force(&self) -> SettingsInForce {
+    fn settings_in_force(&self, now: Instant) -> SettingsInForce {
         let s = &self.settings;
         let file = self.file_name();
         let inactive = s.origins.inactive.iter();
@@ -189,6 +201,8 @@ impl Agent {
                 .collect(),
             file,
             revision: self.revision,
+            in_force_secs: now.saturating_duration_since(self.changed_at).as_secs(),
+            named: s.origins.opened_by_lines().map(str::to_owned).collect(),
             polling_secs: s.polling_secs,
             sampling: s.sampling,
             header_bytes: s.header_bytes,
@@ -267,17 +281,16 @@ fn collector(c: CollectorStatus) -> snapshot::Collector {
         lost: n.lost,
         last_error: c.last_error,
         last_send_secs_ago: c.last_success_secs_ago,
-    }
-}
-
-/// What the kernel charges this process with.
-fn cost() -> Cost {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Cost::default() };
-    let number = |n: i64| u64::try_from(n).unwrap_or(0);
-    let ms = |t: TimeVal| number(t.tv_sec()) * 1000 + number(t.tv_usec()) / 1000;
-    Cost {
-        cpu_ms: ms(usage.user_time()) + ms(usage.system_time()),
-        peak_rss_kib: number(usage.max_rss()),
-        sleeps: number(usage.voluntary_context_switches()),
+        state: c.state.word().to_owned(),
+        address: c.address,
+        error_kinds: snapshot::ErrorKinds {
+            refused: n.refused,
+            buffer_full: n.buffer_full,
+            unreachable: n.unreachable,
+            denied: n.denied,
+            too_big: n.too_big,
+            other: n.other,
+        },
+        last_error_secs_ago: c.last_error_secs_ago,
     }
 }

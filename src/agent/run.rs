@@ -1,6 +1,7 @@
 //! The event loop: one thread, one place that waits. In: the alarm clock, interface notifications, signals, clients of
 //! the control socket, orders, answers to name lookups and of DNS. Out: calls of [`Agent`]. Rule: between deadlines the agent sleeps.
 
+use super::asked::Questions;
 use super::commands::{Commands, Order};
 use super::control::Control;
 use super::daemon::Agent;
@@ -14,6 +15,7 @@ use crate::sample::guest::Engine;
 use crate::status::command::{Answer, Command};
 use crate::sys::readable::readable;
 use crate::sys::resident;
+use crate::sys::tally;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -80,6 +82,8 @@ struct Bells {
     optics: Arc<Notify>,
     cumulus: Arc<Notify>,
     tc: Arc<Notify>,
+    metrics: Arc<Notify>,
+    dbus: Arc<Notify>,
 }
 
 impl Bells {
@@ -93,11 +97,15 @@ impl Bells {
             optics: agent.optics.news(),
             cumulus: agent.cumulus.news(),
             tc: agent.tc.news(),
+            metrics: agent.metrics.news(),
+            dbus: agent.dbus.news(),
         }
     }
 
     /// Waits for one; returns what is to be done.
     async fn rung(&self) -> fn(&mut Agent) {
+        // Every turn of the loop comes by here, and waits once.
+        tally::count(tally::Call::Wait);
         tokio::select! {
             () = self.looked_up.notified() => Agent::on_lookup,
             () = self.packets.notified() => Agent::on_packets,
@@ -107,6 +115,8 @@ impl Bells {
             () = self.optics.notified() => Agent::on_optics,
             () = self.cumulus.notified() => Agent::on_cumulus,
             () = self.tc.notified() => Agent::on_tc,
+            () = self.metrics.notified() => Agent::on_metrics,
+            () = self.dbus.notified() => Agent::on_dbus,
         }
     }
 }
@@ -132,7 +142,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     let mut service = Service::new(agent.host.clock.now());
     let (mut news, mut gathered_at) = (None, agent.host.clock.now());
     let bells = Bells::of(agent);
-    let mut guests = agent.guests.receiver();
+    let (mut guests, mut questions) = (agent.guests.receiver(), agent.questions.take());
     agent.begin();
     service.ready(&agent.status_line());
     resident::give_back();
@@ -163,17 +173,13 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
                 gathered_at = agent.host.clock.now() + GATHERING;
             }
             on_bell = bells.rung() => on_bell(agent),
+            Some(question) = question(questions.as_mut()) => question(agent),
             Some((engine, news)) = guest_news(guests.as_mut()), if agent.election.choice.is_some() => {
                 agent.on_guests(engine, news);
             }
             client = listener(sockets.events.as_ref()) => agent.welcome(client),
             reader = reader(sockets.stream.as_ref()) => agent.outlet.lock().welcome(reader),
-            client = client(sockets.control.as_ref()) => {
-                let (control, client) = client;
-                let now = agent.host.clock.now();
-                let transitions = agent.registry.transitions();
-                control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
-            }
+            (control, client) = client(sockets.control.as_ref()) => show(agent, control, client),
             Some(Order { command: Command::Reload, reply }) = order(sockets.commands.as_mut()) => {
                 // Who gave the order may have gone.
                 let _ = reply.send(reload(agent, &mut service));
@@ -190,11 +196,24 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     Ok(Exit::Ok)
 }
 
+fn show(agent: &mut Agent, control: &Control, client: tokio::net::UnixStream) {
+    let (now, transitions) = (agent.host.clock.now(), agent.registry.transitions());
+    control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
+}
+
 fn reload(agent: &mut Agent, service: &mut Service) -> Answer {
     service.reloading();
     let answer = agent.reload();
     service.ready(&agent.status_line());
     answer
+}
+
+/// Waits for a question; for ever where nobody can ask.
+async fn question(questions: Option<&mut Questions>) -> Option<super::asked::Question> {
+    match questions {
+        Some(questions) => questions.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for an order; for ever where there is no socket.

@@ -200,7 +200,7 @@ impl Agent {
         self.watches.retain(|index| taps.contains_key(index) || tc.sampled(*index).is_some());
         if let Err(error) = applied {
             self.set(WATCH, State::degraded(&format!("the packet thread cannot be started: {error}")));
-        } else if taps.is_empty() && !self.tc.samples_any() {
+        } else if taps.is_empty() && !self.tc.samples_any() && !self.ears.are_open() {
             self.registry.remove(WATCH);
         }
         self.report_taps();
@@ -261,15 +261,17 @@ impl Agent {
             self.watches.look(*index, packets, samples, one_in);
         }
         drop(desk);
-        if self.packets.taps().is_empty() && !self.tc.samples_any() {
+        self.listen_to_sources();
+        if self.packets.taps().is_empty() && !self.tc.samples_any() && !self.ears.are_open() {
             self.registry.remove(WATCH);
             return;
         }
         let table = self.measures.interfaces.table();
         let silent = self.watches.silent.iter();
-        let problems: Vec<_> = silent
+        let mut problems: Vec<_> = silent
             .filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s))))
             .collect();
+        problems.extend(self.deaf_sources());
         self.set(WATCH, summary(&problems));
     }
 

@@ -14,6 +14,7 @@ use super::run::{self, Signals, Sockets};
 use super::stream::Stream;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
+use crate::sys::daemon::daemon;
 use crate::sys::resident;
 use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -93,7 +94,8 @@ fn refuse(error: &LoadError) -> Exit {
     Exit::Config
 }
 
-/// Without `-d`: locks the process id file, forks, and logs to syslog from then on.
+/// Without `-d`: locks the process id file, goes on in the background, and logs to syslog from then on. The command returns
+/// when the file has the number of the process.
 fn become_daemon(options: &Options) -> Result<Option<PidFile>, Exit> {
     if options.foreground {
         return Ok(None);
@@ -103,12 +105,13 @@ fn become_daemon(options: &Options) -> Result<Option<PidFile>, Exit> {
         Exit::NoPermission
     };
     let mut pid_file = PidFile::lock(&options.pid_file).map_err(|e| fail(&e))?;
-    nix::unistd::daemon(false, false).map_err(|e| fail(&e))?;
+    let waiting = daemon(Exit::NoPermission as i32).map_err(|e| fail(&e))?;
     if options.log_file.is_none() {
         // Without syslog there is nowhere left to say so.
         let _ = logging::start(&Destination::Syslog, options.verbosity);
     }
     pid_file.write().map_err(|e| fail(&e))?;
+    waiting.release();
     Ok(Some(pid_file))
 }
 

@@ -2,6 +2,7 @@
 //! one wake-up. (A runtime's timer wheel wakes up several times on the way to a far deadline.)
 
 use crate::sys::readable::readable;
+use crate::sys::tally::{self, Call};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::io;
@@ -37,6 +38,7 @@ impl Timer {
         if self.armed_for == deadline {
             return Ok(());
         }
+        tally::count(Call::Wait);
         match deadline {
             Some(at) => {
                 // No time at all would switch the timer off.
@@ -59,6 +61,7 @@ impl Timer {
             let mut ready = self.readable.readable().await?;
             let mut count = [0; 8];
             // `TimerFd::wait` would spin on EAGAIN: the descriptor does not block.
+            tally::count(Call::Read);
             match nix::unistd::read(&self.timer, &mut count) {
                 Ok(_) => {
                     self.armed_for = None;

@@ -4,8 +4,8 @@
 
 use super::keys::ObjectId;
 use super::modules::{
-    Containerd, Dent, DnsSd, Docker, Dropmon, Json, K8s, Kvm, Modules, Nlroute, Opx, Ovs, PacketLog, Psample,
-    Sonic, Switch, Systemd, Tap, Tcp, Vpp, Xen,
+    Containerd, Dent, DnsSd, Docker, Dropmon, Json, K8s, Kvm, Metrics, Modules, Nlroute, Opx, Ovs, PacketLog,
+    Psample, Sonic, Switch, Systemd, Tap, Tcp, Vpp, Xen,
 };
 use super::tree::{Section, Tree};
 
@@ -41,6 +41,9 @@ pub(super) fn modules(tree: &Tree) -> Modules {
         eapi: on(ObjectId::Eapi),
         nlroute: tree.named(ObjectId::Nlroute).map(nlroute),
         dbus: on(ObjectId::Dbus),
+        metrics: tree
+            .named(ObjectId::Metrics)
+            .and_then(|section| Some(Metrics { listen: section.listen("listen")? })),
     }
 }
 

@@ -48,13 +48,15 @@ fn sources_of_collectors(tree: &Tree, sflow: &Span, problems: &mut Problems) {
     let dns_sd = tree.dns_sd();
     let other = [ObjectId::Eapi, ObjectId::Sonic].into_iter().find_map(|id| tree.named(id));
     let has_collectors = tree.list(ObjectId::Collector).next().is_some();
+    // Who asks for metrics gets the numbers without one.
+    let is_asked = tree.named(ObjectId::Metrics).is_some();
     match (&dns_sd, other.and_then(|other| Some((other, other.named.as_ref()?)))) {
         (Some(dns), Some((other, span))) => {
             let message =
                 format!("dns-sd and {} cannot be combined: both say where to send", other.object.name);
             problems.add(Problem::error(if dns.start > span.start { dns } else { span }, message));
         }
-        (None, None) if !has_collectors && !tree.section(ObjectId::Sflow).failed => {
+        (None, None) if !has_collectors && !is_asked && !tree.section(ObjectId::Sflow).failed => {
             let help = "write collector { ip = ADDRESS }, or dns-sd { }";
             problems.add(Problem::error(sflow, "no collector to send to").key("collector").help(help));
         }

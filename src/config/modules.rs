@@ -4,6 +4,8 @@
 
 use super::speed::SpeedRange;
 use super::value::Pattern;
+use std::fmt;
+use std::net::SocketAddr;
 
 /// The feature objects that the file names; absent means off.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +36,7 @@ pub struct Modules {
     pub eapi: bool,
     pub nlroute: Option<Nlroute>,
     pub dbus: bool,
+    pub metrics: Option<Metrics>,
 }
 
 /// `dns-sd { }`.
@@ -331,4 +334,36 @@ pub struct Nlroute {
     pub addr: bool,
     /// Use the kernel's alias of an interface.
     pub set_if_alias: bool,
+}
+
+/// `metrics { }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Where they are asked for.
+    pub listen: Listen,
+}
+
+/// Where something is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address of this host, and a port.
+    Tcp(SocketAddr),
+    /// The path of a socket.
+    Unix(String),
+}
+
+impl Listen {
+    /// Others than programs of this host may ask.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Tcp(at) if !at.ip().to_canonical().is_loopback())
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(at) => at.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+        }
+    }
 }

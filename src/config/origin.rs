@@ -62,6 +62,12 @@ impl Origins {
         self.stated.iter().map(|(key, stated)| (key.as_str(), stated))
     }
 
+    /// The objects that a line of the file opens, sorted by name: `docker`, `collector.2`.
+    pub fn opened_by_lines(&self) -> impl Iterator<Item = &str> {
+        let opened = |stated: &Stated| stated.value.is_empty() && matches!(stated.origin, Origin::Line(_));
+        self.stated.iter().filter(move |(_, stated)| opened(stated)).map(|(key, _)| key.as_str())
+    }
+
     /// Adds what a line says. Values of a key that may be repeated gather.
     pub(super) fn add_line(&mut self, key: String, value: &str, line: usize) {
         let stated = Stated { value: value.to_owned(), origin: Origin::Line(line) };

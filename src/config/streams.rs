@@ -43,10 +43,9 @@ mod tests {
 
     #[test]
     fn counters_alone_use_the_next_number() {
-        for body in
-            ["", "kvm {}", "docker {}", "systemd {}", "cumulus {}", "dent {}", "ovs {}", "nvml {}", "dbus {}"]
-        {
-            assert_eq!(sub_agent(body), 100_001, "{body}");
+        let bodies = "kvm docker systemd cumulus dent ovs nvml dbus metrics";
+        for body in bodies.split(' ').map(|object| format!("{object} {{}}")).chain([String::new()]) {
+            assert_eq!(sub_agent(&body), 100_001, "{body}");
         }
         assert_eq!(sub_agent("subAgentId=7"), 8);
         assert_eq!(sub_agent("jsonPort=36343 nflogGroup=1"), 100_001);

@@ -5,6 +5,7 @@
 
 use super::keys::{OBJECTS, Object, ObjectId, Repeat};
 use super::model::CidrRule;
+use super::modules::Listen;
 use super::speed::SpeedRange;
 use super::syntax::Span;
 use super::value::{self, Pattern, Value};
@@ -123,6 +124,14 @@ impl Section {
     pub(super) fn pattern(&self, key: &str) -> Option<Pattern> {
         match self.value(key)? {
             Value::Pattern(pattern) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// A place that has a default.
+    pub(super) fn listen(&self, key: &str) -> Option<Listen> {
+        match self.value(key)? {
+            Value::Listen(place) => Some(place),
             _ => None,
         }
     }

@@ -17,7 +17,9 @@ const LONGEST: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
     /// Nobody listens.
-    #[error("no agent answers on {path}: {source}")]
+    #[error(
+        "no agent answers on {path}: {source}; systemctl status hsflowd says whether one runs, journalctl -u hsflowd why it ended"
+    )]
     Unreachable {
         /// The socket.
         path: PathBuf,

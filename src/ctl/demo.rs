@@ -84,7 +84,7 @@ async fn watch(count: Option<u64>) -> io::Result<Exit> {
             received = socket.recv_from(&mut buffer) => {
                 let (length, from) = received?;
                 let bytes = buffer.get(..length).unwrap_or_default();
-                match decode::print_datagram(bytes, Some(&from.to_string()), false) {
+                match decode::print_datagram(bytes, Some(from), false) {
                     Ok(done) => printed += u64::from(done),
                     Err(exit) => return Ok(exit),
                 }

@@ -1,6 +1,10 @@
 //! `hsflowctl explain WHAT`: a short paragraph for a tired person, ending with what would change it. In: a
 //! [`Snapshot`]. Out: text. Pure.
 
+pub(super) mod collector;
+pub(super) mod rate;
+pub(super) mod setting;
+
 use super::status::speed;
 use crate::config::printed_speed;
 use crate::status::snapshot::{Interface, Sampling, Snapshot};

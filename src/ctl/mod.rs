@@ -3,9 +3,12 @@
 
 mod check;
 mod client;
-mod decode;
+mod cost;
+pub mod decode;
 mod demo;
+pub mod doctor;
 mod explain;
+mod feed;
 mod guests;
 mod once;
 mod policy;
@@ -13,10 +16,11 @@ mod reload;
 mod service;
 mod settings;
 mod status;
-mod text;
+mod top;
+mod web;
 
 use crate::host::Clock;
-use crate::status::snapshot::Value;
+use crate::status::snapshot::{Snapshot, Value};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -70,13 +74,15 @@ enum Command {
         which: ConfigText,
     },
     /// Print sFlow datagrams.
-    Decode(decode::Source),
+    Decode(decode::Asked),
     /// Run an agent of this user and print what it sends.
     Demo {
         /// End after this many datagrams.
         #[arg(long)]
         count: Option<u64>,
     },
+    /// Does this host have what the agent needs?
+    Doctor(doctor::Asked),
     /// Say why something is as it is.
     Explain {
         #[command(subcommand)]
@@ -112,9 +118,16 @@ enum Command {
         /// The snapshot as it is.
         #[arg(long)]
         json: bool,
+        /// Again every two seconds, until interrupted.
+        #[arg(long)]
+        watch: bool,
         #[command(flatten)]
         agent: AgentSocket,
     },
+    /// What this host is doing, or all hosts whose sFlow comes to a port.
+    Top(top::Options),
+    /// The same as a page for a browser.
+    Web(web::Options),
 }
 
 #[derive(clap::Args)]
@@ -155,6 +168,21 @@ enum Explanation {
         /// Its name.
         name: String,
     },
+    /// Whether a collector gets its datagrams, and what keeps them.
+    Collector {
+        /// Its address or name, as configured.
+        address: String,
+    },
+    /// One packet in how many is sampled, and which line of the configuration decides it.
+    SampleRate {
+        /// An interface, or an application.
+        name: String,
+    },
+    /// What a setting is, where its value came from, and what it means.
+    Setting {
+        /// Its key, as config show prints it.
+        key: String,
+    },
 }
 
 /// The program.
@@ -184,45 +212,57 @@ fn run(command: Command) -> Exit {
         Command::Config { which: ConfigText::Show { file: None, json, agent } } => {
             ask(&agent, |snapshot| (settings_page(&snapshot.settings.values, json), Exit::Yes))
         }
-        Command::Decode(source) => decode::decode(&source).into(),
+        Command::Decode(asked) => decode::decode(&asked).into(),
         Command::Demo { count } => demo::demo(count),
-        Command::Explain { what: Explanation::AgentAddress, agent } => {
-            ask(&agent, |snapshot| (explain::agent_address(snapshot), Exit::Yes))
-        }
-        Command::Explain { what: Explanation::Guest { name }, agent } => {
-            ask(&agent, |snapshot| match guests::explain(snapshot, &name) {
-                Some(text) => (text, Exit::Yes),
-                None => (guests::none(snapshot, &name), Exit::No),
-            })
-        }
-        Command::Explain { what: Explanation::Interface { name }, agent } => {
-            ask(&agent, |snapshot| match explain::interface(snapshot, &name) {
-                Some(text) => (text, Exit::Yes),
-                None => (explain::no_interface(snapshot, &name), Exit::No),
-            })
-        }
+        Command::Doctor(asked) => doctor::doctor(&asked),
+        Command::Explain { what, agent } => ask(&agent, |snapshot| explained(snapshot, &what)),
         Command::Migrate(asked) => service::migrate::migrate(&asked).into(),
         Command::Once { config, json, root } => once::once(&root, &config, json).into(),
         Command::Policy(asked) => policy::policy(&asked),
         Command::Privileges(asked) => service::privileges::privileges(&asked).into(),
         Command::Reload { agent } => reload::reload(&agent.socket),
-        Command::Status { json, agent } => ask(&agent, |snapshot| {
-            let exit = if snapshot.healthy { Exit::Yes } else { Exit::No };
-            let page = if json {
-                serde_json::to_string(snapshot).unwrap_or_default() + "\n"
-            } else {
-                status::render(snapshot, Clock::system().unix_secs())
-            };
-            (page, exit)
-        }),
+        Command::Status { json, watch: true, agent } => {
+            status::watch::watch(json, || match client::read_snapshot(&agent.socket) {
+                Ok(snapshot) => status_page(&snapshot, json),
+                Err(e) => (format!("hsflowctl: {e}\n"), Exit::Unreachable),
+            })
+        }
+        Command::Status { json, watch: false, agent } => ask(&agent, |snapshot| status_page(snapshot, json)),
+        Command::Top(options) => top::top(&options),
+        Command::Web(options) => web::web(&options),
     }
+}
+
+/// The paragraph; a no where there is no such thing, with those that there are.
+fn explained(snapshot: &Snapshot, what: &Explanation) -> (String, Exit) {
+    let found = match what {
+        Explanation::AgentAddress => Ok(explain::agent_address(snapshot)),
+        Explanation::Guest { name } => {
+            guests::explain(snapshot, name).ok_or_else(|| guests::none(snapshot, name))
+        }
+        Explanation::Interface { name } => {
+            explain::interface(snapshot, name).ok_or_else(|| explain::no_interface(snapshot, name))
+        }
+        Explanation::Collector { address } => explain::collector::explain(snapshot, address),
+        Explanation::SampleRate { name } => explain::rate::explain(snapshot, name),
+        Explanation::Setting { key } => explain::setting::explain(snapshot, key),
+    };
+    found.map_or_else(|none| (none, Exit::No), |text| (text, Exit::Yes))
+}
+
+fn status_page(snapshot: &Snapshot, json: bool) -> (String, Exit) {
+    let exit = if snapshot.healthy { Exit::Yes } else { Exit::No };
+    if json {
+        return (serde_json::to_string(snapshot).unwrap_or_default() + "\n", exit);
+    }
+    (status::render(snapshot, Clock::system().unix_secs()), exit)
 }
 
 fn settings_page(values: &[Value], json: bool) -> String {
     if json { serde_json::to_string(values).unwrap_or_default() + "\n" } else { settings::render(values) }
 }
 
-fn ask(agent: &AgentSocket, page: impl Fn(&crate::status::snapshot::Snapshot) -> (String, Exit)) -> Exit {
+fn ask(agent: &AgentSocket, page: impl Fn(&Snapshot) -> (String, Exit)) -> Exit {
     match client::read_snapshot(&agent.socket) {
         Ok(snapshot) => {
             let (text, exit) = page(&snapshot);

@@ -1,10 +1,14 @@
-//! `hsflowctl status`: the snapshot as a page of text. In: a [`Snapshot`]. Out: text. Pure, so that a test can
-//! read the page.
+//! `hsflowctl status`: the snapshot as a page of text, the verdict first. In: a [`Snapshot`]. Out: text. Pure but for
+//! `watch`, so that a test can read the page.
+
+pub(super) mod collector;
+pub(super) mod findings;
+pub(super) mod watch;
 
 use crate::status::applications::Applications;
 use crate::status::open_vswitch::OpenVswitch;
 use crate::status::registry::State;
-use crate::status::snapshot::{Collector, Discovery, Interface, Sampling, SettingsInForce, Snapshot};
+use crate::status::snapshot::{Discovery, Interface, Sampling, SettingsInForce, Snapshot};
 use std::fmt::Write;
 
 /// The whole page. `now_unix` dates the transitions.
@@ -19,6 +23,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     let a = &s.agent;
     let health = if s.healthy { "healthy" } else { "DEGRADED" };
     writeln!(page, "hsflowd {} {health}, pid {}, up {}", a.program, a.pid, duration(a.uptime_secs))?;
+    findings::write_findings(page, &s.findings, now_unix)?;
     match &a.address {
         Some(address) => {
             writeln!(page, "agent      {address}, sub-agent {} ({})", a.sub_agent_id, a.address_reason)?
@@ -28,7 +33,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     writeln!(page, "host       {}, uuid {} ({})", a.hostname, a.uuid, a.uuid_reason)?;
     write_settings(page, &s.settings)?;
     s.discovery.iter().try_for_each(|d| write_discovery(page, d))?;
-    s.collectors.iter().try_for_each(|c| write_collector(page, c))?;
+    s.collectors.iter().try_for_each(|c| collector::write_collector(page, c))?;
     for r in &s.readers {
         writeln!(page, "reader     process {}: {} datagrams, {} dropped", r.pid, r.datagrams, r.dropped)?;
     }
@@ -40,7 +45,8 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
             State::Unavailable { reason } => ("unavailable", reason.as_str()),
         };
         let since = duration(now_unix.saturating_sub(component.since));
-        writeln!(page, "component  {} {word} for {since} {reason}", component.name)?;
+        let line = format!("component  {} {word} for {since} {reason}", component.name);
+        writeln!(page, "{}", line.trim_end())?;
     }
     s.interfaces.iter().try_for_each(|i| write_interface(page, i))?;
     s.guests.iter().try_for_each(|g| super::guests::write_guest(page, g))?;
@@ -69,11 +75,8 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
         l.stream_readers,
         l.interface_resyncs
     )?;
-    writeln!(
-        page,
-        "cost       {} ms CPU, {} KiB peak resident, {} sleeps",
-        s.cost.cpu_ms, s.cost.peak_rss_kib, s.cost.sleeps
-    )
+    s.metrics.iter().try_for_each(|asked| super::cost::write_asked(page, asked))?;
+    super::cost::write_cost(page, &s.cost)
 }
 
 fn write_settings(page: &mut String, c: &SettingsInForce) -> std::fmt::Result {
@@ -104,24 +107,6 @@ fn write_discovery(page: &mut String, d: &Discovery) -> std::fmt::Result {
     let is_told = |error: &&String| d.remarks.iter().any(|remark| remark.starts_with(*error));
     let mut wrong = d.last_error.iter().filter(|error| !is_told(error)).chain(&d.remarks);
     wrong.try_for_each(|wrong| writeln!(page, "           WARNING {wrong}"))
-}
-
-fn write_collector(page: &mut String, c: &Collector) -> std::fmt::Result {
-    let last = match c.last_send_secs_ago {
-        Some(secs) => format!("last {} ago", duration(secs)),
-        None => "nothing sent yet".to_owned(),
-    };
-    write!(page, "collector  {}: {} datagrams, {} bytes, {last}", c.name, c.datagrams, c.bytes)?;
-    if c.errors > 0 {
-        write!(
-            page,
-            ", {} lost, {} errors, last: {}",
-            c.lost,
-            c.errors,
-            c.last_error.as_deref().unwrap_or("unknown")
-        )?;
-    }
-    writeln!(page)
 }
 
 fn write_interface(page: &mut String, i: &Interface) -> std::fmt::Result {
@@ -216,7 +201,7 @@ pub(super) fn speed(bps: u64) -> String {
 }
 
 /// Seconds as the largest two units.
-fn duration(secs: u64) -> String {
+pub(super) fn duration(secs: u64) -> String {
     match secs {
         0..60 => format!("{secs} s"),
         60..3600 => format!("{} min {} s", secs / 60, secs % 60),
@@ -231,13 +216,21 @@ mod tests {
     use crate::status::applications::{Application, Fault, Input};
     use crate::status::open_vswitch::Bridge;
     use crate::status::registry::Component;
-    use crate::status::snapshot::Reader;
+    use crate::status::snapshot::{Collector, Reader};
+    use crate::status::verdict::{Finding, Severity};
 
     fn snapshot() -> Snapshot {
         Snapshot {
             discovery: None,
             version: 1,
             healthy: false,
+            findings: vec![Finding {
+                what: "disk".into(),
+                severity: Severity::Degraded,
+                cause: "no sda".into(),
+                since: Some(40),
+                remedy: "ls /sys/block".into(),
+            }],
             agent: Default::default(),
             settings: Default::default(),
             collectors: vec![Collector {
@@ -280,6 +273,7 @@ mod tests {
             },
             telemetry: Default::default(),
             losses: Default::default(),
+            metrics: None,
             cost: Default::default(),
         }
     }
@@ -288,7 +282,7 @@ mod tests {
     fn everything_that_is_wrong_is_on_the_page_with_its_reason() {
         let page = render(&snapshot(), 100);
         for words in [
-            "DEGRADED",
+            "DEGRADED, pid 0, up 0 s\nDEGRADED   disk: no sda (for 1 min 0 s)\n           do: ls /sys/block\nagent",
             "NO ADDRESS, nothing is sent",
             "3 errors, last: Network is unreachable",
             "reader     process 44: 10 datagrams, 2 dropped",

@@ -10,6 +10,7 @@ use crate::config::model::CollectorSettings;
 use crate::export::lookup::{Lookups, Name};
 use crate::export::report::{CollectorStatus, Counts, State};
 use crate::export::socket::{CollectorError, Surroundings, Target, open};
+use crate::sys::tally::{Call, count};
 use nix::errno::Errno;
 use std::fs::File;
 use std::io;
@@ -89,17 +90,21 @@ impl Collector {
             self.counts.lost += 1;
             return;
         };
+        count(Call::Send);
         match socket.send(datagram) {
             Ok(bytes) => self.sent(bytes, true, now),
             Err(error) if is_full(&error) => self.not_sent(error, now),
             // The kernel reports the fate of an earlier datagram in place of taking this one.
-            Err(first) => match socket.send(datagram) {
-                Ok(bytes) => {
-                    self.failed(CollectorError::of_send(first), now, true);
-                    self.sent(bytes, false, now);
+            Err(first) => {
+                count(Call::Send);
+                match socket.send(datagram) {
+                    Ok(bytes) => {
+                        self.failed(CollectorError::of_send(first), now, true);
+                        self.sent(bytes, false, now);
+                    }
+                    Err(error) => self.not_sent(error, now),
                 }
-                Err(error) => self.not_sent(error, now),
-            },
+            }
         }
     }
 

@@ -101,6 +101,11 @@ impl Collectors {
         applied
     }
 
+    /// True where nobody is to be sent to.
+    pub fn are_none(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// True where nobody can be sent to: there is no collector, or none whose name was found yet, be it a stand-by.
     pub fn lack_addresses(&self) -> bool {
         self.list.iter().all(|c| c.address().is_none())

@@ -5,6 +5,7 @@
 //! datagram that never waits; a reader whose buffer is full loses that datagram, which the gap in the numbers tells it; one
 //! that has gone is forgotten. Nothing is read from a reader.
 
+use crate::sys::tally::{Call, count};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use socket2::Socket;
@@ -91,6 +92,7 @@ impl Readers {
 impl Reader {
     /// False where it has gone.
     fn send(&mut self, datagram: &[u8]) -> bool {
+        count(Call::Send);
         match self.socket.send_with_flags(datagram, FLAGS) {
             Ok(_) => self.counts.datagrams += 1,
             Err(e) if gone(e.kind()) => return false,

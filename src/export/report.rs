@@ -51,6 +51,18 @@ pub enum State {
     },
 }
 
+impl State {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Resolving => "resolving",
+            Self::StandBy => "stand-by",
+            Self::Degraded { .. } => "degraded",
+        }
+    }
+}
+
 /// Totals of one collector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {

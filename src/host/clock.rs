@@ -58,6 +58,12 @@ impl Clock {
         }
     }
 
+    /// Wall time in milliseconds since 1970; 0 before that.
+    pub fn unix_ms(&self) -> u64 {
+        let since = self.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Wall time in whole seconds since 1970; 0 before that.
     pub fn unix_secs(&self) -> u64 {
         self.wall().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -10,6 +10,7 @@
 //! read of 0 bytes. Source: the kernel's `fs/seq_file.c`.
 
 use super::ReadError;
+use crate::sys::tally::{Call, count};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::cell::Cell;
 use std::fs::File;
@@ -83,6 +84,7 @@ impl HotFile {
         let Some(file) = &self.file else { return true };
         let announced = PollFlags::POLLPRI | PollFlags::POLLERR;
         let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
+        count(Call::Ask);
         match poll(&mut fds, PollTimeout::ZERO) {
             Ok(_) => fds.iter().any(|fd| fd.revents().is_some_and(|r| r.intersects(announced))),
             Err(_) => true,
@@ -102,6 +104,7 @@ impl HotFile {
                 other => return other,
             }
         }
+        count(Call::Open);
         let opened = File::open(&self.path).map_err(|e| ReadError::kernel("open", &self.path, &e))?;
         self.file = Some(opened);
         self.read_open(&done).inspect_err(|_| self.file = None)
@@ -122,6 +125,7 @@ impl HotFile {
                 self.buffer.resize((self.filled * 2).max(FIRST), 0);
             }
             let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            count(Call::Read);
             match file.read_at(room, self.filled as u64) {
                 Ok(0) => return Ok(()),
                 Ok(n) => {

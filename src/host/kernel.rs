@@ -3,6 +3,7 @@
 //! Sources: `sysconf(3)`, `uname(2)`, `statvfs(3)`.
 
 use super::ReadError;
+use crate::sys::tally::{Call, count};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{SysconfVar, sysconf};
 use std::io;
@@ -38,6 +39,7 @@ fn positive(variable: SysconfVar) -> Option<u64> {
 /// The kernel counts in fragments (`f_frsize`); `f_bsize` is only the preferred size of a read.
 #[allow(clippy::unnecessary_cast, clippy::cast_lossless, trivial_numeric_casts)] // 32 or 64 bits by platform
 pub(super) fn space_of(path: &Path) -> Result<Space, i32> {
+    count(Call::Ask);
     let s = statvfs(path).map_err(|errno| errno as i32)?;
     let bytes = |fragments: u64| fragments.saturating_mul(s.fragment_size() as u64);
     Ok(Space {
@@ -48,6 +50,7 @@ pub(super) fn space_of(path: &Path) -> Result<Space, i32> {
 }
 
 pub(super) fn uname(hostname: &mut String, release: &mut String) -> Result<(), ReadError> {
+    count(Call::Ask);
     let names = nix::sys::utsname::uname().map_err(|errno| {
         ReadError::kernel("uname", Path::new("/proc/sys/kernel"), &io::Error::from(errno))
     })?;

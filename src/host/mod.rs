@@ -11,6 +11,7 @@ mod clock;
 mod error;
 mod hot_file;
 mod kernel;
+pub mod listen;
 pub mod netns;
 
 pub use clock::{Clock, Hands};

@@ -22,3 +22,4 @@ pub mod schedule;
 pub mod silence;
 pub mod skip;
 pub mod switch;
+pub mod wall;

@@ -77,6 +77,13 @@ pub struct Unsent<'a> {
     uptime_ms: u32,
 }
 
+impl Unsent<'_> {
+    /// The samples, as they will be sent.
+    pub fn samples(&self) -> &[u8] {
+        self.buffer.get(MAX_HEADER..).unwrap_or_default()
+    }
+}
+
 /// Samples that wait to be sent together.
 #[derive(Debug)]
 pub struct Datagrams {

@@ -2,10 +2,13 @@
 //! within a version; a field that changes its meaning raises it.
 
 use super::applications::Applications;
+use super::asked::Asked;
+pub use super::cost::Cost;
 use super::guests::Guest;
 use super::open_vswitch::OpenVswitch;
 use super::registry::Component;
 use super::telemetry::Telemetry;
+use super::verdict::Finding;
 use serde::{Deserialize, Serialize};
 
 /// The version that this build writes and reads.
@@ -16,8 +19,11 @@ pub const VERSION: u32 = 1;
 pub struct Snapshot {
     /// [`VERSION`].
     pub version: u32,
-    /// False while any component is degraded.
+    /// False while any finding is degraded.
     pub healthy: bool,
+    /// What is not as might be expected, why, and what mends it; the degraded ones first.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// The process and its identity.
     pub agent: Agent,
     /// What it was told.
@@ -47,6 +53,9 @@ pub struct Snapshot {
     pub telemetry: Telemetry,
     /// What was lost on the way in, and made good where it could be.
     pub losses: Losses,
+    /// Who asks for metrics; none where nobody may.
+    #[serde(default)]
+    pub metrics: Option<Asked>,
     /// What the agent costs.
     pub cost: Cost,
 }
@@ -83,6 +92,12 @@ pub struct SettingsInForce {
     pub file: String,
     /// Rises by one with each accepted change.
     pub revision: u64,
+    /// Seconds since the last one.
+    #[serde(default)]
+    pub in_force_secs: u64,
+    /// Objects that a line of the file opens: `docker`, `pcap.1`, `collector.2`.
+    #[serde(default)]
+    pub named: Vec<String>,
     /// Seconds between counter samples of one source.
     pub polling_secs: u32,
     /// Global 1-in-N.
@@ -151,6 +166,35 @@ pub struct Collector {
     pub last_error: Option<String>,
     /// Seconds since the last datagram that the kernel took.
     pub last_send_secs_ago: Option<u64>,
+    /// `running`, `resolving`, `stand-by` or `degraded`; the component of the same name has the reason.
+    #[serde(default)]
+    pub state: String,
+    /// The address in use; none while a name is unresolved.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// `errors` by kind.
+    #[serde(default)]
+    pub error_kinds: ErrorKinds,
+    /// Seconds since the last error.
+    #[serde(default)]
+    pub last_error_secs_ago: Option<u64>,
+}
+
+/// Errors on the way to a collector, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorKinds {
+    /// The far end has no listener.
+    pub refused: u64,
+    /// The socket's or the device's buffer was full.
+    pub buffer_full: u64,
+    /// No route, no neighbour, no network.
+    pub unreachable: u64,
+    /// Forbidden: a local firewall, or a missing capability.
+    pub denied: u64,
+    /// Too long for the path.
+    pub too_big: u64,
+    /// All others.
+    pub other: u64,
 }
 
 /// One program that reads the datagrams on the stream socket.
@@ -220,17 +264,6 @@ pub struct Sampling {
     pub drops: u32,
     /// Packets that no sample can describe.
     pub unknown: u64,
-}
-
-/// What the agent costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cost {
-    /// CPU time in user and kernel, milliseconds.
-    pub cpu_ms: u64,
-    /// Most resident memory so far, KiB.
-    pub peak_rss_kib: u64,
-    /// Times that the agent went to sleep of its own accord.
-    pub sleeps: u64,
 }
 
 /// What was lost on the way in.

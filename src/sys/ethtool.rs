@@ -176,6 +176,7 @@ impl Ethtool {
         let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: block.as_mut_ptr().cast() };
         let mut request = libc::ifreq { ifr_name, ifr_ifru };
         let socket = self.socket.as_raw_fd();
+        super::tally::count(super::tally::Call::Ask);
         // SAFETY: `block` outlives the call and holds what its command word lets the kernel write: fixed
         // structures are of full size, counted ones are made by `roomy_block`.
         let answer = unsafe { libc::ioctl(socket, SIOCETHTOOL as _, std::ptr::from_mut(&mut request)) };

@@ -29,6 +29,7 @@ impl MemoryInfo {
         let mut values = [0_u32; VALUES];
         let mut length = VALUES_LEN;
         let (fd, to) = (socket.as_fd().as_raw_fd(), values.as_mut_ptr().cast());
+        super::tally::count(super::tally::Call::Ask);
         // SAFETY: `to` is where `length` bytes may be written, and both outlive the call.
         let answer = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, to, &raw mut length) };
         Errno::result(answer).map_err(|errno| SysError::new("getsockopt SO_MEMINFO", object, errno))?;

@@ -6,6 +6,8 @@
 //! no retry but on `EINTR`.
 
 pub mod bpf;
+pub mod clock;
+pub mod daemon;
 mod error;
 pub mod ethtool;
 #[cfg(feature = "libvirt")]
@@ -18,5 +20,6 @@ pub mod readable;
 pub mod ready;
 mod receive;
 pub mod resident;
+pub mod tally;
 
 pub use error::{SysError, errno};

@@ -9,6 +9,7 @@
 use super::SysError;
 use super::memory_info::MemoryInfo;
 use super::receive::recvmmsg;
+use super::tally::{Call, count};
 use netlink_sys::Socket;
 use netlink_sys::protocols::{
     NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_USERSOCK,
@@ -203,6 +204,7 @@ impl Netlink {
     /// Sends requests; the kernel works through all of them before this returns.
     pub fn send(&self, requests: &[u8]) -> Result<(), SysError> {
         loop {
+            count(Call::Send);
             match self.socket.send(requests, 0) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -225,6 +227,7 @@ impl Netlink {
     fn wait_readable(&self, wait: Duration) -> Result<bool, SysError> {
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        count(Call::Wait);
         match poll(&mut fds, timeout) {
             Ok(count) => Ok(count > 0),
             Err(Errno::EINTR) => Ok(true),

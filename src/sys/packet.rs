@@ -160,6 +160,7 @@ impl PacketSocket {
     pub fn statistics(&self) -> Result<Statistics, SysError> {
         let mut counts = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
         let mut length = length_of(&counts);
+        super::tally::count(super::tally::Call::Ask);
         // SAFETY: `counts` has room for `length` bytes, and both outlive the call.
         let answer = unsafe {
             libc::getsockopt(

@@ -1,7 +1,7 @@
 //! Capture files: what `tcpdump -w` and Wireshark write, as a sequence of packets.
 //!
-//! In: the bytes of a whole file. Out: packets that borrow from them, or one error that names the offset, after
-//! which the sequence ends. Classic pcap in both byte orders with microseconds or nanoseconds
+//! In: the bytes of a file, all of them or as they come. Out: packets that borrow from them, or one error that names the
+//! offset, after which the sequence ends; where it is that more bytes are wanted, reading goes on with those ([`Pause`]). Classic pcap in both byte orders with microseconds or nanoseconds
 //! (draft-ietf-opsawg-pcap), and pcapng (`ng`).
 
 mod ng;
@@ -61,40 +61,96 @@ pub fn packets(file: &[u8]) -> Result<Packets<'_>, PcapError> {
         0xA1B2_3C4D => (Order::Big, true),
         0xD4C3_B2A1 => (Order::Little, false),
         0x4D3C_B2A1 => (Order::Little, true),
-        ng::SECTION => return Ok(Packets(Format::Ng(ng::Sections::new(file)))),
+        ng::SECTION => return Ok(Packets::new(Format::Ng(ng::Sections::new(file)), 0)),
         _ => return Err(PcapError::Magic(magic)),
     };
     let mut input = Cursor::new(file, order);
     input.bytes(20)?;
     // The upper bits hold the length of a frame check sequence.
     let link_type = input.u32()? & 0x0FFF_FFFF;
-    Ok(Packets(Format::Classic { input, nanoseconds, link_type }))
+    Ok(Packets::new(Format::Classic { input, nanoseconds, link_type }, 0))
 }
 
 /// Iterator of `packets`.
 #[derive(Debug)]
-pub struct Packets<'a>(Format<'a>);
+pub struct Packets<'a> {
+    format: Format<'a>,
+    /// Where the bytes that it was given begin in the file.
+    begin: usize,
+    failed: bool,
+}
 
+/// Each stands behind the last thing that was read whole.
 #[derive(Debug)]
 enum Format<'a> {
     Classic { input: Cursor<'a>, nanoseconds: bool, link_type: u32 },
     Ng(ng::Sections<'a>),
-    Failed,
+}
+
+/// What is known of a file after a part of it.
+#[derive(Debug)]
+pub struct Pause {
+    // Of no bytes.
+    format: Format<'static>,
+}
+
+impl Pause {
+    /// Goes on: `bytes` begin with the first one that was not done with.
+    pub fn packets(self, bytes: &[u8]) -> Packets<'_> {
+        let format = match self.format {
+            Format::Classic { input, nanoseconds, link_type } => {
+                Format::Classic { input: input.over(bytes), nanoseconds, link_type }
+            }
+            Format::Ng(sections) => Format::Ng(sections.over(bytes)),
+        };
+        let begin = format.at();
+        Packets::new(format, begin)
+    }
+}
+
+impl Format<'_> {
+    fn at(&self) -> usize {
+        match self {
+            Self::Classic { input, .. } => input.at,
+            Self::Ng(sections) => sections.at(),
+        }
+    }
+}
+
+impl<'a> Packets<'a> {
+    fn new(format: Format<'a>, begin: usize) -> Self {
+        Self { format, begin, failed: false }
+    }
+
+    /// Stops: with how many bytes it has done, and what to go on with.
+    pub fn pause(self) -> (usize, Pause) {
+        let done = self.format.at() - self.begin;
+        let format = match self.format {
+            Format::Classic { input, nanoseconds, link_type } => {
+                Format::Classic { input: input.over(&[]), nanoseconds, link_type }
+            }
+            Format::Ng(sections) => Format::Ng(sections.over(&[])),
+        };
+        (done, Pause { format })
+    }
 }
 
 impl<'a> Iterator for Packets<'a> {
     type Item = Result<Packet<'a>, PcapError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = match &mut self.0 {
-            Format::Classic { input, .. } if input.is_empty() => return None,
-            Format::Classic { input, nanoseconds, link_type } => classic(input, *nanoseconds, *link_type),
-            Format::Ng(sections) => sections.next_packet().transpose()?,
-            Format::Failed => return None,
-        };
-        if next.is_err() {
-            self.0 = Format::Failed;
+        if self.failed {
+            return None;
         }
+        let next = match &mut self.format {
+            Format::Classic { input, .. } if input.is_empty() => return None,
+            Format::Classic { input, nanoseconds, link_type } => {
+                let mut ahead = input.clone();
+                classic(&mut ahead, *nanoseconds, *link_type).inspect(|_| *input = ahead)
+            }
+            Format::Ng(sections) => sections.next_packet().transpose()?,
+        };
+        self.failed = next.is_err();
         Some(next)
     }
 }
@@ -124,6 +180,11 @@ struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     fn new(bytes: &'a [u8], order: Order) -> Self {
         Self { rest: bytes, at: 0, order }
+    }
+
+    /// The same place of the file, over these bytes.
+    fn over<'b>(&self, bytes: &'b [u8]) -> Cursor<'b> {
+        Cursor { rest: bytes, at: self.at, order: self.order }
     }
 
     fn is_empty(&self) -> bool {

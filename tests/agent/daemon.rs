@@ -58,7 +58,9 @@ fn the_parent_returns_and_the_child_is_named_and_locked_until_it_ends() {
         rig.dir.write("pid", "1\n");
         let mut parent = start(&rig);
         assert_eq!(parent.wait_exit(LIMIT).code(), Some(0), "{}", parent.stderr());
+        let written = fs::read_to_string(rig.path("pid")).unwrap();
         let daemon = Daemon::of(&rig);
+        assert_eq!(written, format!("{}\n", daemon.0), "there when the command is back");
         assert_ne!(daemon.0, parent.pid());
         rig.wait("samples of the child", |d| d.len() >= 2);
         assert_eq!(rig.snapshot()["agent"]["pid"], daemon.0.as_raw());

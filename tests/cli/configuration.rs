@@ -42,10 +42,10 @@ fn a_feature_that_is_not_active_is_named_and_refuses_nothing() {
     assert_eq!(ran.status, Some(0));
     assert!(!ran.stdout.contains("not active"), "{}", ran.stdout);
     let dir = TempDir::new();
-    let file = dir.write("switch.conf", "sflow { collector { ip = 127.0.0.1 } dbus { } }");
+    let file = dir.write("switch.conf", "sflow { collector { ip = 127.0.0.1 } opx { udpport = 20001 } }");
     let ran = run(&["check", text(&file)]);
     assert_eq!(ran.status, Some(0));
-    assert!(ran.stdout.contains("note: dbus: accepted, not active in this version"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("note: opx.udpport: accepted, not active in this version"), "{}", ran.stdout);
 }
 
 #[test]

@@ -7,11 +7,15 @@ mod cgroup;
 mod containerd;
 mod docker;
 mod domain;
+mod firewall;
+mod formats;
 mod json;
+mod metrics;
 mod ovs;
 mod pipe;
 mod policy;
 mod service_files;
+mod view;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
 use hsflow::collect::interfaces::ethtool_counts::Columns;
@@ -56,8 +60,11 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("domain", domain::law),
     ("ethtool", ethtool_names),
     ("events", events),
+    ("firewall", firewall::law),
+    ("formats", formats::law),
     ("headers", headers),
     ("json", json::law),
+    ("metrics", metrics::law),
     ("netlink", netlink),
     ("nflog", log_messages),
     ("optics", optics),
@@ -73,6 +80,8 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("service_files", service_files::law),
     ("sflow", sflow),
     ("switchd", switchd),
+    ("top_toml", view::toml),
+    ("view", view::law),
 ];
 
 /// A configuration is refused exactly when an error is told, and every problem lies inside the text.

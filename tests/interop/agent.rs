@@ -1,5 +1,7 @@
 //! Our agent, as others hear it.
 
+#![allow(dead_code)] // each test program uses its part
+
 use crate::stream::Stream;
 use crate::support::TempDir;
 use crate::support::catcher::UdpCatcher;

@@ -1,6 +1,8 @@
 //! Packet samples of known traffic: three sizes, both ways, over a veth pair that the agent samples 1:1 and 1:10. What
 //! others read is compared with what was sent.
 
+#![allow(dead_code)] // each test program uses its part
+
 use crate::agent::Agent;
 use crate::generator::{Sender, udp_frame};
 use crate::netns::{json, run};

@@ -1,6 +1,8 @@
 //! UDP ports of programs that cannot be given a socket, seen through the kernel's table of the network
 //! namespace that the test's thread is in.
 
+#![allow(dead_code)] // each test program uses its part
+
 use crate::support::wait_until;
 use std::net::UdpSocket;
 use std::time::Duration;

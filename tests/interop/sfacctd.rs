@@ -1,5 +1,7 @@
 //! pmacct's collector: logs interface counters and counts flows as JSON, a line each.
 
+#![allow(dead_code)] // each test program uses its part
+
 use crate::port;
 use crate::stream::Stream;
 use crate::support::process::Process;

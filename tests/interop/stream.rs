@@ -4,6 +4,8 @@
 //! skipping it by its length: tshark 4.0 behind 0:1005 and the host records, sfacctd 1.7 behind real-time samples.
 //! [`Stream::standard`] leaves those out, so that what is left is judged.
 
+#![allow(dead_code)] // each test program uses its part
+
 use hsflow::sflow::counters::CounterRecord;
 use hsflow::sflow::counters::interface::GenericInterface;
 use hsflow::sflow::decode::{Datagram, Sample, decode};

@@ -1,5 +1,7 @@
 //! Wireshark's dissector, over a capture file that the test writes: no right to capture is needed.
 
+#![allow(dead_code)] // each test program uses its part
+
 use crate::stream::Stream;
 use crate::support::TempDir;
 use crate::tool;
@@ -145,7 +147,7 @@ fn number(cell: &str, row: &str) -> u64 {
     }
 }
 
-fn dissect(datagrams: &[Vec<u8>], filter: &str, names: &[&str]) -> Vec<String> {
+pub(crate) fn dissect(datagrams: &[Vec<u8>], filter: &str, names: &[&str]) -> Vec<String> {
     let dir = TempDir::new();
     let file = dir.write("capture.pcap", capture(datagrams));
     let mut command = tool("tshark", "tshark");
@@ -158,7 +160,7 @@ fn dissect(datagrams: &[Vec<u8>], filter: &str, names: &[&str]) -> Vec<String> {
 
 /// A pcap file of IPv4 packets without a link layer (LINKTYPE_RAW), to sFlow's own port. Checksums are left out,
 /// which UDP allows and tshark does not look at in IPv4.
-fn capture(datagrams: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn capture(datagrams: &[Vec<u8>]) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xA1B2_C3D4, 2 << 16 | 4, 0, 0, 65535, 101_u32] {
         file.extend(word.to_be_bytes());

@@ -4,6 +4,7 @@
 use crate::agent::{Rig, assert_whole, if_index, record, samples};
 use crate::live::{CALLER, Libvirtd, WORKER, isolated, numbers, virsh};
 use crate::rig::LIMIT;
+use crate::support::process::{Process, Said};
 use crate::support::wait_until;
 use hsflow::sflow::ids::DataSource;
 use nix::sys::signal::Signal;
@@ -117,5 +118,32 @@ fn what_a_frozen_libvirtd_said_last_is_not_sent_as_new() {
         assert_eq!(source(&rig, WORKER), worker);
         rig.next_sample(worker);
         assert_whole(&rig.datagrams());
+    });
+}
+
+/// State and per cent of a processor in the last row of a guest that `hsflowctl top --batch` printed.
+fn shown(said: &Said, guest: &str) -> Option<(String, f64)> {
+    let row = said.stdout.iter().rev().find(|line| line.starts_with(&format!("{guest} ")))?;
+    let words: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(words[1], "vm", "{row}");
+    Some((words[2].to_owned(), words[3].parse().ok()?))
+}
+
+#[test]
+fn top_shows_the_load_of_a_virtual_machine_and_its_pause() {
+    isolated("sent::top_shows_the_load_of_a_virtual_machine_and_its_pause", || {
+        let libvirtd = Libvirtd::start();
+        libvirtd.define_worker();
+        virsh("start worker");
+        let rig = started();
+        let socket = rig.text("run/control.sock");
+        let top = Process::hsflowctl(&["top", "--batch", "-d", "0.5", "--socket", &socket]);
+        top.wait_for("its load", LIMIT, |said| {
+            shown(said, "worker").filter(|(state, cpu)| state == "running" && *cpu > 5.0)
+        });
+        virsh("suspend worker");
+        top.wait_for("its pause", LIMIT, |said| {
+            shown(said, "worker").filter(|(state, cpu)| state == "paused" && *cpu < 1.0)
+        });
     });
 }

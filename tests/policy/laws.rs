@@ -72,6 +72,21 @@ fn names(tables: &hsflow::policy::plan::Tables, sets: &hsflow::policy::plan::Set
     rules.chain(members).collect()
 }
 
+/// What the rules of each chain do, in their order: of those that drop or accept and count nothing, that; of others, all.
+fn verdicts(desired: &Desired) -> Vec<String> {
+    let rules = desired.tables.iter().flat_map(|(place, chains)| {
+        chains.iter().flat_map(move |(chain, own)| {
+            own.rules.iter().map(move |rule| {
+                let target = ["-j DROP", "-j ACCEPT"].into_iter().find(|target| rule.words.ends_with(target));
+                let is_counted = rule.words.contains("hashlimit");
+                let what = target.filter(|_| !is_counted).unwrap_or(&rule.words);
+                format!("{place:?} {chain:?} {what}")
+            })
+        })
+    });
+    rules.collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 400, ..ProptestConfig::default() })]
 
@@ -102,6 +117,26 @@ proptest! {
 
         reach(&mut kernel, &Desired::default());
         prop_assert_eq!(&kernel, &foreign, "nothing of ours stays");
+    }
+
+    #[test]
+    fn what_may_stand_in_any_order_stays_where_it_is(before in text(), after in text()) {
+        let (before, after) = (desired(&before), desired(&after));
+        let mut kernel = inhabited();
+        carry_out(&mut kernel, &steps(&before, &inhabited()));
+        let observed = kernel.observe();
+        let beside = after.beside(&observed);
+        prop_assert_eq!(verdicts(&beside), verdicts(&after), "none of another kind is passed");
+        let sorted = |desired: &Desired| {
+            let mut all = names(&desired.tables, &desired.sets);
+            all.sort_unstable();
+            all
+        };
+        prop_assert_eq!(sorted(&beside), sorted(&after));
+        prop_assert_eq!(&after.beside(&observed).beside(&observed), &beside);
+        reach(&mut kernel, &beside);
+        assert_holds(&kernel, &beside);
+        prop_assert_eq!(steps(&after.beside(&kernel.observe()), &kernel), Vec::new(), "applying twice does nothing");
     }
 
     #[test]
@@ -161,6 +196,30 @@ fn one_policy_more_is_one_rule_more() {
     let more = steps(&thousand(1001), &kernel);
     let rules: usize = more.iter().map(|step| step.input.lines().count() - 2).sum();
     assert_eq!((more.len(), rules), (2, 2), "one of each family: {more:?}");
+    let beside = steps(&thousand(1001).beside(&kernel.observe()), &kernel);
+    assert!(beside.iter().all(|step| step.input.contains("-A hsflowd-forward ")), "read nothing: {beside:?}");
+}
+
+#[test]
+fn a_drop_passes_no_accept() {
+    let of = |names: &[(&str, &str)]| {
+        let each = |(name, action): &(&str, &str)| {
+            format!("[policy.{name}]\nprotocol = \"udp\"\ndirection = \"forward\"\naction = \"{action}\"\n")
+        };
+        desired(&names.iter().map(each).collect::<String>())
+    };
+    let mut kernel = Kernel::new();
+    let old = of(&[("b", "drop"), ("d", "accept"), ("f", "drop")]);
+    carry_out(&mut kernel, &steps(&old, &Kernel::new()));
+    let new =
+        of(&[("a", "drop"), ("b", "drop"), ("c", "drop"), ("d", "accept"), ("e", "drop"), ("f", "drop")]);
+    let observed = kernel.observe();
+    reach(&mut kernel, &new.beside(&observed));
+    for chains in kernel.observe().tables.values() {
+        let marks = chains.values().flat_map(|own| own.rules.iter().filter_map(|rule| rule.mark.as_deref()));
+        let order: Vec<_> = marks.filter_map(|mark| mark.split(':').nth(1)).collect();
+        assert_eq!(order, ["b", "a", "c", "d", "f", "e"]);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::agent::guard::{Panicked, guarded};
 use crate::agent::worker::time_until;
 use crate::collect::apps::{Inputs, Visit};
 use crate::host::{Clock, Host};
+use crate::sys::tally::Call;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use std::os::fd::AsFd;
@@ -107,6 +108,7 @@ impl ApplicationThread {
             }
         }
         let fds = fds.get_mut(..count).unwrap_or_default();
+        crate::sys::tally::count(Call::Wait);
         // EINTR is as good as a deadline: everything is looked at anyway.
         let _ = poll(fds, timeout);
         fds.first().is_some_and(|order| order.any().unwrap_or(false))

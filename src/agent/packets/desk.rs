@@ -178,6 +178,12 @@ impl Desk {
         self.ledger.get(if_index)
     }
 
+    /// Packets that came by this source, also those that no sample can describe.
+    pub fn heard(&self, source: &str) -> u64 {
+        let of_it = self.ledger.iter().filter(|sampled| sampled.source == source);
+        of_it.map(|sampled| sampled.sampler.samples() + sampled.unknown).sum()
+    }
+
     /// The rate of a switch port; the default for what is none. Samples of `psample` that are more frequent than is wanted
     /// are made into fewer; those of `nflog` are taken to have the rate that was set.
     pub fn set_port_rate(&mut self, if_index: u32, rate: PortRate) {

@@ -34,6 +34,11 @@ impl Ledger {
         self.position(if_index).ok().and_then(|at| self.all.get(at))
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Sampled> {
+        self.all.iter()
+    }
+
     /// A data source, new if need be, that this packet source samples at this rate.
     #[inline]
     pub(super) fn entry(&mut self, if_index: u32, source: &'static str, one_in: u32) -> &mut Sampled {

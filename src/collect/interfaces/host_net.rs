@@ -98,6 +98,12 @@ impl HostNet {
         self.last.binary_search_by_key(&index, |(index, _)| *index)
     }
 
+    /// Packets, both ways.
+    pub fn packets(&self) -> u64 {
+        let [_, arrived, _, _, _, left, ..] = self.sum.0;
+        arrived.saturating_add(left)
+    }
+
     /// The record.
     pub fn record(&self) -> HostNetIo {
         let [bytes_in, pkts_in, errs_in, drops_in, bytes_out, pkts_out, errs_out, drops_out] = self.sum.0;

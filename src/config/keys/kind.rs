@@ -28,6 +28,8 @@ pub enum Kind {
     Pattern,
     /// A UUID.
     Uuid,
+    /// An address with a port, or the path of a socket.
+    Listen,
     /// A path.
     Path,
     /// Any word.
@@ -51,6 +53,9 @@ impl Kind {
             Self::Cidr => "an address range ([!]ADDRESS/BITS or [!]ADDRESS/MASK)".into(),
             Self::Pattern => "a POSIX extended regular expression".into(),
             Self::Uuid => "a UUID (32 hexadecimal digits)".into(),
+            Self::Listen => {
+                "an address with a port (127.0.0.1:9036, [::1]:9036) or a socket (unix:/run/hsflowd/metrics.sock)".into()
+            }
             Self::Path => "a path".into(),
             Self::Name => "a name".into(),
             Self::Choice(words) => match words.split_last() {
@@ -77,6 +82,7 @@ impl Kind {
             Self::Cidr => "10.0.0.0/8",
             Self::Pattern => "^eth",
             Self::Uuid => "00112233-4455-6677-8899-aabbccddeeff",
+            Self::Listen => "127.0.0.1:9036",
             Self::Path => "/some/path",
             Self::Name => "eth0",
             Self::Choice(words) => match words {
@@ -108,6 +114,7 @@ impl Kind {
             Self::Cidr => "range".into(),
             Self::Pattern => "pattern".into(),
             Self::Uuid => "uuid".into(),
+            Self::Listen => "address:port|path".into(),
             Self::Path => "path".into(),
             Self::Name => "name".into(),
             Self::Choice(words) => words.join("|"),

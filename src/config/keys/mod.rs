@@ -3,6 +3,7 @@
 //! Each [`Object`] lists its [`Key`]s with type, range, default, help, and what this version does with it. Defaults
 //! stand here as text and nowhere else. A key is named `key` at the top and `object.key` elsewhere.
 
+mod asked;
 mod guests;
 mod key;
 mod kind;
@@ -46,10 +47,11 @@ pub enum ObjectId {
     Eapi,
     Nlroute,
     Dbus,
+    Metrics,
 }
 
 /// All objects, in the order of [`ObjectId`], which is also the order of the documentation.
-pub static OBJECTS: [&Object; 28] = [
+pub static OBJECTS: [&Object; 29] = [
     &top::SFLOW,
     &top::COLLECTOR,
     &top::DNS_SD,
@@ -77,7 +79,8 @@ pub static OBJECTS: [&Object; 28] = [
     &switches::VPP,
     &switches::EAPI,
     &switches::NLROUTE,
-    &top::DBUS,
+    &asked::DBUS,
+    &asked::METRICS,
 ];
 
 /// A `name { }`.

@@ -167,6 +167,3 @@ static JSON_KEYS: &[Key] = &[
         "A sender is a UDP address and port, a process, or the pipe. The C agent does not know this key.",
     ),
 ];
-
-pub(super) static DBUS: Object =
-    Object::new(ObjectId::Dbus, "dbus", "Answer questions on the system bus", &[]);

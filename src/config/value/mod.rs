@@ -3,6 +3,7 @@
 //! Rule: what the C agent 2.1 accepts is accepted with the same value; what it silently ignores becomes a remark.
 
 mod address;
+mod listen;
 mod number;
 mod pattern;
 
@@ -10,8 +11,10 @@ pub use pattern::{Pattern, PatternFault};
 
 use super::keys::Kind;
 use super::model::CidrRule;
+use super::modules::Listen;
 use super::problem::quoted;
 use super::speed::SpeedRange;
+use listen::{ListenFault, parse_listen};
 use number::{Oddity, Read};
 
 /// A checked value.
@@ -24,6 +27,7 @@ pub(super) enum Value {
     Text(String),
     Speeds(SpeedRange),
     Cidr(CidrRule),
+    Listen(Listen),
     Pattern(Pattern),
     Uuid([u8; 16]),
 }
@@ -55,6 +59,7 @@ pub(super) fn parse(kind: &Kind, word: &str) -> Result<Parsed, Fault> {
         Kind::Host => parse_host(word),
         Kind::Cidr => address::parse_cidr(word).map(Value::Cidr).map(plain).map_err(because),
         Kind::Pattern => parse_pattern(word),
+        Kind::Listen => parse_place(word),
         Kind::Uuid => parse_uuid(word),
         Kind::Choice(words) => {
             let found = words.iter().find(|known| known.eq_ignore_ascii_case(word));
@@ -157,6 +162,16 @@ fn parse_host(word: &str) -> Result<Parsed, Fault> {
             Err(Fault { reason: Some(reason.to_owned()), help })
         }
     }
+}
+
+fn parse_place(word: &str) -> Result<Parsed, Fault> {
+    let help = |fault: &ListenFault| match fault {
+        ListenFault::NoPort(whole) => Some(format!("write {whole}")),
+        _ => None,
+    };
+    let place = parse_listen(word).map_err(|why| Fault { help: help(&why), ..because(why) })?;
+    let open = place.is_open().then(|| format!("whoever reaches {} of this host is answered", quoted(word)));
+    Ok(Parsed { value: Value::Listen(place), remarks: open.into_iter().collect() })
 }
 
 fn parse_name(word: &str) -> Parsed {

@@ -8,6 +8,7 @@
 //! failure leaves the old content. What others did to the file is undone by the next write.
 
 use super::frame;
+use crate::sys::tally::{Call, count};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -97,6 +98,7 @@ impl AutoFile {
 
     /// Brings the file up to date with these lines.
     pub fn write(&mut self, body: &str) -> Result<Written, AutoError> {
+        count(Call::Ask);
         let there = fs::metadata(&self.path).ok();
         if there.as_ref().is_none_or(|t| t.mtime() != self.mtime) {
             self.body = None;

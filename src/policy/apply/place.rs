@@ -68,6 +68,7 @@ impl Place {
                 view.observed.accept_places();
             }
             let is_moved = view.observed.has_jump_behind();
+            let desired = &desired.beside(&view.observed);
             let steps = plan(desired, &view.observed, &self.echoes);
             if steps.is_empty() && (!is_memory || done > 0) {
                 if view.is_read {
@@ -154,7 +155,7 @@ impl Place {
         if jump == Jump::Stays {
             observed.accept_places();
         }
-        Ok(plan(desired, &observed, &self.echoes))
+        Ok(plan(&desired.beside(&observed), &observed, &self.echoes))
     }
 
     /// Reads everything.
@@ -260,7 +261,7 @@ impl Place {
 
     /// To what was there before: planned from what is there now, because sets may be half done.
     async fn go_back(&mut self, before: Observed, stop: Stop) -> Stop {
-        let desired = Desired { tables: before.tables, sets: before.sets, elsewhere: Vec::new() };
+        let desired = Desired::again(before);
         let back = async { self.carry_out(&self.steps(&desired, Jump::Stays).await?).await };
         match back.await {
             Ok(()) => stop,

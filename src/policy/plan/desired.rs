@@ -8,6 +8,7 @@
 use super::chains::{OwnChain, Tables, jump};
 use super::render::{self, Place};
 use super::sets::{LONGEST_SECS, Member, Set, SetName, Sets};
+use super::standing::{Runs, plain};
 use crate::policy::model::{
     Action, Body, Chain, End, Family, GroupName, Match, Policy, PolicyName, Prefix, Table, Traffic,
 };
@@ -26,6 +27,8 @@ pub struct Desired {
     pub sets: Sets,
     /// Policies that iptables cannot carry out, wholly or in part: for tc, or for Cumulus Linux.
     pub elsewhere: Vec<PolicyName>,
+    /// Where order is of no account.
+    pub(super) runs: Runs,
 }
 
 impl Desired {
@@ -38,9 +41,29 @@ impl Desired {
             let (drops, others): (Vec<_>, Vec<_>) =
                 same.iter().partition(|policy| only_drop(policy).is_some());
             desired.drops(&drops, now);
-            others.into_iter().for_each(|policy| desired.policy(policy, members));
+            for run in others.chunk_by(|a, b| plain(a).is_some() && plain(a) == plain(b)) {
+                let before = desired.lengths();
+                run.iter().for_each(|policy| desired.policy(policy, members));
+                desired.note_run(&before);
+            }
         }
         desired
+    }
+
+    fn lengths(&self) -> BTreeMap<Place, usize> {
+        let chains =
+            self.tables.iter().flat_map(|(place, chains)| chains.iter().map(move |own| (place, own)));
+        chains.map(|((family, table), (chain, own))| ((*family, *table, *chain), own.rules.len())).collect()
+    }
+
+    /// What came since may stand in any order.
+    fn note_run(&mut self, before: &BTreeMap<Place, usize>) {
+        for (place, end) in self.lengths() {
+            let start = before.get(&place).copied().unwrap_or(0);
+            if end - start > 1 {
+                self.runs.entry(place).or_default().push(start..end);
+            }
+        }
     }
 
     fn drops(&mut self, policies: &[&Policy], now: SystemTime) {

@@ -10,6 +10,7 @@ mod desired;
 mod observed;
 mod render;
 mod sets;
+mod standing;
 mod tunnel;
 
 pub use chains::{ChainRule, Chains, OwnChain, Tables};

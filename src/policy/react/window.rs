@@ -105,6 +105,17 @@ impl<K: Copy + Eq> Window<K> {
         sum
     }
 
+    /// Keys that have a place in a slice; one may come several times.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.slices.iter().flat_map(|slice| slice.entries().iter().map(|entry| &entry.key))
+    }
+
+    /// When the oldest slice that counts began.
+    pub fn begin(&self) -> Duration {
+        let first = (self.present + 1).saturating_sub(self.slices.len() as u128);
+        Duration::from_nanos(u64::try_from(first.saturating_mul(self.slice_ns)).unwrap_or(u64::MAX))
+    }
+
     /// What all keys weigh.
     pub fn total(&self) -> u64 {
         self.slices.iter().fold(0, |sum, slice| sum.saturating_add(slice.total()))

@@ -7,7 +7,7 @@
 use super::access::{self, Caller};
 use super::places::{Peer, Places};
 use super::{Paths, ServeError, Shared, certificate};
-use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -52,15 +52,7 @@ pub(super) struct Client {
 
 /// Also at an address that this host has not yet.
 pub(super) fn tcp(at: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(at), Type::STREAM.nonblocking(), None)?;
-    socket.set_reuse_address(true)?;
-    match at {
-        SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
-        SocketAddr::V6(_) => socket.set_freebind_v6(true)?,
-    }
-    socket.bind(&at.into())?;
-    socket.listen(WAITING)?;
-    TcpListener::from_std(socket.into())
+    crate::host::listen::tcp(at, WAITING)
 }
 
 pub(super) fn unix(path: &Path) -> Result<UnixListener, ServeError> {

@@ -33,11 +33,22 @@ impl<'a> Sections<'a> {
         Self { input: Cursor::new(file, Order::Little), interfaces: Vec::new() }
     }
 
+    /// The same place of the file, over these bytes.
+    pub(super) fn over(self, bytes: &[u8]) -> Sections<'_> {
+        Sections { input: self.input.over(bytes), interfaces: self.interfaces }
+    }
+
+    /// Where the next block begins.
+    pub(super) fn at(&self) -> usize {
+        self.input.at
+    }
+
     /// The next packet; `None` at the end of the file.
     pub(super) fn next_packet(&mut self) -> Result<Option<Packet<'a>>, PcapError> {
         while !self.input.is_empty() {
-            let start = self.input.at;
-            let (kind, mut body) = self.block()?;
+            let before = self.input.clone();
+            let start = before.at;
+            let (kind, mut body) = self.block().inspect_err(|_| self.input = before)?;
             match kind {
                 SECTION => self.interfaces.clear(),
                 INTERFACE => self.interfaces.push(interface(&mut body)?),

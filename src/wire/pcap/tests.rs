@@ -111,6 +111,63 @@ fn a_cut_pcapng_file_is_an_error_except_between_blocks() {
     }
 }
 
+/// The same file in pieces, as `tcpdump` writes it into a pipe: the packets as text, and how it ends.
+fn in_pieces(file: &[u8], piece: usize) -> (Vec<String>, Option<PcapError>) {
+    let (mut found, mut paused, mut bytes) = (Vec::new(), None::<Pause>, Vec::new());
+    let mut last = None;
+    for more in file.chunks(piece) {
+        bytes.extend(more);
+        let mut read = match paused.take().map_or_else(|| packets(&bytes), |pause| Ok(pause.packets(&bytes)))
+        {
+            Ok(read) => read,
+            Err(e) => {
+                last = Some(e);
+                continue;
+            }
+        };
+        last = None;
+        for packet in &mut read {
+            match packet {
+                Ok(packet) => found.push(format!("{packet:?}")),
+                Err(e @ PcapError::Truncated { .. }) => last = Some(e),
+                Err(e) => return (found, Some(e)),
+            }
+        }
+        let (done, pause) = read.pause();
+        bytes.drain(..done);
+        paused = Some(pause);
+    }
+    (found, last)
+}
+
+#[test]
+fn a_file_in_pieces_is_read_as_the_whole() {
+    let files = [
+        one_packet(u32::to_be_bytes, 0xA1B2_C3D4, 7),
+        ng_file(u32::to_be_bytes, u16::to_be_bytes),
+        ng_file(u32::to_le_bytes, u16::to_le_bytes),
+    ];
+    for file in files {
+        for end in 4..=file.len() {
+            let whole = packets(&file[..end]);
+            let (mut expected, mut last) = (Vec::new(), whole.as_ref().err().copied());
+            for packet in whole.into_iter().flatten() {
+                match packet {
+                    Ok(packet) => expected.push(format!("{packet:?}")),
+                    Err(e) => last = Some(e),
+                }
+            }
+            for piece in [1, 3, 50] {
+                assert_eq!(
+                    in_pieces(&file[..end], piece),
+                    (expected.clone(), last),
+                    "{end} in pieces of {piece}"
+                );
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_behind_a_magic_end_without_a_panic(choice in 0usize..6, bytes in prop::collection::vec(any::<u8>(), 0..300)) {

@@ -4,6 +4,7 @@
 
 use super::PacketThread;
 use crate::agent::worker::time_until;
+use crate::sys::tally::{Call, count};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::AsFd;
@@ -21,6 +22,7 @@ impl PacketThread {
             // Only an order ends this sooner: the next visit shall be worth waking up for.
             let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
             let gather_ms = if self.hurry { 0 } else { self.gather_ms };
+            count(Call::Wait);
             let _ = poll(&mut order, PollTimeout::from(gather_ms));
             return order.iter().any(ready);
         }
@@ -28,15 +30,16 @@ impl PacketThread {
         let resting = &self.resting;
         let wake = || PollFd::new(self.wake.as_fd(), PollFlags::POLLIN);
         let mut fds: [_; 1 + MOST_SOURCES] = std::array::from_fn(|_| wake());
-        let mut count = 1;
+        let mut used = 1;
         let each = self.taps.each().chain(self.sources.each()).map(|source| &*source);
         let awake = each.filter(|source| !resting.contains_key(source.name()));
         for (fd, source) in fds.iter_mut().skip(1).zip(awake) {
             *fd = PollFd::new(source.as_fd(), PollFlags::POLLIN);
-            count += 1;
+            used += 1;
         }
-        let fds = fds.get_mut(..count).unwrap_or_default();
+        let fds = fds.get_mut(..used).unwrap_or_default();
         // EINTR is as good as a deadline: everything is looked at anyway.
+        count(Call::Wait);
         let _: Result<_, Errno> = poll(fds, timeout);
         self.called = fds.iter().skip(1).any(ready);
         fds.first().is_some_and(ready)

@@ -6,6 +6,7 @@
 
 use super::devices::Devices;
 use crate::host::Host;
+use crate::sys::tally::{Call, count};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -48,6 +49,7 @@ impl Buffer {
         let mut filled = 0;
         loop {
             let room = self.0.get_mut(filled..).unwrap_or_default();
+            count(Call::Read);
             let (space, read) = (room.len(), file.read_at(room, filled as u64)?);
             filled += read;
             if read < space {

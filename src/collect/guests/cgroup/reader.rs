@@ -15,6 +15,7 @@ use super::place::{Place, Role};
 use super::running::Running;
 use super::{DiskIo, Reading};
 use crate::host::ReadError;
+use crate::sys::tally::{Call, count};
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -195,6 +196,7 @@ impl Cgroup {
 fn first_of(place: &Place, sources: &'static [Source], problems: &mut Vec<CgroupError>) -> Option<Open> {
     for source in sources {
         let Some(path) = path_of(place, *source) else { continue };
+        count(Call::Open);
         match File::open(&path) {
             Ok(file) => return Some(Open { file, source }),
             Err(error) if is_absence(&error) => {}

@@ -1,12 +1,14 @@
-//! Decoded datagrams as text for people. In: a decoded [`Datagram`]. Out: indented lines, one field a line. The
-//! field names are the decoder's own, so every record it knows prints without a word here.
+//! Decoded datagrams as text for people. In: a decoded datagram. Out: indented lines, one field a line. The field names are
+//! the decoder's own, so every record it knows prints without a word here.
 
-use crate::sflow::decode::Datagram;
+use super::plain::scalar;
+use super::{Received, Shown};
 use serde_json::Value;
 use std::fmt::Write;
 
-/// The whole datagram. `from` is the sender's address, where there is one.
-pub(super) fn render(datagram: &Datagram, from: Option<&str>) -> String {
+/// The whole datagram.
+pub(super) fn render(received: &Received<'_>) -> String {
+    let datagram = received.datagram;
     let mut page = format!(
         "datagram from agent {} sub-agent {} sequence {} uptime {}.{:03} s",
         datagram.agent,
@@ -16,7 +18,7 @@ pub(super) fn render(datagram: &Datagram, from: Option<&str>) -> String {
         datagram.uptime_ms % 1000,
     );
     // Writing to a String cannot fail.
-    let _ = match from {
+    let _ = match received.from {
         Some(from) => writeln!(page, ", received from {from}"),
         None => writeln!(page),
     };
@@ -26,10 +28,8 @@ pub(super) fn render(datagram: &Datagram, from: Option<&str>) -> String {
     if !datagram.trailing.is_empty() {
         let _ = writeln!(page, "  {} bytes follow the last sample", datagram.trailing.len());
     }
-    for sample in &datagram.samples {
-        if let Ok(Value::Object(kind)) = serde_json::to_value(sample) {
-            kind.iter().for_each(|(name, body)| write_sample(&mut page, name, body));
-        }
+    for shown in datagram.samples.iter().filter_map(Shown::of) {
+        write_sample(&mut page, &shown.kind, &shown.fields);
     }
     page
 }
@@ -98,29 +98,10 @@ fn write_field(page: &mut String, indent: usize, name: &str, value: &Value) {
     }
 }
 
-/// A single value; all ones is how sFlow says that a counter is not known.
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
-        Value::Number(n) if [u64::MAX, u64::from(u32::MAX)].map(Some).contains(&n.as_u64()) => {
-            "unknown".to_owned()
-        }
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn unknown_counters_are_called_unknown_and_control_characters_do_not_reach_the_terminal() {
-        assert_eq!(scalar(&json!(u32::MAX)), "unknown");
-        assert_eq!(scalar(&json!(u64::MAX)), "unknown");
-        assert_eq!(scalar(&json!(7)), "7");
-        assert_eq!(scalar(&json!("a\u{1b}[2Jb")), "a\u{fffd}[2Jb");
-    }
 
     #[test]
     fn nested_records_are_indented_under_their_names() {

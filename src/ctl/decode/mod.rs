@@ -1,0 +1,53 @@
+//! `hsflowctl decode`: sFlow from a UDP socket, the running agent, a capture file or standard input, for people, for
+//! scripts, for other programs. In: datagrams. Out: text or lines on stdout, a capture of the sampled packets, the
+//! datagrams themselves to other collectors. Rule: a datagram that is not sFlow is one message and the next is read;
+//! nothing received can end the program. `formats` and `anonymise` are pure; reading and writing is done here.
+
+pub mod anonymise;
+mod arguments;
+mod capture;
+pub mod formats;
+mod forward;
+mod live;
+mod sink;
+
+use super::Exit;
+pub(super) use arguments::Asked;
+use formats::Format;
+use sink::Sink;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A datagram as it came.
+struct Arrival<'a> {
+    bytes: &'a [u8],
+    /// Nobody, where it did not come over a network.
+    from: Option<SocketAddr>,
+    /// Since 1970.
+    time: Option<Duration>,
+}
+
+/// Says on stderr what does not end the program.
+fn say(message: &dyn std::fmt::Display) {
+    eprintln!("hsflowctl: {message}");
+}
+
+/// Does what was asked with all that comes.
+pub(super) fn decode(asked: &Asked) -> Result<(), Exit> {
+    let source = asked.source()?;
+    let mut sink = asked.sink(&source)?;
+    let read = match source {
+        arguments::Source::Capture(file) => capture::follow(&file, asked.count, &mut sink),
+        arguments::Source::Live(live) => live::follow(&live, asked, &mut sink),
+    };
+    sink.finish();
+    read
+}
+
+/// Prints one datagram that this program made or got itself, or on stderr why it cannot be read. True where it was
+/// printed; the error is the status to end with.
+pub(super) fn print_datagram(bytes: &[u8], from: Option<SocketAddr>, json: bool) -> Result<bool, Exit> {
+    let mut sink = Sink::printing(if json { Format::Json } else { Format::Text });
+    sink.take(&Arrival { bytes, from, time: None })?;
+    Ok(sink.taken() == 1)
+}

@@ -18,10 +18,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("status", &["sflow"]),
     ("sample", &["sflow", "config", "wire"]),
     ("config", &["sflow"]),
+    // What the service manager has to give for a configuration; texts of units.
+    ("setup", &["config"]),
     // What is to be done to traffic. Of the configuration only the nearest of known words; the agent does not know it.
     // Detection reads what the agent sends, and waits for its socket. Who watches over the rules hears the kernel, and the
     // program has a log.
-    ("policy", &["sys", "sflow", "wire", "config", "host", "status", "log"]),
+    ("policy", &["sys", "sflow", "wire", "config", "setup", "host", "status", "log"]),
     // What hosts are doing, by their sFlow: decodes datagrams, and counts flows as detection does.
     ("view", &["sflow", "wire", "config", "policy"]),
     // The environment as a value.
@@ -36,16 +38,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
-            "sys", "host", "wire", "sflow", "config", "sample", "status", "collect", "source", "switch",
-            "discover", "export", "log",
+            "sys", "host", "wire", "sflow", "config", "setup", "sample", "status", "collect", "source",
+            "switch", "discover", "export", "log",
         ],
     ),
     // The doctor tries each packet source as the agent would, on traffic of its own, and looks where Open vSwitch listens.
     (
         "ctl",
         &[
-            "agent", "host", "sys", "source", "sample", "switch", "wire", "sflow", "config", "status", "view",
-            "log",
+            "agent", "host", "sys", "source", "sample", "switch", "wire", "sflow", "config", "setup",
+            "status", "view", "log",
         ],
     ),
 ];
@@ -56,6 +58,7 @@ const PURE: &[&str] = &[
     "sflow",
     "sample",
     "config",
+    "setup",
     "status",
     "ctl/doctor/judge",
     "ctl/doctor/firewall",
@@ -65,6 +68,7 @@ const PURE: &[&str] = &[
     "policy/file",
     "policy/lines",
     "policy/plan",
+    "policy/privileges",
     "policy/react",
     "policy/book",
     "policy/bridge/desired",

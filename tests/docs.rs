@@ -226,6 +226,35 @@ fn the_manuals_render_without_warnings() {
 }
 
 #[test]
+fn man_shows_the_manuals_without_warnings() {
+    for page in fs::read_dir(repository("man")).unwrap().map(|entry| entry.unwrap().path()) {
+        let mut man = Command::new("man");
+        man.args(["--warnings=w", "-l"]).arg(&page).env("LC_ALL", "C.UTF-8").env("MANPAGER", "cat");
+        let Ok(output) = man.output() else {
+            println!("SKIP man_shows_the_manuals_without_warnings: no man");
+            return;
+        };
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{}", page.display());
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(shown.lines().count() > 50, "{}: {} lines", page.display(), shown.lines().count());
+    }
+}
+
+#[test]
+fn the_examples_of_the_tools_manual_are_commands_that_it_takes() {
+    let examples = section("man/hsflowctl.1", "EXAMPLES");
+    let commands: Vec<_> = examples.lines().filter_map(|line| line.strip_prefix("hsflowctl ")).collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        let output = Command::new(env!("CARGO_BIN_EXE_hsflowctl"))
+            .args(command.split_whitespace())
+            .arg("--help")
+            .output();
+        assert!(output.unwrap().status.success(), "hsflowctl {command}");
+    }
+}
+
+#[test]
 fn the_readmes_commands_exist() {
     let (readme, makefile) = (read("README.md"), read("Makefile"));
     let shell: String =

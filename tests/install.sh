@@ -11,6 +11,8 @@ test="dbus-daemon dnsmasq-base docker.io containerd containernetworking-plugins 
 test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 # an Open vSwitch on which sFlow is set up, and hosts around it
 test="$test openvswitch-switch mininet"
+# systemd's own judgement of the units
+test="$test systemd"
 # a clock that is set for one program alone
 test="$test faketime"
 # what fills a link that is shaped

@@ -62,7 +62,7 @@ impl Agent {
                 needs.iter().map(|need| format!("{} ({})", need.capability, need.reason)).collect();
             (!reasons.is_empty()).then(|| format!("this process was not given {}: {how}", reasons.join(", ")))
         };
-        let how = "a restart gives what the settings need, if the unit permits it";
+        let how = "a restart gives what the settings need, if the unit permits it (hsflowctl privileges)";
         let never = said(never, "DNS asks for it, and only the file can");
         let said: Vec<_> = said(by_restart, how).into_iter().chain(never).collect();
         (!said.is_empty()).then(|| said.join("; "))

@@ -13,6 +13,7 @@ mod guests;
 mod once;
 mod policy;
 mod reload;
+mod service;
 mod settings;
 mod status;
 mod top;
@@ -89,6 +90,8 @@ enum Command {
         #[command(flatten)]
         agent: AgentSocket,
     },
+    /// Say what will be otherwise than with the C agent that was here.
+    Migrate(service::migrate::Asked),
     /// Print what would be sent now.
     Once {
         /// Configuration.
@@ -103,6 +106,8 @@ enum Command {
     },
     /// Ask hsflowd-policy, or have it do something.
     Policy(policy::Asked),
+    /// Say what systemd has to give the agent for its configuration, and why.
+    Privileges(service::privileges::Asked),
     /// Have the running agent read its configuration again.
     Reload {
         #[command(flatten)]
@@ -182,6 +187,10 @@ enum Explanation {
 
 /// The program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.peek().is_some_and(|program| service::generator::is_called(program)) {
+        return service::generator::main(arguments.skip(1));
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(e) => {
@@ -207,8 +216,10 @@ fn run(command: Command) -> Exit {
         Command::Demo { count } => demo::demo(count),
         Command::Doctor(asked) => doctor::doctor(&asked),
         Command::Explain { what, agent } => ask(&agent, |snapshot| explained(snapshot, &what)),
+        Command::Migrate(asked) => service::migrate::migrate(&asked).into(),
         Command::Once { config, json, root } => once::once(&root, &config, json).into(),
         Command::Policy(asked) => policy::policy(&asked),
+        Command::Privileges(asked) => service::privileges::privileges(&asked).into(),
         Command::Reload { agent } => reload::reload(&agent.socket),
         Command::Status { json, watch: true, agent } => {
             status::watch::watch(json, || match client::read_snapshot(&agent.socket) {

@@ -7,12 +7,15 @@
 use super::apply::Runner;
 use super::book::{Book, Kept};
 use super::desk;
+use super::generator;
 use super::lines::Dialect;
+use super::privileges::grants;
 use super::service::{Backends, Files, ReadFault, Service, Setup};
 use super::store;
 use super::wanted::Wanted;
 use crate::host::Clock;
 use crate::log::{self as output, Destination};
+use crate::setup::page;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::os::linux::fs::MetadataExt;
@@ -23,13 +26,14 @@ use std::time::SystemTime;
 const CUMULUS: &str = "/usr/cumulus/bin/cl-acltool";
 /// The text of `-h`.
 pub const USAGE: &str = "\
-usage: hsflowd-policy [-d] [-c DIR] [--state FILE] [--check | --dry-run | --expire | --clear]
+usage: hsflowd-policy [-d] [-c DIR] [--state FILE] [--check | --dry-run | --expire | --clear | --privileges]
   -c DIR        folder of policy.toml and policy.d (default /etc/hsflowd)
   --state FILE  what outlives the program (default /var/lib/hsflowd-policy/state.toml)
   --check       say what is wrong in the files, and end
   --dry-run     say what would be done, and end
   --expire      take out what is over, without the service, and end
   --clear       take away everything that is ours, and end; not while the service runs
+  --privileges  print what the units have to be given for the files, and end
   -d            say more
   -V, --version print the version
   -h, --help    print this
@@ -44,6 +48,7 @@ enum Mode {
     DryRun,
     Expire,
     Clear,
+    Privileges,
     Version,
     Help,
 }
@@ -56,8 +61,12 @@ struct Options {
     verbosity: u32,
 }
 
-/// Runs the program with these arguments (without its name).
+/// Runs the program with these arguments, of which the first is its name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter();
+    if arguments.next().is_some_and(|program| generator::is_called(&program)) {
+        return generator::main(arguments, dialect());
+    }
     let options = match parse(arguments) {
         Ok(options) => options,
         Err(why) => {
@@ -72,7 +81,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return wrong(&error),
     };
-    let dialect = if Path::new(CUMULUS).is_file() { Dialect::Cumulus } else { Dialect::Linux };
+    let dialect = dialect();
     runtime.block_on(async {
         match options.mode {
             Mode::Serve => serve(options, dialect).await,
@@ -80,6 +89,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Mode::DryRun => dry_run(&options, dialect).await,
             Mode::Expire => expire(&options, dialect).await,
             Mode::Clear => clear(&options, dialect).await,
+            Mode::Privileges => privileges(&options, dialect),
             Mode::Version => {
                 println!("hsflowd-policy {}", env!("CARGO_PKG_VERSION"));
                 ExitCode::SUCCESS
@@ -90,6 +100,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         }
     })
+}
+
+fn dialect() -> Dialect {
+    if Path::new(CUMULUS).is_file() { Dialect::Cumulus } else { Dialect::Linux }
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, lexopt::Error> {
@@ -118,12 +132,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, lexop
             Arg::Long("dry-run") => Mode::DryRun,
             Arg::Long("expire") => Mode::Expire,
             Arg::Long("clear") => Mode::Clear,
+            Arg::Long("privileges") => Mode::Privileges,
             Arg::Short('V') | Arg::Long("version") => Mode::Version,
             Arg::Short('h') | Arg::Long("help") => Mode::Help,
             other => return Err(other.unexpected()),
         };
         if options.mode != Mode::Serve && options.mode != mode {
-            return Err("one of --check, --dry-run, --expire and --clear at a time".into());
+            return Err("one of --check, --dry-run, --expire, --clear and --privileges at a time".into());
         }
         options.mode = mode;
     }
@@ -158,6 +173,20 @@ fn check(options: &Options, dialect: Dialect) -> ExitCode {
             wishes.faults.iter().for_each(|fault| println!("{fault}"));
             println!("{} policies, {} faults", wishes.policies.len(), wishes.faults.len());
             if wishes.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(why) => wrong(&why),
+    }
+}
+
+fn privileges(options: &Options, dialect: Dialect) -> ExitCode {
+    match generator::read(&options.folder, dialect) {
+        Ok(wishes) => {
+            let grants = grants(&wishes, dialect == Dialect::Cumulus);
+            print!("{}", page(&grants));
+            if grants.is_empty() {
+                println!("The units need nothing beyond what they are shipped with.");
+            }
+            ExitCode::SUCCESS
         }
         Err(why) => wrong(&why),
     }

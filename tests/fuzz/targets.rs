@@ -14,6 +14,7 @@ mod metrics;
 mod ovs;
 mod pipe;
 mod policy;
+mod service_files;
 mod view;
 
 use hsflow::collect::host::{Faults, cpu, disk_io, memory, mib2, mounts, uuid};
@@ -76,6 +77,7 @@ pub(crate) const TARGETS: &[(&str, Law)] = &[
     ("policy_toml", policy::toml),
     ("procfs", procfs),
     ("samples", samples),
+    ("service_files", service_files::law),
     ("sflow", sflow),
     ("switchd", switchd),
     ("top_toml", view::toml),

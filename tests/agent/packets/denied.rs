@@ -75,7 +75,7 @@ fn a_reload_that_needs_what_was_given_up_says_so_and_applies_the_rest() {
         assert_eq!(
             state,
             "degraded this process was not given CAP_NET_ADMIN (psample: its group): a restart gives what the settings \
-             need, if the unit permits it"
+             need, if the unit permits it (hsflowctl privileges)"
         );
         wait_until("the new rate", LIMIT, || (sampling(&rig, "a0")["one_in"] == 2).then_some(()));
         rig.reload("polling = 1\npcap { dev = a0 sampling = 2 }");

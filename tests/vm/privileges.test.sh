@@ -1,0 +1,188 @@
+# What the unit is given follows the configuration, under a real systemd: the generators, the first start of a configuration that
+# needs much, mistakes, old command lines, and a host in trouble. Run by tests/vm/run.
+. /src/tests/vm/lib.sh
+exec 2>&1
+conf() { echo "sflow { polling = 2 agentIP = 192.0.2.10 collector { ip = 127.0.0.1 udpport = 6343 } $* }" > /etc/hsflowd.conf; }
+generated=/run/systemd/generator/hsflowd.service.d/00-hsflowd-privileges.conf
+bounding() { show CapabilityBoundingSet; }
+is_bound() { [ "$(bounding)" = "$1" ]; }
+in_group() { grep -Eq "^Groups:.*\b$(getent group "$1" | cut -d: -f3)\b" "/proc/$(pid)/status"; }
+from_kernel() { dmesg | grep -q -- "$1"; }
+ip link add d0 type dummy && ip addr add 192.0.2.10/24 dev d0 && ip link set d0 up
+ip netns add far && ip -n far link set lo up
+
+# ---- installed as a package would, over a C agent's files with a configuration that needs much
+echo 'g docker -' | systemd-sysusers -
+conf 'collector { ip = 127.0.0.1 udpport = 6344 namespace = far } pcap { dev = lo sampling = 1 } dropmon { } docker { }'
+install -D -m 644 /dev/null /etc/hsflowd/modules/mod_pcap.so
+install_service
+install -m 644 /src/systemd/hsflowd-privileges.{path,service} /lib/systemd/system/
+generators=/usr/lib/systemd/system-generators
+ln -s ../../../bin/hsflowctl $generators/hsflowd-rs
+ln -s ../../../sbin/hsflowd-policy $generators/hsflowd-rs-policy
+systemd-sysusers hsflowd.conf; systemd-tmpfiles --create hsflowd.conf
+before=$(sha256sum /etc/hsflowd.conf /etc/default/hsflowd)
+check "migrate finds nothing in the way" hsflowctl migrate
+sed 's/^/# /' /tmp/check.out
+check "daemon-reload" systemctl daemon-reload
+check "the drop-in is made" test -s $generated
+catch 6343
+ip netns exec far hsflowctl decode --listen 127.0.0.1:6344 --count 1 --timeout 60 > /tmp/far 2>&1 &
+far=$!
+
+# ---- the first start
+check "starts" systemctl start hsflowd
+equal "its user" "$(stat -c %U "/proc/$(pid)")" hsflowd
+equal "holds CAP_NET_ADMIN, CAP_NET_RAW and CAP_SYS_ADMIN, and no others can come" "$(all_sets) $(status CapBnd)" "0000000000203000 0000000000203000"
+check "is in the group of Docker's socket" in_group docker
+within 20 "dropmon runs" state dropmon running || component dropmon
+check "the collector in a namespace has datagrams" wait $far
+within 20 "packets are sampled" seen "any(.[].samples[]; .tag == 3)"
+check "systemd was told what privileges says" eval 'hsflowctl privileges | grep -q "^hsflowd.service: so it is, by /run/systemd/generator"'
+check "nothing of the C agent's was changed" test "$before" = "$(sha256sum /etc/hsflowd.conf /etc/default/hsflowd)"
+python3 -c '
+import os, socket, shutil
+s = socket.socket(socket.AF_UNIX); s.bind("/run/docker.sock"); os.chmod("/run/docker.sock", 0o660); shutil.chown("/run/docker.sock", group="docker"); s.listen()
+while True: s.accept()[0].close()' & disown
+within 40 "it is let into Docker's socket" state docker 'DEGRADED\|unavailable' && refute "where only what answers is wrong" state docker 'Permission denied'
+
+# ---- less is wanted: the drop-in follows the file by itself, the process at its next start
+before=$(pid)
+conf
+within 30 "the drop-in follows" is_bound ""
+equal "the agent is left alone" "$(pid)" "$before"
+check "restart" systemctl restart hsflowd
+equal "no capability, and none can come" "$(all_sets) $(status CapBnd)" "0000000000000000 0000000000000000"
+refute "nor is it in that group" in_group docker
+check "healthy" hsflowctl status
+check "exposure with nothing given" systemd-analyze security --threshold=21 hsflowd.service
+systemd-analyze security hsflowd.service | tail -n 1 | sed 's/^/# /'
+
+# ---- more is wanted, and somebody only reloads
+conf 'psample { }'
+within 30 "the drop-in follows" is_bound cap_net_admin
+systemctl reload hsflowd
+within 10 "what the process was not given is said, and the cure" state privileges 'DEGRADED.*CAP_NET_ADMIN (psample: .*a restart gives.*hsflowctl privileges' || component privileges
+check "restart" systemctl restart hsflowd
+within 10 "which cures it" state privileges running
+
+# ---- a file with mistakes: the unit as it was shipped, and nobody is held up
+echo 'sflow { collector { ip = 127.0.0.1 } dockr { }' > /etc/hsflowd.conf
+within 30 "the drop-in is gone" test ! -e $generated
+equal "the unit is the shipped one" "$(bounding)" "cap_net_admin cap_net_raw cap_bpf"
+check "daemon-reload" systemctl daemon-reload
+within 10 "the kernel's log says why" from_kernel 'hsflowd-rs-generator: hsflowd.service stays as it was shipped: /etc/hsflowd.conf:1:'
+equal "the agent runs on with what it had" "$(show ActiveState) $(status CapEff)" "active 0000000000001000"
+refute "it does not start with it" systemctl restart hsflowd
+equal "and says why" "$(show ExecMainStatus) $(journalctl -u hsflowd -p err -o cat | grep -c 'hsflowd.conf:1.*dockr')" "78 1"
+rm /etc/hsflowd.conf; mkfifo /etc/hsflowd.conf
+check "a pipe does not hold up a boot" timeout 20 systemctl daemon-reload
+rm /etc/hsflowd.conf
+mkdir -p /tmp/normal
+check "nor does a boot without network, /usr/local, /proc and an environment" timeout 20 unshare -n -m sh -c '
+  mount -t tmpfs none /usr/local; mount -t tmpfs none /proc; exec env -i '$generators'/hsflowd-rs /tmp/normal /tmp/normal /tmp/normal'
+check "without a file it is DNS and the physical interfaces" grep -q '^AmbientCapabilities=CAP_NET_RAW' /tmp/normal/hsflowd.service.d/*.conf
+conf 'pcap { dev = lo sampling = 1 }'
+systemctl daemon-reload
+check "a mended file starts" systemctl restart hsflowd
+equal "with what it needs" "$(status CapBnd)" 0000000000002000
+
+# ---- Open vSwitch, whose data base runs already, and again after its restart
+systemctl start ovsdb-server && ovs-vsctl --no-wait add-br br0
+equal "its socket is root's" "$(stat -c '%G' /run/openvswitch/db.sock)" root
+has_record() { [ -n "$(ovs-vsctl --no-wait --bare --columns=sflow list bridge "$1")" ]; }
+conf 'ovs { }'
+systemctl daemon-reload
+check "restart" systemctl restart hsflowd
+within 30 "it is let in at the first start" has_record br0 || component ovs
+equal "without a capability" "$(all_sets)" 0000000000000000
+systemctl restart ovsdb-server; ovs-vsctl --no-wait add-br br1
+within 40 "and after Open vSwitch's restart" has_record br1 || component ovs
+equal "its socket is the group's" "$(stat -c '%G' /run/openvswitch/db.sock)" hsflowd
+systemctl stop hsflowd ovsdb-server
+
+# ---- old command lines
+conf; mv /etc/hsflowd.conf '/etc/my hsflowd.conf'
+cat > /etc/default/hsflowd <<'C'
+# of the C agent
+UUID=ignored
+DAEMON_ARGS="-ddd -f '/etc/my hsflowd.conf' -l /etc/hsflowd/modules \
+  -c /var/log/hsflowd.crash -p /run/hsflowd.pid -D /var/log/hsflowd.log -u 564dd23c-453d-acd2-fa74-83da86e6e0b9"
+C
+systemctl daemon-reload
+: > $caught
+check "start" systemctl start hsflowd
+tr '\0' '\n' < "/proc/$(pid)/cmdline" | tail -n +7 > /tmp/words
+printf '%s\n' -ddd -f '/etc/my hsflowd.conf' -l /etc/hsflowd/modules -c /var/log/hsflowd.crash -p /run/hsflowd.pid \
+  -D /var/log/hsflowd.log -u 564dd23c-453d-acd2-fa74-83da86e6e0b9 > /tmp/wanted
+check "systemd splits them as written" diff /tmp/words /tmp/wanted
+within 20 "the host has the UUID of -u" seen "[$host] | last | .records[\"2000\"].uuid == \"564dd23c-453d-acd2-fa74-83da86e6e0b9\""
+within 10 "the log is where -D says" test -s /var/log/hsflowd.log
+equal "and the agent's" "$(stat -c %U /var/log/hsflowd.log)" hsflowd
+check "healthy" hsflowctl status
+refute "migrate says what is lost" hsflowctl migrate
+hsflowctl migrate > /tmp/said
+for words in 'DAEMON_ARGS: -l: ' 'DAEMON_ARGS: -c: ' 'DAEMON_ARGS: -p: ' 'UUID=ignored: only the C agent' '/etc/hsflowd/modules: '; do
+  check "of it '$words'" grep -qF -- "$words" /tmp/said
+done
+install -D -m 644 /dev/stdin /etc/systemd/system/hsflowd.service.d/local.conf <<< $'[Service]\nUser=root'
+systemctl daemon-reload
+check "a drop-in of the C agent's days that would keep it from running is found" eval 'hsflowctl migrate | grep -q "local.conf: User=root: "'
+refute "as it does" systemctl restart hsflowd
+rm -r /etc/systemd/system/hsflowd.service.d; install -m 644 /src/etc/default/hsflowd /etc/default/
+conf 'pcap { dev = lo sampling = 1 }'; systemctl daemon-reload; systemctl reset-failed hsflowd
+check "without it it starts" systemctl start hsflowd
+
+# ---- the units of policies
+install -m 755 /bin-under-test/hsflowd-policy /usr/sbin/
+install -m 644 /src/systemd/hsflowd-policy.service /src/systemd/hsflowd-policy-expire.{service,timer} /lib/systemd/system/
+printf '[policy.a]\ndestination = "192.0.2.1"\naction = "drop"\nnetns = "far"\n' > /etc/hsflowd/policy.toml
+systemctl daemon-reload
+for unit in hsflowd-policy hsflowd-policy-expire; do
+  equal "$unit may enter namespaces" "$(systemctl show -P AmbientCapabilities $unit)" "cap_net_admin cap_net_raw cap_sys_ptrace cap_sys_admin"
+done
+printf '[policy.a]\ndestination = "192.0.2.1"\naction = "drop"\n' > /etc/hsflowd/policy.toml
+systemctl daemon-reload
+equal "and may not when no file names one" "$(systemctl show -P AmbientCapabilities hsflowd-policy)" "cap_net_admin cap_net_raw"
+
+# ---- a host in trouble
+mkdir -p /run/systemd/system/hsflowd.service.d
+printf '[Service]\nMemoryMax=32M\n' > /run/systemd/system/hsflowd.service.d/memory.conf
+systemctl daemon-reload; : > $caught
+check "restart with 32 MB" systemctl restart hsflowd
+within 20 "it samples" seen 'any(.[].samples[]; .tag == 3)'
+check "healthy" hsflowctl status
+equal "not killed for it" "$(show NRestarts) $(grep -w oom_kill /sys/fs/cgroup/system.slice/hsflowd.service/memory.events)" "0 oom_kill 0"
+echo "# $(($(show MemoryCurrent) / 1024)) KiB of 32 MiB"
+
+mount --bind /etc /etc && mount -o remount,ro,bind /etc
+refute "/etc is read-only" touch /etc/x
+check "restart" systemctl restart hsflowd
+within 10 "healthy" hsflowctl status
+within 10 "and sub-agents have their settings" test -n "$(auto rev_start)"
+check "systemd can still be told" systemctl daemon-reload
+umount /etc
+
+: > $caught
+date -s "@$(($(date +%s) - 7200))" > /dev/null
+within 20 "datagrams go on when the clock is two hours back" seen 'length > 3'
+check "sequence numbers without a gap" seen '[.[] | [.subAgent, .sequence]] | group_by(.[0]) | all(.[]; [.[][1]] == [range(.[0][1]; .[0][1] + length)])'
+equal "the same process" "$(show NRestarts)" 0
+
+systemctl stop hsflowd-privileges.path # a daemon-reload makes its folders anew, and so some room
+conf 'pcap { dev = lo sampling = 1 } sampling.100M = 77'
+touch /run/filling
+while [ -e /run/filling ]; do cat /dev/zero >> /run/full; sleep .1; done 2>/dev/null &
+filler=$!
+within 20 "no room in /run" eval '[ "$(df --output=avail -k /run | tail -n 1)" -eq 0 ]'
+systemctl reload hsflowd
+within 20 "a full disk of settings is said" state settings-file 'DEGRADED.*the file system is full' || component settings-file
+: > $caught
+within 20 "and datagrams go on" seen 'length > 2'
+rm /run/filling; wait $filler; rm /run/full
+systemctl reload hsflowd
+within 20 "with room again all is well" hsflowctl status || hsflowctl status
+check "the new settings are there" test "$(auto sampling.100M)" = 77
+check "stop" systemctl stop hsflowd
+journalctl -u hsflowd -o short-monotonic -p warning --no-pager | tail -n 40 | sed 's/^/# /'
+finish

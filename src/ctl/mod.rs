@@ -16,7 +16,7 @@ mod text;
 
 use crate::host::Clock;
 use crate::status::snapshot::Value;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -150,6 +150,11 @@ enum Explanation {
         /// Its name.
         name: String,
     },
+}
+
+/// Every subcommand and option, for what is made from them: the shells' completions.
+pub fn command_line() -> clap::Command {
+    Cli::command()
 }
 
 /// The program.

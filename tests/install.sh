@@ -1,5 +1,5 @@
 #!/bin/bash
-# install.sh build|test|vm ...: Debian packages that the named steps need, only those that are absent.
+# install.sh build|test|packages|vm ...: Debian packages that the named steps need, only those that are absent.
 # As root, or with sudo. Needs no network when nothing is missing.
 set -eu
 rust=1.95   # Cargo.toml's rust-version
@@ -13,8 +13,10 @@ test="$test libvirt-dev pkgconf libvirt-daemon libvirt-clients qemu-system-x86"
 test="$test openvswitch-switch mininet"
 # what fills a link that is shaped
 test="$test iperf3"
+# what packages are made, signed and looked through with; programs for another machine are stripped by its own binutils
+packages="debhelper dpkg-dev lintian rpm apt-utils gpg gpg-agent gpgv xz-utils binutils binutils-aarch64-linux-gnu binutils-x86-64-linux-gnu python3 python3-venv python3-rpm systemd"
 # tools that put a guest together, and QEMU
-vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
+vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq debhelper dpkg-dev apt-utils gpg gpg-agent"
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 rust_is_new_enough() {
@@ -28,8 +30,9 @@ for step; do
   case $step in
     build) wanted="$wanted $build"; rust_is_new_enough || wanted="$wanted cargo-web rustc-web" ;;
     test) wanted="$wanted $test"; if installed cargo-web; then wanted="$wanted rustfmt-web rust-web-clippy"; fi ;;
+    packages) wanted="$wanted $packages" ;;
     vm) wanted="$wanted $vm" ;;
-    *) echo "usage: $0 build|test|vm ..." >&2; exit 2 ;;
+    *) echo "usage: $0 build|test|packages|vm ..." >&2; exit 2 ;;
   esac
 done
 missing=

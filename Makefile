@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-orchestration test-long footprint sampled packets applications guests top web clean
+.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-orchestration test-packages test-long deb rpm apt static footprint sampled packets applications guests top web clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 4
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
@@ -41,6 +41,28 @@ libvirt: ## the helper for libvirt's domains, target/release/hsflowd-libvirt; ne
 
 check-libvirt: ## the helper's tests alone, with a libvirtd of their own; part of check where libvirt-dev is
 	cargo test --locked --features libvirt --test libvirt -- --test-threads=6 # they mostly wait
+
+deb: ## Debian packages for amd64 and arm64, in target/packages/deb
+	tests/install.sh build test packages
+	packaging/build amd64 libvirt arm64
+	for arch in amd64 arm64; do packaging/deb target/packages/programs/$$arch target/packages/deb || exit 1; done
+
+rpm: ## RPM packages for x86_64 and aarch64, in target/packages/rpm
+	tests/install.sh build test packages
+	packaging/build amd64 libvirt arm64
+	for arch in amd64 arm64; do packaging/rpm target/packages/programs/$$arch target/packages/rpm || exit 1; done
+
+apt: deb ## a signed apt repository of them in target/packages/apt; KEY=a key of your GnuPG keyring
+	packaging/apt target/packages/apt "$(KEY)" target/packages/deb/*.deb
+
+static: ## programs that need no library, for containers and old systems, in target/packages/programs
+	tests/install.sh build packages
+	packaging/build static-amd64 static-arm64
+
+test-packages: ## the packages of the debug build: contents, lintian, rpmlint, dpkg, rpm and apt in a copy of this system
+	tests/install.sh build test packages
+	cargo build --locked $(FEATURES) --bins
+	tests/packages.sh
 
 fuzz: ## every fuzz target for FUZZ_SECS, from the stored corpus
 	tests/fuzz.sh $(FUZZ_SECS)

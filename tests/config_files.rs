@@ -140,3 +140,15 @@ fn every_example_in_the_manual_is_valid() {
         assert_eq!(bad.count(), 0, "{text}\n{:?}", parsed.problems);
     }
 }
+
+#[test]
+fn the_file_that_packages_install_means_what_holds_without_a_file() {
+    let shipped = fs::read_to_string(root("packaging/hsflowd.conf")).unwrap();
+    assert_eq!(problems(&shipped), [] as [String; 0]);
+    let settings = |text: &str| {
+        let mut settings = config::parse("file", text).settings.unwrap();
+        settings.origins = config::model::Settings::defaults().origins; // where it is said differs
+        settings
+    };
+    assert_eq!(settings(&shipped), settings(config::Platform::Host.built_in()));
+}

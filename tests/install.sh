@@ -1,5 +1,5 @@
 #!/bin/bash
-# install.sh build|test|vm|orchestration ...: Debian packages that the named steps need, only those that are absent.
+# install.sh build|test|packages|vm|orchestration ...: Debian packages that the named steps need, only those that are absent.
 # As root, or with sudo. Needs no network when nothing is missing.
 set -eu
 rust=1.95   # Cargo.toml's rust-version
@@ -21,8 +21,10 @@ test="$test iperf3"
 test="$test prometheus python3-prometheus-client libglib2.0-bin"
 # a terminal and a browser, in which top and web are looked at
 test="$test tmux chromium chromium-driver"
+# what packages are made, signed and looked through with; programs for another machine are stripped by its own binutils
+packages="debhelper dpkg-dev lintian rpm apt-utils gpg gpg-agent gpgv xz-utils binutils binutils-aarch64-linux-gnu binutils-x86-64-linux-gnu python3 python3-venv python3-rpm systemd"
 # tools that put a guest together, and QEMU
-vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq"
+vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq debhelper dpkg-dev apt-utils gpg gpg-agent"
 
 # the root in which Ansible and Puppet are tried; both are installed there, not here
 orchestration="mmdebstrap util-linux iproute2 binutils"
@@ -39,9 +41,10 @@ for step; do
   case $step in
     build) wanted="$wanted $build"; rust_is_new_enough || wanted="$wanted cargo-web rustc-web" ;;
     test) wanted="$wanted $test"; if installed cargo-web; then wanted="$wanted rustfmt-web rust-web-clippy"; fi ;;
+    packages) wanted="$wanted $packages" ;;
     vm) wanted="$wanted $vm" ;;
     orchestration) wanted="$wanted $orchestration" ;;
-    *) echo "usage: $0 build|test|vm|orchestration ..." >&2; exit 2 ;;
+    *) echo "usage: $0 build|test|packages|vm|orchestration ..." >&2; exit 2 ;;
   esac
 done
 missing=

@@ -21,7 +21,7 @@ mod web;
 
 use crate::host::Clock;
 use crate::status::snapshot::{Snapshot, Value};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -183,6 +183,11 @@ enum Explanation {
         /// Its key, as config show prints it.
         key: String,
     },
+}
+
+/// Every subcommand and option, for what is made from them: the shells' completions.
+pub fn command_line() -> clap::Command {
+    Cli::command()
 }
 
 /// The program.

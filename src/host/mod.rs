@@ -65,6 +65,13 @@ impl Host {
         self.root == Path::new("/")
     }
 
+    /// The host's table of mounts. Under another root that of the first process: our own has the places where this container
+    /// sees them, and leaves out what is mounted over.
+    pub fn mountinfo(&self) -> PathBuf {
+        let first = self.path("/proc/1/mountinfo");
+        if !self.is_live() && first.exists() { first } else { self.path("/proc/self/mountinfo") }
+    }
+
     /// The whole of a small text file, read once; for what is needed at start only.
     pub fn read_text(&self, absolute: impl AsRef<Path>) -> Result<String, ReadError> {
         let mut file = HotFile::new(self.path(absolute));
@@ -91,6 +98,17 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mount_table_of_a_host_seen_from_a_container_is_that_of_its_first_process() {
+        assert_eq!(Host::at("/").mountinfo(), Path::new("/proc/self/mountinfo"));
+        let root = std::env::temp_dir().join(format!("hsflowd-mountinfo-{}", std::process::id()));
+        assert_eq!(Host::at(&root).mountinfo(), root.join("proc/self/mountinfo"));
+        std::fs::create_dir_all(root.join("proc/1")).unwrap();
+        std::fs::write(root.join("proc/1/mountinfo"), "").unwrap();
+        assert_eq!(Host::at(&root).mountinfo(), root.join("proc/1/mountinfo"));
+        std::fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn absolute_paths_are_put_under_the_root_and_never_replace_it() {

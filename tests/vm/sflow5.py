@@ -3,7 +3,7 @@
 Written from the specification for the machine tests, on purpose without any code of the programs under test. Knows
 counters samples, flow samples, samples of dropped packets, and the records that the tests look at; other records are
 listed by their numbers."""
-import json, socket, struct, sys, uuid
+import json, socket, struct, sys, time, uuid
 
 GENERIC = ('ifIndex', 'ifType', 'ifSpeed', 'ifDirection', 'ifStatus', 'inOctets', 'inUcast', 'inMulticast', 'inBroadcast',
            'inDiscards', 'inErrors', 'inUnknown', 'outOctets', 'outUcast', 'outMulticast', 'outBroadcast', 'outDiscards',
@@ -120,6 +120,6 @@ print('listening', file=sys.stderr, flush=True)
 while True:
     data = s.recv(65536)
     try:
-        print(json.dumps(datagram(data)), flush=True)
+        print(json.dumps(dict(datagram(data), at=round(time.monotonic(), 3))), flush=True)
     except (ValueError, struct.error) as e:
         print(json.dumps(dict(malformed=str(e), bytes=data.hex(), samples=[])), flush=True)

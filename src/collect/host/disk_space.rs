@@ -84,7 +84,7 @@ pub(super) struct DiskSpace {
 impl DiskSpace {
     pub(super) fn new(host: &Host) -> Self {
         Self {
-            mountinfo: HotFile::new(host.path(MOUNTINFO)),
+            mountinfo: HotFile::new(host.mountinfo()),
             volumes: Vec::new(),
             hidden: Vec::new(),
             slow: SlowSpace::new(host),

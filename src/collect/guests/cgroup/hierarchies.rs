@@ -12,8 +12,6 @@ use crate::collect::host::mounts::{parse_mountinfo, unescape};
 use crate::host::{Host, HotFile, ReadError};
 use std::path::Path;
 
-const MOUNTINFO: &str = "/proc/self/mountinfo";
-
 /// The hierarchies of a host.
 #[derive(Debug)]
 pub struct Hierarchies {
@@ -29,7 +27,7 @@ impl Hierarchies {
     /// # Errors
     /// It cannot be read, or no hierarchy that counts anything is mounted.
     pub fn read(host: &Host) -> Result<Self, CgroupError> {
-        let mountinfo = HotFile::new(host.path(MOUNTINFO));
+        let mountinfo = HotFile::new(host.mountinfo());
         let mut read =
             Self { host: host.clone(), mountinfo, mounted: ByRole::default(), shared: Shared::new(host) };
         read.mounted = read.mounts()?;

@@ -1,0 +1,109 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_hsflowctl_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_hsflowctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_hsflowctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_hsflowctl_using_subcommand
+    set -l cmd (__fish_hsflowctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -s V -l version -d 'Print version'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "check" -d 'Report every problem of a configuration file'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "config" -d 'Print configurations'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "decode" -d 'Print sFlow datagrams'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "demo" -d 'Run an agent of this user and print what it sends'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "explain" -d 'Say why something is as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "once" -d 'Print what would be sent now'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "policy" -d 'Ask hsflowd-policy, or have it do something'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "reload" -d 'Have the running agent read its configuration again'
+complete -c hsflowctl -n "__fish_hsflowctl_needs_command" -f -a "status" -d 'What the running agent does, and what is wrong'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand check" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and not __fish_seen_subcommand_from default show" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and not __fish_seen_subcommand_from default show" -f -a "default" -d 'The commented default configuration'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and not __fish_seen_subcommand_from default show" -f -a "show" -d 'Every effective value, and where it came from'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and __fish_seen_subcommand_from show" -l file -d 'Of this file, instead of the running agent' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and __fish_seen_subcommand_from show" -l socket -d 'The agent\'s control socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'One JSON array'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand decode" -l listen -d 'Receive here: ADDRESS:PORT, or a port on every address' -r
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand decode" -l count -d 'End after this many datagrams' -r
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand decode" -l timeout -d 'End after this many seconds; exit status 1 if the count was not reached' -r
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand decode" -l json -d 'One JSON object a datagram, one a line'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand decode" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand demo" -l count -d 'End after this many datagrams' -r
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and not __fish_seen_subcommand_from agent-address guest interface" -l socket -d 'The agent\'s control socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and not __fish_seen_subcommand_from agent-address guest interface" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and not __fish_seen_subcommand_from agent-address guest interface" -f -a "agent-address" -d 'Why collectors know this host by the address they do'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and not __fish_seen_subcommand_from agent-address guest interface" -f -a "guest" -d 'What a guest is to collectors, where its counters come from, and what is wrong'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and not __fish_seen_subcommand_from agent-address guest interface" -f -a "interface" -d 'How an interface is sampled, at which rate and why, and what was lost'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and __fish_seen_subcommand_from agent-address" -l socket -d 'The agent\'s control socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and __fish_seen_subcommand_from agent-address" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and __fish_seen_subcommand_from guest" -l socket -d 'The agent\'s control socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and __fish_seen_subcommand_from guest" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and __fish_seen_subcommand_from interface" -l socket -d 'The agent\'s control socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand explain; and __fish_seen_subcommand_from interface" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand once" -s f -l config -d 'Configuration' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand once" -l root -d 'Where the host\'s /proc, /sys and /etc are mounted' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand once" -l json -d 'One JSON object a datagram'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand once" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "confirm" -d 'Keep a policy that was put for a trial'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "events" -d 'What happens, a line each, until interrupted'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "list" -d 'Every policy in a line'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "plan" -d 'What would be done for the policies of a file; nothing is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "put" -d 'Put the policies of a file in force, all or none'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "remove" -d 'Take a policy back that was asked for'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "show" -d 'One policy, what it says and how it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and not __fish_seen_subcommand_from confirm events list plan put remove show status" -f -a "status" -d 'What does not work, and how many policies there are'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from confirm" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from confirm" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from confirm" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from events" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from events" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from events" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from plan" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from plan" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from put" -l confirm -d 'Take them back after so many seconds, unless confirmed' -r
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from put" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from put" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from put" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from status" -l socket -d 'The service\'s socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from status" -l json -d 'What the service says, as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand reload" -l socket -d 'The agent\'s control socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand status" -l socket -d 'The agent\'s control socket' -r -F
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand status" -l json -d 'The snapshot as it is'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand status" -s h -l help -d 'Print help'

@@ -146,6 +146,18 @@ print(json.dumps({name: shown[name] for name in names}))
 PYTHON
 check "the examples of README.md" play --check -e @readme.yml
 
+# ---- what is derived from the configuration
+make_generator
+sed -i 's/nlroute:/tcp: {}/' vars/agent.yml; sed -i 's/"li.mit": {/&netns: none, /' vars/policy.yml
+check "with what a unit is given more for" play
+check "the agent has it" has_adm "$(pid)"
+check "the policies have it" has_adm "$(policy_pid)"
+agent=$(pid) policies=$(policy_pid)
+sed -i 's/polling: 10/polling: 11/' vars/agent.yml; sed -i 's/5555/5556/' vars/policy.yml
+check "another change" play
+equal "is a reload again" "$(pid) $(policy_pid)" "$agent $policies"
+snapshot > before
+
 # ---- drop-ins and the command line want a restart
 capable() { systemctl show -P CapabilityBoundingSet "$1" | grep -q "$2"; }
 echo 'hsflowd_rs_drop_ins: [packet-drops, policy-namespaces]' > vars/drop_ins.yml

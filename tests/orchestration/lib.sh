@@ -46,6 +46,23 @@ make_repository() { # the key lies in /tmp/repo.asc
     gpg --batch --quiet --clearsign -o InRelease /tmp/Release)
 }
 
+# What derives units from configurations: a group for `tcp`, and one for policies with `netns`. The agent's is derived as soon as
+# its file is written, as a path unit would have it.
+make_generator() {
+  mkdir -p /etc/systemd/system-generators
+  cat > /etc/systemd/system-generators/trial <<'GENERATOR'
+#!/bin/sh
+give() { mkdir -p "$1"; printf '[Service]\nSupplementaryGroups=adm\n' > "$1/trial.conf"; }
+! grep -q 'tcp {' /etc/hsflowd.conf || give "$1/hsflowd.service.d"
+! grep -q netns /etc/hsflowd/policy.toml || give "$1/hsflowd-policy.service.d"
+GENERATOR
+  chmod 755 /etc/systemd/system-generators/trial
+  printf '[Path]\nPathChanged=/etc/hsflowd.conf\n' > /etc/systemd/system/trial.path
+  printf '[Service]\nType=oneshot\nExecStart=systemctl daemon-reload\n' > /etc/systemd/system/trial.service
+  systemctl daemon-reload; systemctl start trial.path
+}
+has_adm() { grep -qE '^Groups:.*\b4\b' "/proc/$1/status"; }
+
 # Both lists have every drop-in that the packages have.
 every_drop_in() { # files that name them
   local file name; for file in /src/systemd/*.conf; do name=${file##*/} name=${name%.conf}

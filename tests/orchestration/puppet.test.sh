@@ -108,6 +108,17 @@ printf '%s\n' 'version: 5' 'hierarchy: [{name: readme, path: readme.yaml}]' > hi
 check "the examples of README.md" puppet apply --noop --modulepath $modules --hiera_config /tmp/hiera/hiera.yaml -e 'include hsflowd_rs'
 refute "and they are looked at" eval "sed -i 's/udpport: 6344/udpport: \"63\\\"44\"/' hiera/data/readme.yaml && puppet apply --noop --modulepath $modules --hiera_config /tmp/hiera/hiera.yaml -e 'include hsflowd_rs'"
 
+# ---- what is derived from the configuration
+make_generator
+class[config]=${class[config]/"'nlroute' => undef"/"'tcp' => {}"} class[policy_config]=${class[policy_config]/"'li.mit' => {"/"'li.mit' => { 'netns' => 'none',"}
+check "with what a unit is given more for" run
+check "the agent has it" has_adm "$(pid)"
+check "the policies have it" has_adm "$(policy_pid)"
+agent=$(pid) policies=$(policy_pid)
+class[config]=${class[config]/"'polling' => 10"/"'polling' => 11"} class[policy_config]=${class[policy_config]/5555/5556}
+check "another change" run
+equal "is a reload again" "$(pid) $(policy_pid)" "$agent $policies"
+
 # ---- drop-ins and the command line want a restart
 capable() { systemctl show -P CapabilityBoundingSet "$1" | grep -q "$2"; }
 class[drop_ins]="['packet-drops', 'policy-namespaces']"

@@ -5,12 +5,16 @@ class hsflowd_rs::agent {
     undef   => $hsflowd_rs::config_text,
     default => "# Written by Puppet; what is changed here is lost. See hsflowd.conf(5).\n${hsflowd_rs::conf($hsflowd_rs::config)}",
   }
-  # hsflowctl reload waits until the new settings are in force, and says why if not. A unit may follow the configuration: what it
-  # is given is derived when systemd reads the units, and a running process has it only after a restart.
+  # A unit may follow its configuration: what it is given is derived when systemd reads the units, which may be as soon as the
+  # file is written, and a running process has it only after a restart. So what it was given is noted before.
+  $check = @(SCRIPT/L)
+    /bin/sh -c 'systemctl cat hsflowd > /run/hsflowd-rs.given; exec /usr/bin/hsflowctl check "$1"' sh %
+    | SCRIPT
+  # hsflowctl reload waits until the new settings are in force, and says why if not
   $reload = @(SCRIPT/L)
-    /bin/sh -c 'before=$(systemctl cat hsflowd); systemctl daemon-reload; said=$(hsflowctl reload); status=$?; echo "$said"; \
+    /bin/sh -c 'systemctl daemon-reload; said=$(hsflowctl reload); status=$?; echo "$said"; \
     case $status in 0) ;; 3) systemctl reload hsflowd || exit ;; *) exit $status ;; esac; \
-    if [ "$before" != "$(systemctl cat hsflowd)" ] || echo "$said" | grep -q "a restart is needed"; then \
+    if [ "$(cat /run/hsflowd-rs.given)" != "$(systemctl cat hsflowd)" ] || echo "$said" | grep -q "a restart is needed"; then \
     systemctl restart hsflowd; fi'
     | SCRIPT
 
@@ -20,7 +24,7 @@ class hsflowd_rs::agent {
       group        => 'root',
       mode         => '0644',
       content      => $text,
-      validate_cmd => '/usr/bin/hsflowctl check %',
+      validate_cmd => $check.strip,
       notify       => Service['hsflowd'],
       before       => Exec['hsflowd_rs restart the agent'],
     }

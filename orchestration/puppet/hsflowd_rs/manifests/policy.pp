@@ -7,8 +7,16 @@ class hsflowd_rs::policy {
   }
   # It checks a folder: the new policy.toml, with what is in policy.d.
   $check = @(SCRIPT/L)
-    /bin/sh -c 'set -e; folder=$(mktemp -d); trap "rm -r $folder" EXIT; cat "$1" > $folder/policy.toml; \
+    /bin/sh -c 'set -e; systemctl cat hsflowd-policy > /run/hsflowd-rs-policy.given; folder=$(mktemp -d); \
+    trap "rm -r $folder" EXIT; cat "$1" > $folder/policy.toml; \
     [ ! -d /etc/hsflowd/policy.d ] || ln -s /etc/hsflowd/policy.d $folder/; /usr/sbin/hsflowd-policy -c $folder --check' sh %
+    | SCRIPT
+
+  # As with the agent: what the unit was given before is compared with what it is given now.
+  $reload = @(SCRIPT/L)
+    /bin/sh -c 'systemctl daemon-reload; given=/run/hsflowd-rs-policy.given; \
+    if [ ! -e $given ] || [ "$(cat $given)" = "$(systemctl cat hsflowd-policy)" ]; then \
+    systemctl reload hsflowd-policy; else systemctl restart hsflowd-policy; fi'
     | SCRIPT
 
   unless $hsflowd_rs::policy_tokens.empty {
@@ -60,6 +68,6 @@ class hsflowd_rs::policy {
   -> service { 'hsflowd-policy':
     ensure  => $hsflowd_rs::policy_service_ensure,
     enable  => $hsflowd_rs::policy_service_enable,
-    restart => 'systemctl reload hsflowd-policy',
+    restart => $reload,
   }
 }

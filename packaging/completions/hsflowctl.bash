@@ -28,8 +28,14 @@ _hsflowctl() {
             hsflowctl,demo)
                 cmd="hsflowctl__subcmd__demo"
                 ;;
+            hsflowctl,doctor)
+                cmd="hsflowctl__subcmd__doctor"
+                ;;
             hsflowctl,explain)
                 cmd="hsflowctl__subcmd__explain"
+                ;;
+            hsflowctl,migrate)
+                cmd="hsflowctl__subcmd__migrate"
                 ;;
             hsflowctl,once)
                 cmd="hsflowctl__subcmd__once"
@@ -37,11 +43,20 @@ _hsflowctl() {
             hsflowctl,policy)
                 cmd="hsflowctl__subcmd__policy"
                 ;;
+            hsflowctl,privileges)
+                cmd="hsflowctl__subcmd__privileges"
+                ;;
             hsflowctl,reload)
                 cmd="hsflowctl__subcmd__reload"
                 ;;
             hsflowctl,status)
                 cmd="hsflowctl__subcmd__status"
+                ;;
+            hsflowctl,top)
+                cmd="hsflowctl__subcmd__top"
+                ;;
+            hsflowctl,web)
+                cmd="hsflowctl__subcmd__web"
                 ;;
             hsflowctl__subcmd__config,default)
                 cmd="hsflowctl__subcmd__config__subcmd__default"
@@ -52,11 +67,20 @@ _hsflowctl() {
             hsflowctl__subcmd__explain,agent-address)
                 cmd="hsflowctl__subcmd__explain__subcmd__agent__subcmd__address"
                 ;;
+            hsflowctl__subcmd__explain,collector)
+                cmd="hsflowctl__subcmd__explain__subcmd__collector"
+                ;;
             hsflowctl__subcmd__explain,guest)
                 cmd="hsflowctl__subcmd__explain__subcmd__guest"
                 ;;
             hsflowctl__subcmd__explain,interface)
                 cmd="hsflowctl__subcmd__explain__subcmd__interface"
+                ;;
+            hsflowctl__subcmd__explain,sample-rate)
+                cmd="hsflowctl__subcmd__explain__subcmd__sample__subcmd__rate"
+                ;;
+            hsflowctl__subcmd__explain,setting)
+                cmd="hsflowctl__subcmd__explain__subcmd__setting"
                 ;;
             hsflowctl__subcmd__policy,confirm)
                 cmd="hsflowctl__subcmd__policy__subcmd__confirm"
@@ -89,7 +113,7 @@ _hsflowctl() {
 
     case "${cmd}" in
         hsflowctl)
-            opts="-h -V --help --version check config decode demo explain once policy reload status"
+            opts="-h -V --help --version check config decode demo doctor explain migrate once policy privileges reload status top web"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -167,13 +191,37 @@ _hsflowctl() {
             return 0
             ;;
         hsflowctl__subcmd__decode)
-            opts="-h --listen --json --count --timeout --help"
+            opts="-r -h --read --listen --stream --socket --json --csv --grep --influx --pcap --forward --anonymise --anonymise-key --count --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --read)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pcap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --anonymise-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -210,8 +258,34 @@ _hsflowctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hsflowctl__subcmd__doctor)
+            opts="-f -h --config --calibrate --json --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hsflowctl__subcmd__explain)
-            opts="-h --socket --help agent-address guest interface"
+            opts="-h --socket --help agent-address guest interface collector sample-rate setting"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -229,6 +303,24 @@ _hsflowctl() {
             return 0
             ;;
         hsflowctl__subcmd__explain__subcmd__agent__subcmd__address)
+            opts="-h --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hsflowctl__subcmd__explain__subcmd__collector)
             opts="-h --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -272,6 +364,60 @@ _hsflowctl() {
             fi
             case "${prev}" in
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hsflowctl__subcmd__explain__subcmd__sample__subcmd__rate)
+            opts="-h --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hsflowctl__subcmd__explain__subcmd__setting)
+            opts="-h --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hsflowctl__subcmd__migrate)
+            opts="-h --apply --root --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -474,6 +620,32 @@ _hsflowctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hsflowctl__subcmd__privileges)
+            opts="-f -h --config --apply --root --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hsflowctl__subcmd__reload)
             opts="-h --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -493,12 +665,88 @@ _hsflowctl() {
             return 0
             ;;
         hsflowctl__subcmd__status)
-            opts="-h --json --socket --help"
+            opts="-h --json --watch --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hsflowctl__subcmd__top)
+            opts="-n -d -h --listen --batch --alerts --limits --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alerts)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limits)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hsflowctl__subcmd__web)
+            opts="-h --listen --name --receive --file --limits --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --receive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limits)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

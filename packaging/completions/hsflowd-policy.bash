@@ -23,7 +23,7 @@ _hsflowd__policy() {
 
     case "${cmd}" in
         hsflowd__policy)
-            opts="-c -d -V -h --state --check --dry-run --expire --clear --version --help"
+            opts="-c -d -V -h --state --check --dry-run --expire --clear --privileges --version --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -42,6 +42,17 @@ impl Libvirtd {
         let open = "auth_unix_ro = \"none\"\nauth_unix_rw = \"none\"\n";
         std::fs::write("/etc/libvirt/libvirtd.conf", open).unwrap();
         let root = TempDir::new();
+        // libvirtd wants them to be there, whoever its guests run as; they come with a package of its service.
+        for (file, line) in [
+            ("/etc/passwd", "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin\n"),
+            ("/etc/group", "libvirt-qemu:x:64055:\n"),
+        ] {
+            let known = std::fs::read_to_string(file).unwrap();
+            if !known.contains("\nlibvirt-qemu:") {
+                let copy = root.write(file.trim_start_matches("/etc/"), known + line);
+                mount(Some(&copy), file, nothing, MsFlags::MS_BIND, nothing).unwrap();
+            }
+        }
         let folder = root.path().join("usr/libexec/hsflowd");
         std::fs::create_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink(HELPER, folder.join("hsflowd-libvirt")).unwrap();

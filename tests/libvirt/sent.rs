@@ -126,7 +126,8 @@ fn shown(said: &Said, guest: &str) -> Option<(String, f64)> {
     let row = said.stdout.iter().rev().find(|line| line.starts_with(&format!("{guest} ")))?;
     let words: Vec<_> = row.split_whitespace().collect();
     assert_eq!(words[1], "vm", "{row}");
-    Some((words[2].to_owned(), words[3].parse().ok()?))
+    // What is high is marked.
+    Some((words[2].to_owned(), words[3].trim_end_matches(['!', '+']).parse().ok()?))
 }
 
 #[test]

@@ -42,8 +42,8 @@ contents() {
 [ -z "${UPDATE_GOLDEN:-}" ] || contents > tests/packages/contents
 check "the files, their owners and modes are those of tests/packages/contents" diff <(contents | grep -v '^hsflowd-rs-libvirt') <(grep -v '^hsflowd-rs-libvirt' tests/packages/contents)
 # the distributions' own places and formats
-alike() { sed -E 's,^/usr/lib/systemd/system/,/lib/systemd/system/,; s,/zsh/site-functions/,/zsh/vendor-completions/,; s,\.gz$,,' | grep -vE '^/usr/share/(licenses|doc)/|^/etc/hsflowd/policy.d$' | sort; }
-check "the RPM packages have the same files" diff <(contents | awk '{print $4}' | alike) <(rpm -qlp --nosignature "$work"/rpm/*.rpm | while read -r f; do echo "$f"; done | grep -vxE '/etc/hsflowd|/usr/(lib|libexec)/hsflowd|/usr/share/hsflowd-rs(/drop-ins)?' | alike)
+alike() { sed -E 's,^/usr/lib/systemd/(system|system-generators)/,/lib/systemd/\1/,; s,/zsh/site-functions/,/zsh/vendor-completions/,; s,\.gz$,,' | grep -vE '^/usr/share/(licenses|doc)/|^/etc/hsflowd/policy.d$' | sort; }
+check "the RPM packages have the same files" diff <(contents | awk '{print $4}' | alike) <(rpm -qlp --nosignature "$work"/rpm/*.rpm | while read -r f; do echo "$f"; done | grep -vxE '/etc/hsflowd|/usr/lib/systemd/system/paths.target.wants|/usr/(lib|libexec)/hsflowd|/usr/share/hsflowd-rs(/drop-ins)?' | alike)
 named() { sed -n 's/^Exec[A-Za-z]*=[-+!@]*\([^ ]*hsflowd[^ ]*\).*/\1/p' systemd/*.service | sort -u; }
 for f in $(named); do check "a unit runs $f, which is there" eval "contents | grep -q ' $f$'"; done
 equal "programs that units run" "$(named | wc -l)" 3

@@ -20,6 +20,11 @@ check "the policies" dpkg -i "$(deb hsflowd-rs-policy)"
 refute "whose service is not enabled" test -e /etc/systemd/system/multi-user.target.wants/hsflowd-policy.service
 check "its user is in the agent's group" eval 'id -nG hsflowd-policy | grep -qw hsflowd'
 check "its file is without fault" hsflowd-policy --check
+given=$(generated /lib/systemd/system-generators)
+check "what systemd is told that the agent needs" grep -q '^AmbientCapabilities=CAP_NET_RAW$' "$given/hsflowd.service.d/00-hsflowd-privileges.conf"
+check "the link to what policies need is good" test -x /lib/systemd/system-generators/hsflowd-rs-policy
+check "the agent's user may be the agent on the bus" has_name hsflowd
+refute "another may not" has_name nobody
 
 # ---- without systemd, which does not run in here
 install -m 755 /usr/share/doc/hsflowd-rs/examples/hsflowd.init /etc/init.d/hsflowd
@@ -28,9 +33,9 @@ ip link set lo up
 check "the script for SysV starts the agent" service start
 check "and knows that it runs" service status
 process=$(cat /run/hsflowd.pid)
+within 20 "hsflowctl reaches it" hsflowctl status --json # from then on it is no longer root
 equal "its user" "$(stat -c %U "/proc/$process")" hsflowd
 equal "its capability, for packets" "$(awk '$1 == "CapEff:" {print $2}' "/proc/$process/status")" 0000000000002000
-within 20 "hsflowctl reaches it" hsflowctl status --json
 check "a second start does nothing" service start
 equal "the process" "$(cat /run/hsflowd.pid)" "$process"
 check "reload" service reload

@@ -11,4 +11,20 @@ files() {
     grep -vE '^/(var/lib/(man-db|dpkg|rpm|apt|systemd/deb-systemd-helper.*)|var/cache|var/log|tmp|root|run)/|^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|^/etc/.pwd.lock$'
 }
 users() { getent passwd | cut -d: -f1,6,7; }
+# Runs the generators in this folder as systemd does, and says where what they made is.
+generated() {
+  local to; to=$(mktemp -d /tmp/generated.XXXXXX)
+  for g in "$1"/hsflowd-rs*; do "$g" "$to" "$to" "$to"; done
+  echo "$to"
+}
+# Whether this user gets the agent's name on a system bus that has the policies installed here.
+has_name() {
+  local bus=/tmp/bus
+  mkdir -p /run/dbus
+  dbus-daemon --system --nopidfile --nosyslog --fork --print-pid --address=unix:path=$bus > $bus.pid || return 2
+  setpriv --reuid "$1" --clear-groups busctl --address=unix:path=$bus call org.freedesktop.DBus / org.freedesktop.DBus RequestName su net.sflow.hsflowd 0
+  local got=$?
+  kill "$(cat $bus.pid)"; rm -f $bus $bus.pid
+  return $got
+}
 mine="sflow { polling = 17 collector { ip = 192.0.2.77 } } # mine"

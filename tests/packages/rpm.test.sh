@@ -13,6 +13,9 @@ equal "the agent's user" "$(users | grep ^hsflowd:)" "hsflowd:/:/usr/sbin/nologi
 check "the programs run" eval 'hsflowd -v && hsflowctl --version'
 check "the policies" rpm -i "$policy"
 refute "whose service is not enabled" test -e /etc/systemd/system/multi-user.target.wants/hsflowd-policy.service
+given=$(generated /usr/lib/systemd/system-generators)
+check "what systemd is told that the agent needs" grep -q '^AmbientCapabilities=CAP_NET_RAW$' "$given/hsflowd.service.d/00-hsflowd-privileges.conf"
+check "the link to what policies need is good" test -x /usr/lib/systemd/system-generators/hsflowd-rs-policy
 check "all is as it was packed" rpm -V hsflowd-rs hsflowd-rs-policy
 echo "$mine" > $conf
 check "a downgrade" rpm -U --oldpackage "$work"/old/hsflowd-rs-0.0.1-*.rpm "$work"/old/hsflowd-rs-policy-*.rpm

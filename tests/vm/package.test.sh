@@ -44,6 +44,8 @@ equal "the agent" "$(systemctl is-active hsflowd) $(systemctl is-enabled hsflowd
 equal "policies, which nobody has asked for" "$(systemctl is-active hsflowd-policy) $(systemctl is-enabled hsflowd-policy)" "inactive disabled"
 equal "the agent's user" "$(stat -c %U "/proc/$(pid)")" hsflowd
 equal "its capability, for packets" "$(all_sets)" 0000000000002000
+equal "its unit is given no other" "$(show CapabilityBoundingSet)" cap_net_raw
+equal "what it is given follows its configuration" "$(systemctl is-active hsflowd-privileges.path)" active
 within 20 "with no file edited a host sample arrives" seen "[$host] | length > 0"
 send; within 20 "and flow samples" seen "$flows | any(.rate == 1)"
 refute "nothing is malformed" seen 'any(.[]; has("malformed"))'
@@ -57,6 +59,9 @@ check "policies are enabled by who wants them" systemctl --quiet enable --now hs
 within 20 "a rule is in force" eval 'kernel | grep -q 4444'
 
 # ---- upgrade
+may() { [ "$(show CapabilityBoundingSet)" = "$1" ]; }
+echo 'sflow { collector { ip = 127.0.0.1 udpport = 6343 } }' > $conf
+within 20 "what it is to be given follows the file to one that needs nothing" may ""
 cat > $conf <<END
 # edited
 sflow {
@@ -67,12 +72,15 @@ sflow {
 }
 END
 : > $caught
+within 20 "and to what needs one" may cap_net_raw
 check "reload" systemctl reload hsflowd
 within 40 "host samples by the file" seen "[$host] | length > 0"
 before=$(sha256sum $conf); process=$(pid); process_of_policies=$(systemctl show -P MainPID hsflowd-policy)
 check "upgrade" apt install -y hsflowd-rs hsflowd-rs-policy
 check "to a newer version" dpkg --compare-versions "$(version hsflowd-rs)" gt 0.0.1
 check "another process" test "$(pid)" != "$process"
+equal "which has what the file needs" "$(all_sets)" 0000000000002000
+equal "what it is given follows its configuration" "$(systemctl is-active hsflowd-privileges.path)" active
 check "of policies too" test "$(systemctl show -P MainPID hsflowd-policy)" != "$process_of_policies"
 equal "its user" "$(stat -c %U "/proc/$(pid)")" hsflowd
 equal "the configuration is as it was" "$(sha256sum $conf)" "$before"
@@ -87,6 +95,8 @@ within 20 "the rule is in force" eval 'kernel | grep -q 4444'
 # ---- remove and purge
 check "removed" apt remove -y hsflowd-rs hsflowd-rs-policy
 refute "no process is left" pgrep -l hsflowd
+equal "nobody looks at its configuration" "$(systemctl is-active hsflowd-privileges.path)" inactive
+refute "nothing is given to a unit that is gone" ls -d /run/systemd/generator/hsflowd*
 check "no rule, set or queue is left" diff /tmp/rules.before <(rules)
 equal "the configuration is as it was" "$(sha256sum $conf)" "$before"
 rm /etc/hsflowd/policy.d/vm.toml
@@ -95,7 +105,8 @@ check "no file is left" diff /tmp/files.before <(files)
 refute "no unit is left" eval 'systemctl list-units --all --plain --no-legend | grep hsflowd'
 equal "the locked user stays" "$(getent passwd hsflowd | cut -d: -f7)" /usr/sbin/nologin
 
-# ---- over the C agent
+# ---- over the C agent, which is on the bus, where our user never was
+userdel hsflowd
 check "the C agent's package" dpkg -i $given/hsflowd_*.deb
 cat > $conf <<END
 # hsflowd configuration file
@@ -109,6 +120,7 @@ sflow {
   collector { ip=127.0.0.1 udpport=6343 }
   pcap { dev=$card }
   systemd { }
+  dbus { }
 }
 END
 before=$(sha256sum $conf)
@@ -122,6 +134,7 @@ equal "the service" "$(systemctl is-active hsflowd) $(systemctl is-enabled hsflo
 equal "its user" "$(stat -c %U "/proc/$(pid)")" hsflowd
 equal "the configuration is as it was" "$(sha256sum $conf)" "$before"
 equal "nothing lies beside it" "$(ls $conf.* 2>/dev/null)" ""
+within 20 "it answers on the bus" busctl call net.sflow.hsflowd /net/sflow/hsflowd net.sflow.hsflowd.telemetry GetVersion
 within 20 "host samples arrive" seen "[$host] | length > 1"
 send; within 20 "and flow samples" seen "$flows | length > 0"
 check "hsflowctl finds it healthy" hsflowctl status

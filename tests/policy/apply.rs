@@ -258,10 +258,21 @@ fn whatever_follows_whatever_is_there_in_the_end_and_nothing_else() {
             // One that remembers and believes, and for each step one that knows nothing.
             let mut tables = Tables::new(Runner::new());
             for case in 0..cases {
-                let wanted = wanted(&text().new_tree(&mut runner).unwrap().current());
+                let (wanted, clock) =
+                    (wanted(&text().new_tree(&mut runner).unwrap().current()), Clock::system());
+                let begun = clock.now();
                 good(&tables.apply(&wanted, now()).await);
-                let left = Tables::new(Runner::new()).plan(&wanted, now()).await;
-                assert_eq!(left, Ok(Vec::new()), "case {case}: {wanted:#?}");
+                let mut left = Tables::new(Runner::new()).plan(&wanted, now()).await.unwrap();
+                // Where this took long an end that is so far away is due to be put off again.
+                if clock.now() - begun > Duration::from_secs(1) {
+                    left.retain(|text| {
+                        !text
+                            .lines()
+                            .skip(1)
+                            .all(|line| line.starts_with("add ") && line.contains(" timeout "))
+                    });
+                }
+                assert_eq!(left, Vec::<String>::new(), "case {case}: {wanted:#?}");
                 assert_eq!(foreign(), before);
             }
             good(&tables.clear().await);

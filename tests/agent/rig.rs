@@ -269,9 +269,9 @@ impl Rig {
         line.unwrap_or_else(|| panic!("no {field}")).trim().to_owned()
     }
 
-    /// Resident memory, in KiB.
-    pub(crate) fn resident_kib(&self) -> u64 {
-        crate::support::process::resident_kib(self.process().pid())
+    /// Resident memory that no file has, in KiB: what is watched for growth, because a program's own pages come and go.
+    pub(crate) fn own_kib(&self) -> u64 {
+        crate::support::process::own_kib(self.process().pid())
     }
 
     /// What its open file descriptors are.

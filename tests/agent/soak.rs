@@ -18,13 +18,13 @@ fn soak(polls: usize) {
     (0..WARM).for_each(poll);
     // By then the news of interfaces has been read.
     rig.next_sample(DataSource::HOST);
-    let (descriptors, resident) = (rig.descriptors(), rig.resident_kib());
+    let (descriptors, resident) = (rig.descriptors(), rig.own_kib());
     (WARM..polls).for_each(poll);
     rig.next_sample(DataSource::HOST);
     let now = rig.descriptors();
     // One comes and goes: while news of interfaces gathers, their socket is not waited for.
     assert!(now.len() <= descriptors.len() + 1, "{now:?}, before {descriptors:?}");
-    let grown = rig.resident_kib().saturating_sub(resident);
+    let grown = rig.own_kib().saturating_sub(resident);
     assert!(grown <= 256, "{grown} KiB more after {polls} polls");
     let sent = rig.datagrams();
     assert_whole(&sent);

@@ -96,7 +96,7 @@ fn storm(reloads: usize) {
         }] += 1;
         assert_eq!(outcome == "refused", wrong, "{answer}\n{text}");
         if n == reloads / 4 {
-            grown_from = Some((rig.descriptors().len(), rig.resident_kib()));
+            grown_from = Some((rig.descriptors().len(), rig.own_kib()));
         }
     }
     assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
@@ -104,7 +104,7 @@ fn storm(reloads: usize) {
     rig.configure("headerBytes = 64\ndatagramBytes = 500\npcap { dev = a0 sampling = 1 }\nagentIP = 127.0.0.1\npolling = 1");
     assert_ne!(order(&rig)["outcome"], "refused");
     rig.two_cycles();
-    let (now, grown) = (rig.descriptors(), rig.resident_kib().saturating_sub(resident));
+    let (now, grown) = (rig.descriptors(), rig.own_kib().saturating_sub(resident));
     assert!(now.len() <= descriptors + 2, "{now:?}, before {descriptors}");
     assert!(grown <= 256, "{grown} KiB more after {reloads} reloads");
     let sent = rig.datagrams();

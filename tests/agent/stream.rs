@@ -82,7 +82,7 @@ fn a_reader_that_sleeps_costs_nobody_anything_and_its_losses_are_counted() {
         rig.first_sample(DataSource::HOST);
         let mut awake = Reader::new(&rig);
         let _asleep = Reader::new(&rig);
-        let (lost, before) = (|| readers(&rig)[1]["dropped"].as_u64().unwrap(), rig.resident_kib());
+        let (lost, before) = (|| readers(&rig)[1]["dropped"].as_u64().unwrap(), rig.own_kib());
         let follow = std::thread::spawn(move || {
             let mut read = vec![awake.next_decoded()];
             // Ends with the agent.
@@ -98,7 +98,7 @@ fn a_reader_that_sleeps_costs_nobody_anything_and_its_losses_are_counted() {
         let status = readers(&rig);
         assert_eq!(status[0]["dropped"], 0);
         assert_eq!(status[0]["pid"], std::process::id());
-        assert!(rig.resident_kib() < before + 1024, "{before} KiB before");
+        assert!(rig.own_kib() < before + 1024, "{before} KiB before");
         let (_, page) = rig.ctl(&["status"]);
         let line = format!("reader     process {}: ", std::process::id());
         assert_eq!(page.lines().filter(|l| l.starts_with(&line)).count(), 2, "{page}");

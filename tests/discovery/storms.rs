@@ -92,9 +92,9 @@ fn resolv_conf_is_read_anew_for_every_round() {
     });
 }
 
-/// Resident memory in KiB, and open descriptors.
+/// Resident memory of its own in KiB, and open descriptors.
 fn held() -> (u64, usize) {
-    let resident = crate::support::process::resident_kib("self");
+    let resident = crate::support::process::own_kib("self");
     (resident, std::fs::read_dir("/proc/self/fd").unwrap().count())
 }
 

@@ -42,7 +42,8 @@ fn processor_memory_and_switches_are_the_kernels() {
         let threads = cost["threads"].as_array().unwrap();
         let names: Vec<_> = threads.iter().map(|thread| thread["name"].as_str().unwrap()).collect();
         assert!(names.contains(&"main") && names.contains(&"packets"), "{names:?}");
-        let (resident, own) = (number(&cost["rss_kib"]), rig.resident_kib());
+        let (resident, own) =
+            (number(&cost["rss_kib"]), crate::support::process::resident_kib(rig.process().pid()));
         assert!(resident.abs_diff(own) < own / 4, "{resident} {own}");
         assert!(number(&cost["peak_rss_kib"]) + 1024 >= resident);
         let field = |name: &str| rig.proc_status(name).parse::<u64>().unwrap();

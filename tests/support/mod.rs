@@ -59,9 +59,14 @@ pub fn wait_until<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Opt
     }
 }
 
-/// Waits until somebody takes connections at `socket`: its file is there a moment earlier, when connecting is refused.
+/// Waits until somebody takes connections at `socket`, a stream's or one of whole messages: its file is there a moment
+/// earlier, when connecting is refused.
 #[track_caller]
 pub fn wait_listening(socket: &Path, limit: Duration) {
-    let listens = || std::os::unix::net::UnixStream::connect(socket).ok();
-    wait_until(&format!("somebody listens at {}", socket.display()), limit, listens);
+    use socket2::{Domain, SockAddr, Socket, Type};
+    let address = SockAddr::unix(socket).unwrap();
+    let takes = |kind| Socket::new(Domain::UNIX, kind, None).unwrap().connect(&address).is_ok();
+    wait_until(&format!("somebody listens at {}", socket.display()), limit, || {
+        (takes(Type::STREAM) || takes(Type::SEQPACKET)).then_some(())
+    });
 }

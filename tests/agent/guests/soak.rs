@@ -27,7 +27,7 @@ fn soak(most: u64, time: Duration) {
     let mut hosted = Hosted::running("docker { }");
     (0..most).for_each(|number| _ = hosted.dockerd.sleeper(&format!("first{number}"), ""));
     let first = settle(&hosted);
-    let (files, kib) = (hosted.rig.descriptors().len(), hosted.rig.resident_kib());
+    let (files, kib) = (hosted.rig.descriptors().len(), hosted.rig.own_kib());
     let clock = Clock::system();
     let (start, mut random, mut acts) = (clock.now(), Random::new(7), 0);
     while clock.now() - start < time {
@@ -41,11 +41,11 @@ fn soak(most: u64, time: Duration) {
         first.len(),
         last.len(),
         hosted.rig.descriptors().len(),
-        hosted.rig.resident_kib()
+        hosted.rig.own_kib()
     );
     // Each has its files and its share of memory; nothing is left of those that have gone.
     assert!(hosted.rig.descriptors().len() as f64 <= of_one(last.len(), files) + 40.0);
-    let grown = hosted.rig.resident_kib().saturating_sub(kib);
+    let grown = hosted.rig.own_kib().saturating_sub(kib);
     let more = (last.len().saturating_sub(first.len()) as u64) * 8;
     assert!(grown <= more + 1024, "{grown} KiB more");
     for (id, source) in &last {

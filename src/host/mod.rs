@@ -9,6 +9,7 @@
 
 mod clock;
 mod error;
+pub mod files;
 mod hot_file;
 mod kernel;
 pub mod listen;

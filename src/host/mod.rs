@@ -10,6 +10,7 @@
 mod clock;
 mod error;
 pub mod files;
+pub mod generator;
 mod hot_file;
 mod kernel;
 pub mod listen;

@@ -121,11 +121,16 @@ fn rules_of_nft_are_read_with_sets_ranges_and_prefixes() {
         };
         assert_eq!(answer, expected, "{right}");
     }
-    let odd = nft(
-        r#"{"match": {"op": "==", "left": {"meta": {"key": "skuid"}}, "right": 999}}, {"drop": null}"#,
-        "accept",
-    );
-    assert!(matches!(ask(&odd, to("192.0.2.7", 6343)), Answer::MayBeDropped(_)));
+    for not_understood in [
+        r#"{"match": {"op": "==", "left": {"meta": {"key": "skuid"}}, "right": 999}}"#,
+        r#"{"limit": {"rate": 10, "per": "second", "inv": true}}"#,
+        r#"{"set": {"op": "add", "elem": 1, "set": "@s", "stmt": [{"limit": {"rate": 10, "per": "second", "inv": true}}]}}"#,
+        r#"{"meter": {"key": 1, "stmt": {"limit": {"rate": 10, "per": "second", "inv": true}}, "name": "m"}}"#,
+    ] {
+        let odd = nft(&format!("{not_understood}, {{\"drop\": null}}"), "accept");
+        let answer = ask(&odd, to("192.0.2.7", 6343));
+        assert!(matches!(answer, Answer::MayBeDropped(_)), "{not_understood}: {answer:?}");
+    }
     assert!(matches!(ask(&nft(r#"{"counter": null}"#, "drop"), to("::1", 1)), Answer::Dropped(_)));
 }
 

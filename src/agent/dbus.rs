@@ -9,15 +9,14 @@ mod words;
 use super::asked::Desk;
 use super::board::Board;
 use super::daemon::Agent;
+use crate::collect::guests::systemd::SOCKET;
 use crate::status::registry::State;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use words::{Facts, Port};
 
-/// Where the system bus is, if nobody says otherwise.
-const SOCKET: &str = "/run/dbus/system_bus_socket";
-/// Who says otherwise, as for every program of the bus.
+/// Who says where the system bus is, as for every program of it.
 const ADDRESS: &str = "DBUS_SYSTEM_BUS_ADDRESS";
 
 /// The task, if there is one.

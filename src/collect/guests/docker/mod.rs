@@ -38,7 +38,7 @@ use std::time::Duration;
 use watch::Watch;
 
 /// Where an engine listens, the likelier first.
-const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
+pub const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]

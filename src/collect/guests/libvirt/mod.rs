@@ -11,6 +11,8 @@ mod domains;
 pub mod helper;
 mod process;
 
+pub use process::PLACES;
+
 use super::{Feed, News};
 use crate::config::model::Kvm;
 use crate::host::Host;

@@ -12,6 +12,8 @@ mod tree;
 mod trouble;
 mod units;
 
+pub use bus::SOCKET;
+
 use super::cgroup::Hierarchies;
 use super::{Feed, News};
 use crate::config::model::Systemd;

@@ -49,6 +49,11 @@ impl Modules {
         self.cumulus.is_some() || self.dent.is_some() || self.opx.is_some() || self.sonic.is_some()
     }
 
+    /// An engine of containers is asked.
+    pub fn has_containers(&self) -> bool {
+        self.docker.is_some() || self.containerd.is_some() || self.k8s.is_some()
+    }
+
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
     pub fn tap(&self, interface: Candidate<'_>) -> Option<(TapId, &Tap)> {
         self.taps().rev().find(|(_, tap)| tap.matches(interface))

@@ -4,6 +4,7 @@
 //! every source that the configuration names has a state.
 
 use super::daemon::Agent;
+use super::measures::Measures;
 use super::packets::{Annotator, Making, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges::{self, Need};
@@ -240,8 +241,10 @@ impl Agent {
         let mut desk = self.packets.desk.lock();
         if std::mem::take(&mut self.watches.gone) {
             // Packets that were under way when their interface went have brought it back.
-            let table = self.measures.interfaces.table();
-            desk.retain(|index| table.get(index).is_some());
+            let Measures { interfaces, chip_sampled, .. } = &mut self.measures;
+            let exists = |index: u32| interfaces.table().get(index).is_some();
+            desk.retain(exists);
+            chip_sampled.retain(|index| exists(*index));
         }
         // Where there is no tap, that is said already.
         let (taps, tc) = (&desk.report.taps, &self.tc);

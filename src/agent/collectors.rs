@@ -14,10 +14,10 @@ impl Agent {
             log::info!(target: "collectors", "{} repeat an earlier one and count once", applied.repeated);
         }
         let state = match (self.settings.suspended, self.settings.collectors.as_slice()) {
-            (Some(_), _) => State::Unavailable { reason: "nothing is sent: see dns-sd".to_owned() },
-            (None, []) if self.settings.modules.metrics.is_some() => State::Unavailable {
-                reason: "the configuration names none: nothing is sent, metrics are asked for".to_owned(),
-            },
+            (Some(_), _) => State::unavailable("nothing is sent: see dns-sd"),
+            (None, []) if self.settings.modules.metrics.is_some() => {
+                State::unavailable("the configuration names none: nothing is sent, metrics are asked for")
+            }
             (None, []) => State::degraded("nothing is sent: the configuration names no collector"),
             (None, _) => State::Running,
         };

@@ -50,8 +50,8 @@ impl Agent {
         for collector in &list {
             let state = match &collector.state {
                 CollectorState::Running => State::Running,
-                CollectorState::Resolving => State::Unavailable { reason: "looking up its name".to_owned() },
-                CollectorState::StandBy => State::Unavailable { reason: "stand-by".to_owned() },
+                CollectorState::Resolving => State::unavailable("looking up its name"),
+                CollectorState::StandBy => State::unavailable("stand-by"),
                 CollectorState::Degraded { reason } => State::degraded(reason),
             };
             self.set(&component_of(collector), state);

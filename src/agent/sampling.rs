@@ -8,7 +8,6 @@ use super::measures::Measures;
 use super::packets::{Annotator, Making, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges::{self, Need};
-use super::tap_states::summary;
 use crate::collect::interfaces::{Change, Changes, Interface};
 use crate::collect::sockets::Place;
 use crate::config::model::Settings;
@@ -87,8 +86,8 @@ impl Agent {
         let desk = self.packets.desk.lock();
         let state = desk.annotator.as_ref().map(|annotator| match annotator.sockets().obstacle() {
             Some(obstacle) => State::degraded(obstacle),
-            None => annotator.sockets().unreachable().map_or(State::Running, |why| State::Unavailable {
-                reason: format!("for sockets of a container: {why}"),
+            None => annotator.sockets().unreachable().map_or(State::Running, |why| {
+                State::unavailable(&format!("for sockets of a container: {why}"))
             }),
         });
         drop(desk);
@@ -97,15 +96,15 @@ impl Agent {
 
     /// The state of objects that the file names and that can do nothing.
     fn report_idle(&mut self) {
-        let unavailable = |reason: &str| State::Unavailable { reason: reason.to_owned() };
-        let suspended = self.settings.suspended.map(|_| unavailable(ports::SUSPENDED));
+        let suspended = self.settings.suspended.map(|_| State::unavailable(ports::SUSPENDED));
         let m = &self.settings.modules;
         let nflog = m.nflog.as_ref().map(|nflog| match (nflog.group, nflog_rate(&self.settings)) {
-            (None, _) => Some(unavailable("it names no group")),
-            (_, None) => Some(unavailable("sampling is 0")),
+            (None, _) => Some(State::unavailable("it names no group")),
+            (_, None) => Some(State::unavailable("sampling is 0")),
             _ => suspended.clone(),
         });
-        let ulog = m.ulog.as_ref().map(|_| Some(unavailable("Linux has no ULOG since 3.17: use nflog")));
+        let ulog =
+            m.ulog.as_ref().map(|_| Some(State::unavailable("Linux has no ULOG since 3.17: use nflog")));
         let dropmon = m.dropmon.as_ref().map(|_| suspended.clone());
         let psample = m.psample.as_ref().map(|_| suspended.clone());
         let vpp = m.vpp.as_ref().map(|_| suspended.clone());
@@ -275,7 +274,7 @@ impl Agent {
             .filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s))))
             .collect();
         problems.extend(self.deaf_sources());
-        self.set(WATCH, summary(&problems));
+        self.set(WATCH, State::from_problems(&problems));
     }
 
     /// How the packets of an interface are sampled.

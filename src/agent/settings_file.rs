@@ -13,10 +13,7 @@ impl Agent {
     pub(super) fn write_auto(&mut self) {
         if self.settings.suspended == Some(Suspension::NoAnswer) {
             // A file of an earlier run is the best that is known; who reads it must not stop for a restart of this agent.
-            return self.set(
-                "settings-file",
-                State::Unavailable { reason: "nothing is known yet: see dns-sd".to_owned() },
-            );
+            return self.set("settings-file", State::unavailable("nothing is known yet: see dns-sd"));
         }
         let body = self.auto_body();
         let state = match self.auto.write(&body.text) {

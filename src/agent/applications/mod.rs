@@ -140,7 +140,7 @@ impl Agent {
     /// The thread of applications has news.
     pub fn on_applications(&mut self) {
         let idle = self.settings.modules.json.is_some() && self.settings.suspended.is_some();
-        let unavailable = || State::Unavailable { reason: SUSPENDED.to_owned() };
-        self.show(COMPONENT, self.applications.state().or_else(|| idle.then(unavailable)));
+        let told = self.applications.state();
+        self.show(COMPONENT, told.or_else(|| idle.then(|| State::unavailable(SUSPENDED))));
     }
 }

@@ -270,7 +270,7 @@ impl Agent {
 
     fn report_cumulus(&mut self) {
         let state = |_| match self.settings.suspended {
-            Some(_) => State::Unavailable { reason: SUSPENDED.to_owned() },
+            Some(_) => State::unavailable(SUSPENDED),
             None => self.cumulus.state(self.measures.interfaces.table()),
         };
         self.show(COMPONENT, self.settings.modules.cumulus.as_ref().map(state));

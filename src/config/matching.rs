@@ -77,18 +77,14 @@ impl Modules {
 
     /// The module that takes an interface for a switch port, if one does.
     pub fn switchport(&self, name: &str) -> Option<&'static str> {
-        let fits = |pattern: Option<&Pattern>| pattern.is_some_and(|pattern| pattern.is_match(name));
-        if fits(self.cumulus.as_ref().and_then(|cumulus| cumulus.switchport.as_ref())) {
-            Some("cumulus")
-        } else if fits(self.dent.as_ref().and_then(|dent| dent.switchport.as_ref())) {
-            Some("dent")
-        } else if fits(self.opx.as_ref().and_then(|opx| opx.switchport.as_ref())) {
-            Some("opx")
-        } else if fits(self.sonic.as_ref().and_then(|sonic| sonic.switchport.as_ref())) {
-            Some("sonic")
-        } else {
-            None
-        }
+        let patterns: [(_, Option<&Pattern>); 4] = [
+            ("cumulus", self.cumulus.as_ref().and_then(|cumulus| cumulus.switchport.as_ref())),
+            ("dent", self.dent.as_ref().and_then(|dent| dent.switchport.as_ref())),
+            ("opx", self.opx.as_ref().and_then(|opx| opx.switchport.as_ref())),
+            ("sonic", self.sonic.as_ref().and_then(|sonic| sonic.switchport.as_ref())),
+        ];
+        let mut fitting = patterns.iter().filter(|(_, pattern)| pattern.is_some_and(|p| p.is_match(name)));
+        fitting.next().map(|(module, _)| *module)
     }
 }
 

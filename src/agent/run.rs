@@ -5,8 +5,8 @@ use super::commands::{Commands, Order};
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
-use super::guests::events::Events;
 use super::service::Service;
+use super::sockets::Door;
 use super::stream::Stream;
 use super::timer::Timer;
 use crate::status::command::{Answer, Command};
@@ -125,7 +125,7 @@ pub struct Sockets {
     /// Takes orders.
     pub commands: Option<Commands>,
     /// Tells of guests.
-    pub events: Option<Events>,
+    pub events: Option<Door>,
     /// Gives datagrams to programs of this host.
     pub stream: Option<Stream>,
 }
@@ -174,7 +174,7 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
             Some((engine, news)) = or_never(guests.as_mut().map(|guests| guests.recv())), if agent.election.choice.is_some() => {
                 agent.on_guests(engine, news);
             }
-            client = or_never(sockets.events.as_ref().map(Events::client)) => agent.welcome(client),
+            client = or_never(sockets.events.as_ref().map(Door::client)) => agent.welcome(client),
             reader = or_never(sockets.stream.as_ref().map(Stream::reader)) => agent.outlet.lock().welcome(reader),
             client = or_never(sockets.control.as_ref().map(Control::client)) => show(agent, sockets, client),
             Some(Order { command: Command::Reload, reply }) = or_never(sockets.commands.as_mut().map(Commands::next)) => {

@@ -7,10 +7,11 @@ use super::configuration::{self, LoadError, Loaded};
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
-use super::guests::events::Events;
+use super::guests::events;
 use super::pid_file::PidFile;
 use super::privileges::{self, PrivilegeError};
 use super::run::{self, Signals, Sockets};
+use super::sockets::Door;
 use super::stream::Stream;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
@@ -148,14 +149,14 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
         let (mut commands, mut events, mut stream) = (None, None, None);
         if control.is_some() {
             commands = open_beside(&mut agent, "commands", "no hsflowctl reload", Commands::open);
-            events = open_beside(&mut agent, "guest-events", "nobody is told of guests", Events::open);
+            events = open_beside(&mut agent, "guest-events", "nobody is told of guests", events::open);
             stream = open_beside(&mut agent, "stream", "nobody can read along", Stream::open);
         }
         let made = [
             agent.options.socket.parent().filter(|_| made_directory),
             control.as_ref().map(|_| agent.options.socket.as_path()),
             commands.as_ref().map(Commands::path),
-            events.as_ref().map(Events::path),
+            events.as_ref().map(Door::path),
             stream.as_ref().map(Stream::path),
         ];
         if let Err(e) = give_up_privileges(&agent, &made) {

@@ -23,6 +23,11 @@ impl Agent {
                 self.auto.path().display(),
                 body.collectors_left_out
             )),
+            Ok(_) if body.lines_left_out > 0 => State::degraded(&format!(
+                "{}: left out for a blank, a #, a = or its length, which no sub-agent can read: {} lines",
+                self.auto.path().display(),
+                body.lines_left_out
+            )),
             Ok(_) => State::Running,
         };
         self.set("settings-file", state);

@@ -49,6 +49,7 @@ mod settings_file;
 pub mod sockets;
 pub mod start;
 pub mod stream;
+mod supervisor;
 mod tap_states;
 pub mod tc_sampling;
 pub mod timer;

@@ -54,6 +54,7 @@ mod tap_states;
 pub mod tc_sampling;
 pub mod timer;
 mod vpp;
+mod watches;
 mod worker;
 
 pub use exit::Exit;

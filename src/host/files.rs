@@ -25,7 +25,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     if there.len() > MOST_BYTES {
         return Err(io::Error::other(format!("longer than {MOST_BYTES} bytes")));
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(there.len()).unwrap_or(0));
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -42,12 +42,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "switch", "discover", "export", "log",
         ],
     ),
-    // The doctor tries each packet source as the agent would, on traffic of its own, and looks where Open vSwitch listens.
+    // The doctor tries each packet source as the agent would, on traffic of its own, and looks where Open vSwitch and the
+    // engines of guests listen.
     (
         "ctl",
         &[
-            "agent", "host", "sys", "source", "sample", "switch", "wire", "sflow", "config", "setup",
-            "status", "view", "log",
+            "agent", "host", "sys", "source", "sample", "switch", "collect", "wire", "sflow", "config",
+            "setup", "status", "view", "log",
         ],
     ),
 ];

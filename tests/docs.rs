@@ -156,6 +156,7 @@ fn words_in_source(before: &str) -> BTreeSet<String> {
 fn every_component_that_the_agent_reports_is_in_its_manual() {
     let mut reported = words_in_source(".set(\"");
     reported.extend(words_in_source(".show(\""));
+    reported.extend(words_in_source("open_beside(&mut agent, \""));
     assert!(reported.len() >= 5, "{reported:?}");
     reported.extend(Component::ALL.map(|component| component.name().to_owned()));
     reported.extend(hsflow::agent::packets::COMPONENTS.map(str::to_owned));

@@ -3,8 +3,9 @@
 //! undisturbed: collectors keep sockets and counters, sources keep sequence numbers and pools, the agent its uptime;
 //! what was made with the old settings leaves before the new ones count.
 
-use super::daemon::{Agent, refresh_interval};
+use super::daemon::Agent;
 use super::identity;
+use super::polling::refresh_interval;
 use crate::config::model::{Settings, Suspension};
 use crate::discover::Verdict;
 use crate::export::Applied;

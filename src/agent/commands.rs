@@ -2,14 +2,14 @@
 //! carried out. Rules: only root and the agent's own user may connect, and the path that answers `hsflowctl status`
 //! reads nothing; a client has a deadline and a longest line; an order is carried out by the loop, one at a time.
 
-use super::sockets::{listen, path_beside};
+use super::sockets::Door;
 use crate::status::command::{Answer, Command};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// The socket's word.
@@ -28,8 +28,7 @@ pub struct Order {
 
 /// The listening socket, and the orders that came in.
 pub struct Commands {
-    listener: UnixListener,
-    path: PathBuf,
+    door: Door,
     places: Arc<Semaphore>,
     sender: mpsc::Sender<Order>,
     orders: mpsc::Receiver<Order>,
@@ -41,15 +40,14 @@ impl Commands {
     /// # Errors
     /// The directory does not permit a socket, or has another file of that name.
     pub fn open(control: &Path) -> io::Result<Self> {
-        let path = path_beside(control, SOCKET);
-        let listener = listen(&path, 0o600)?;
         let (sender, orders) = mpsc::channel(MOST);
-        Ok(Self { listener, path, places: Arc::new(Semaphore::new(MOST)), sender, orders })
+        let (door, places) = (Door::open(control, SOCKET, 0o600)?, Arc::new(Semaphore::new(MOST)));
+        Ok(Self { door, places, sender, orders })
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.door.path()
     }
 
     /// Waits for an order. What has come in meanwhile is kept when the wait is given up.
@@ -57,32 +55,19 @@ impl Commands {
         loop {
             tokio::select! {
                 order = self.orders.recv() => return order,
-                (place, client) = accept(&self.places, &self.listener) => match client {
-                    Ok(client) => _ = tokio::spawn(serve(client, self.sender.clone(), place)),
-                    Err(e) => {
-                        log::debug!(target: "commands", "accept: {e}");
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
+                (place, client) = accept(&self.places, &self.door) => {
+                    tokio::spawn(serve(client, self.sender.clone(), place));
                 }
             }
         }
     }
 }
 
-impl Drop for Commands {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
 /// The next client, once there is a place for it; none of them is lost when the wait is given up.
-async fn accept(
-    places: &Arc<Semaphore>,
-    listener: &UnixListener,
-) -> (Option<OwnedSemaphorePermit>, io::Result<UnixStream>) {
+async fn accept(places: &Arc<Semaphore>, door: &Door) -> (Option<OwnedSemaphorePermit>, UnixStream) {
     // It is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
-    (place, listener.accept().await.map(|(client, _)| client))
+    (place, door.client().await)
 }
 
 async fn serve(mut client: UnixStream, orders: mpsc::Sender<Order>, _place: Option<OwnedSemaphorePermit>) {

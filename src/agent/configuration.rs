@@ -1,9 +1,11 @@
 //! Reading the configuration file. In: a path. Out: checked settings with the notes that the log and the status
 //! show, or every problem at once. Rules: a file with errors is refused whole; where there is no file and none was
-//! asked for, the configuration built in for this kind of machine holds; on a switch, its presets hold beside any file.
+//! asked for, the configuration built in for this kind of machine holds; on a switch, its presets hold beside any file; what is
+//! no file (a pipe) is refused, not waited for: a reload is one step of the agent's loop.
 
 use super::args::Options;
 use crate::config::{self, Platform, Severity, model::Settings};
+use crate::host::files;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +73,7 @@ pub fn load_or_built_in(options: &Options) -> Result<Loaded, LoadError> {
 /// What kind of machine lies under `root`, by the files of its distribution.
 pub fn read_platform(root: &Path) -> Platform {
     let read =
-        |path: &str| std::fs::read(root.join(path)).map(|text| String::from_utf8_lossy(&text).into_owned());
+        |path: &str| files::read(&root.join(path)).map(|text| String::from_utf8_lossy(&text).into_owned());
     let os_release = read("etc/os-release").or_else(|_| read("usr/lib/os-release")).unwrap_or_default();
     let mut onl = String::new();
     if root.join("etc/onl").is_dir() {
@@ -96,7 +98,7 @@ impl Loaded {
 /// The file cannot be read, or has at least one error.
 pub fn load(path: &Path, root: &Path) -> Result<Loaded, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let bytes = files::read(path).map_err(unreadable)?;
     let name = path.display().to_string();
     let (parsed, _) = config::parse_bytes(&name, &bytes);
     let lines = |wanted: fn(Severity) -> bool| -> Vec<String> {
@@ -105,5 +107,19 @@ pub fn load(path: &Path, root: &Path) -> Result<Loaded, LoadError> {
     match parsed.settings {
         Some(settings) => Ok(Loaded { settings, remarks: lines(|_| true) }.with_presets(read_platform(root))),
         None => Err(LoadError::Refused { lines: lines(|s| s == Severity::Error) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for() {
+        let pipe = std::env::temp_dir().join(format!("hsflow-conf-pipe-{}", std::process::id()));
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let loaded = load(&pipe, Path::new("/"));
+        std::fs::remove_file(&pipe).unwrap();
+        assert!(loaded.unwrap_err().to_string().ends_with(": not a regular file"));
     }
 }

@@ -4,6 +4,7 @@
 //! beyond the limit, and both are counted.
 
 use super::sockets::listen;
+use crate::host::listen::somebody_listens;
 use crate::status::snapshot::Snapshot;
 use std::cell::RefCell;
 use std::io;
@@ -50,7 +51,7 @@ impl Control {
     /// Another agent answers there, or the directory does not permit a socket.
     pub fn open(path: &Path) -> Result<Self, ControlError> {
         let error = |source| ControlError { path: path.to_owned(), source };
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        if somebody_listens(path).is_ok_and(|listens| listens) {
             return Err(error(io::Error::from(io::ErrorKind::AddrInUse)));
         }
         // Counters of the host are world-readable in /proc; so is this.

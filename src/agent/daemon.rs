@@ -1,9 +1,9 @@
-//! The running agent: one value that owns every part, and what it does when time passes, when the interfaces change
-//! and when a collector's name is resolved. In: events from the loop (`run`). Out: datagrams, the settings file,
-//! component states. Rule: each event is handled to its end before the next, so no datagram is ever made of two sets
-//! of settings.
+//! The running agent: one value that owns every part, its first steps, and what each part does when interfaces change. In: events
+//! from the loop (`run`). Out: datagrams, the settings file, component states. What else it does stands with the parts
+//! (`polling`, `collectors`, `guests`, `tc_sampling` …). Rule: each event is handled to its end before the next, so no
+//! datagram is ever made of two sets of settings.
 
-use super::applications::{Applications, COMPONENT};
+use super::applications::Applications;
 use super::args::Options;
 use super::asked::{Desk, Questions, desk};
 use super::change::settings_of;
@@ -22,31 +22,24 @@ use super::optics::Optics;
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
 use super::packets::Packets;
-use super::ports::SUSPENDED;
-use super::sampling::Watches;
+use super::polling::refresh_interval;
 use super::tc_sampling::TcSampling;
+use super::watches::Watches;
 use crate::collect::host::uuid::HostUuid;
 use crate::collect::interfaces::{Change, Changes, InterfaceError, Interfaces, Parts, RECEIVE_BUFFER};
 use crate::config::model::{Settings, TapId};
 use crate::discover::Discovery;
-use crate::export::Applied;
 use crate::export::auto::AutoFile;
 use crate::host::Host;
 use crate::sample::address::{Election, Wish, elect};
 use crate::sample::wall::Wall;
-use crate::sflow::datagram::{Datagrams, Unsent};
-use crate::sflow::ids::DataSource;
+use crate::sflow::datagram::Datagrams;
 use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
-use crate::sys::tally;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
-
-/// While the host boots, addresses come in any order: an IPv6 address by router announcement a second before the one by
-/// DHCP. Only after that is the elected one kept as long as it lives.
-const BOOTING: Duration = Duration::from_secs(120);
 
 /// The agent and everything it owns.
 pub struct Agent {
@@ -111,7 +104,7 @@ pub struct Agent {
     /// The packet thread could not be started; tried again with the next poll.
     pub(super) thread_refused: bool,
     /// The same of the thread of applications.
-    applications_refused: bool,
+    pub(super) applications_refused: bool,
     /// Which object of the file asks for the tap of an interface.
     pub(super) tapped_by: BTreeMap<u32, TapId>,
     pub(super) wish: Wish,
@@ -121,8 +114,8 @@ pub struct Agent {
     pub(super) auto: AutoFile,
     pub(super) due: Due,
     /// A poll was given up because no collector has an address yet.
-    poll_missed: bool,
-    polled_second: u64,
+    pub(super) poll_missed: bool,
+    pub(super) polled_second: u64,
     pub(super) refresh_at: Instant,
 }
 
@@ -213,97 +206,6 @@ impl Agent {
         self.report_discovery();
     }
 
-    /// Polls every source, whoever's turn it is.
-    pub(super) fn poll_all(&mut self) {
-        if self.settings.polling_secs > 0 {
-            self.due.refill(self.measures.sources.keys().copied());
-            self.poll(self.host.clock.now());
-        }
-    }
-
-    /// Makes the collectors those of the settings.
-    pub(super) fn apply_collectors(&mut self, now: Instant) -> Applied {
-        let applied = self.outlet.lock().collectors.apply(&self.settings.collectors, self.since_start(now));
-        if applied.repeated > 0 {
-            log::info!(target: "collectors", "{} repeat an earlier one and count once", applied.repeated);
-        }
-        let state = match (self.settings.suspended, self.settings.collectors.as_slice()) {
-            (Some(_), _) => State::Unavailable { reason: "nothing is sent: see dns-sd".to_owned() },
-            (None, []) if self.settings.modules.metrics.is_some() => State::Unavailable {
-                reason: "the configuration names none: nothing is sent, metrics are asked for".to_owned(),
-            },
-            (None, []) => State::degraded("nothing is sent: the configuration names no collector"),
-            (None, _) => State::Running,
-        };
-        self.set("collectors", state);
-        applied
-    }
-
-    /// Makes the inputs of applications those of the settings.
-    pub(super) fn apply_applications(&mut self) {
-        let applied = self.applications.apply(&self.settings);
-        self.applications_refused = applied.is_err();
-        match applied {
-            Ok(()) => self.on_applications(),
-            Err(e) => self.set(COMPONENT, State::degraded(&format!("its thread cannot be started: {e}"))),
-        }
-    }
-
-    /// The thread of applications has news.
-    pub fn on_applications(&mut self) {
-        let idle = self.settings.modules.json.is_some() && self.settings.suspended.is_some();
-        let unavailable = || State::Unavailable { reason: SUSPENDED.to_owned() };
-        self.show(COMPONENT, self.applications.state().or_else(|| idle.then(unavailable)));
-    }
-
-    /// Polls what has become due, and does what else the time asks for.
-    pub fn on_time(&mut self) {
-        let now = self.host.clock.now();
-        let second = self.pace.second(now);
-        self.watch_clock(now);
-        // After a stall each source is polled once, not once for each cycle that was missed.
-        let cycle = u64::from(self.settings.polling_secs);
-        let missed = (self.polled_second + 1).max((second + 1).saturating_sub(cycle))..=second;
-        let schedule = &self.measures.schedule;
-        self.due.refill(missed.flat_map(|s| schedule.due(s)));
-        self.polled_second = second;
-        let host_is_due = self.due.host;
-        if !self.due.is_nothing() {
-            self.poll(now);
-        }
-        if host_is_due {
-            self.attend_guests(now);
-            self.attend_cumulus();
-        }
-        if now >= self.refresh_at {
-            self.refresh_at = now + refresh_interval(&self.settings);
-            let read = self.measures.interfaces.refresh(now);
-            self.follow(read);
-        } else if self.measures.interfaces.wake_at().is_some_and(|at| at <= now) {
-            self.on_interfaces();
-        }
-        self.renew_marks(now);
-        self.on_lookup();
-        if self.discovery.next_tick().is_some_and(|at| at <= now) {
-            self.on_discovery();
-        }
-    }
-
-    /// A collector's name was resolved, or a lookup is due.
-    pub fn on_lookup(&mut self) {
-        let now = self.host.clock.now();
-        let changed = self.outlet.lock().collectors.tick(self.since_start(now));
-        if changed {
-            self.write_auto();
-            self.apply_open_vswitch();
-        }
-        if self.poll_missed && !self.outlet.lock().collectors.awaits_names() {
-            self.poll_missed = false;
-            self.poll_all();
-        }
-        self.report_collectors(now);
-    }
-
     /// The kernel has news of interfaces or addresses.
     pub fn on_interfaces(&mut self) {
         let now = self.host.clock.now();
@@ -311,7 +213,7 @@ impl Agent {
         self.follow(read);
     }
 
-    fn follow(&mut self, read: Result<Changes, InterfaceError>) {
+    pub(super) fn follow(&mut self, read: Result<Changes, InterfaceError>) {
         let changes = match read {
             Ok(changes) => changes,
             Err(e) => return self.set("interfaces", State::degraded(&e)),
@@ -342,97 +244,9 @@ impl Agent {
             self.apply_open_vswitch();
         }
     }
-
-    /// When the agent must wake up next for its own sake.
-    pub fn next_wake(&self) -> Instant {
-        let poll = self.measures.schedule.next_after(self.polled_second).map(|s| self.pace.begins(s));
-        let lookup = self.outlet.lock().collectors.next_tick().map(|at| self.pace.start() + at);
-        let resync = self.measures.interfaces.wake_at();
-        let query = self.discovery.next_tick();
-        let marks = self.guests.marks_due();
-        [poll, lookup, resync, query, marks].into_iter().flatten().fold(self.refresh_at, Instant::min)
-    }
-
-    /// Polls these sources now, whoever's turn it is.
-    pub(super) fn poll_some(&mut self, sources: impl Iterator<Item = DataSource>) {
-        self.due.refill(sources);
-        if self.settings.polling_secs > 0 && !self.due.is_nothing() {
-            self.poll(self.host.clock.now());
-        }
-    }
-
-    fn poll(&mut self, now: Instant) {
-        if self.election.choice.is_none() || self.settings.suspended.is_some() {
-            return;
-        }
-        // Collectors get what they missed when they are found; who reads along is there.
-        let awaited = self.outlet.lock().collectors.awaits_names();
-        self.poll_missed |= awaited;
-        if awaited && !self.outlet.is_watched() && !self.metrics.are_on() {
-            return;
-        }
-        self.take_flow_control();
-        self.due.stamp(now, self.pace.uptime_ms(now));
-        let before = tally::of_this_thread();
-        let outlet = &self.outlet;
-        let mut send = |unsent: Unsent<'_>| outlet.lock().send(unsent, now);
-        let polled =
-            self.measures.poll(&self.due, &self.settings, &mut self.guests, &mut self.datagrams, &mut send);
-        self.datagrams.flush(self.due.uptime_ms, &mut send);
-        self.polls.count += 1;
-        self.polls.calls += tally::of_this_thread() - before;
-        self.telemetry.counter_samples += polled.outcome.samples;
-        self.telemetry.rtmetric_samples += polled.outcome.metrics;
-        self.telemetry.counter_samples_suppressed += polled.outcome.suppressed;
-        self.set("interfaces", State::from_result(polled.interfaces));
-        self.watch_samplers();
-        self.read_optics(now);
-        self.ask_flow_control();
-        if self.applications_refused {
-            self.apply_applications();
-        }
-        if self.due.host {
-            self.set("host-counters", State::from_result(polled.host));
-            self.report_host();
-            // The host may have another name now, and a full disk may have room again.
-            self.write_auto();
-            self.keep_cost();
-        }
-    }
-
-    /// Elects the agent address anew from the interfaces and wishes as they are.
-    pub(super) fn elect(&mut self) {
-        let candidates = identity::candidates(self.measures.interfaces.table(), &self.settings);
-        let booting = self.pace.since_boot(self.host.clock.now()) < BOOTING;
-        let election = elect(&candidates, &self.wish, Some(&self.election).filter(|_| !booting));
-        if election.choice != self.election.choice {
-            log::info!(target: "agent-address", "{}", election.explanation);
-        }
-        self.election = election;
-        self.put_address_in_force();
-        let state = match (&self.election.choice, &self.unresolved) {
-            (Some(_), None) => State::Running,
-            (Some(choice), Some(why)) => State::degraded(&format!("{why}; {} until then", choice.ip)),
-            (None, _) => State::degraded(&format!("nothing is sent: {}", self.election.explanation)),
-        };
-        self.set("agent-address", state);
-    }
-
-    fn put_address_in_force(&mut self) {
-        let mut outlet = self.outlet.lock();
-        outlet.set_agent(self.election.choice.as_ref().map(|choice| choice.ip));
-        self.datagrams.set_limit(self.settings.datagram_bytes as usize, outlet.agent());
-        drop(outlet);
-        self.packets.desk.lock().fit_address();
-    }
 }
 
 /// Another one in every process.
 fn seed() -> u64 {
     RandomState::new().hash_one(std::process::id())
-}
-
-/// Reading all interfaces again is only a safety net under the notifications.
-pub(super) fn refresh_interval(settings: &Settings) -> Duration {
-    Duration::from_secs(u64::from(settings.refresh_adaptors_secs))
 }

@@ -9,15 +9,16 @@ mod words;
 use super::asked::Desk;
 use super::board::Board;
 use super::daemon::Agent;
+use super::supervisor::supervise;
+use crate::collect::guests::systemd::SOCKET;
 use crate::status::registry::State;
+use std::future::ready;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use words::{Facts, Port};
 
-/// Where the system bus is, if nobody says otherwise.
-const SOCKET: &str = "/run/dbus/system_bus_socket";
-/// Who says otherwise, as for every program of the bus.
+/// Who says where the system bus is, as for every program of it.
 const ADDRESS: &str = "DBUS_SYSTEM_BUS_ADDRESS";
 
 /// The task, if there is one.
@@ -65,9 +66,14 @@ impl Agent {
             let named = std::env::var(ADDRESS).ok().filter(|named| !named.is_empty());
             named.unwrap_or_else(|| format!("unix:path={}", host.path(SOCKET).display()))
         };
-        let start = |board| {
-            let desk: Desk = desk.clone();
-            tokio::spawn(bus::run(address(), desk, board, host.clock.clone()))
+        let start = |board: Board| {
+            let (address, desk, clock): (_, Desk, _) = (address(), desk.clone(), host.clock.clone());
+            let told = board.clone();
+            let start = move || bus::run(address.clone(), desk.clone(), board.clone(), clock.clone());
+            tokio::spawn(supervise(start, move |state| {
+                told.tell(state);
+                ready(true)
+            }))
         };
         dbus.apply(settings.modules.dbus, start);
         self.on_dbus();

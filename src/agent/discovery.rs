@@ -2,7 +2,6 @@
 //! part of the snapshot. Rule: what is asked and what was answered can be seen, and every change is one log line.
 
 use super::daemon::Agent;
-use super::tap_states::summary;
 use crate::discover::{DiscoveryStatus, Verdict};
 use crate::status::registry::State;
 use crate::status::snapshot;
@@ -52,18 +51,19 @@ impl Agent {
 /// The state of the component; none where the settings do not name it.
 fn state(verdict: &Verdict, status: &DiscoveryStatus) -> Option<State> {
     let names = status.names.join(", ");
-    let unavailable = |reason: String| State::Unavailable { reason };
     Some(match (verdict, status.last_error.as_ref().filter(|_| status.failing)) {
         (Verdict::Off, _) => return None,
-        (Verdict::Waiting, None) => unavailable("nothing is sent before the first answer".to_owned()),
+        (Verdict::Waiting, None) => State::unavailable("nothing is sent before the first answer"),
         (Verdict::Waiting, Some(error)) => {
             State::degraded(&format!("nothing is sent: no answer yet: {error}"))
         }
         (Verdict::None | Verdict::Found(_), Some(error)) => {
             State::degraded(&format!("the last good answer stays in force: {error}"))
         }
-        (Verdict::None, None) => unavailable(format!("nothing is sent: DNS has no collector under {names}")),
-        (Verdict::Found(_), None) if !status.remarks.is_empty() => summary(&status.remarks),
+        (Verdict::None, None) => {
+            State::unavailable(&format!("nothing is sent: DNS has no collector under {names}"))
+        }
+        (Verdict::Found(_), None) if !status.remarks.is_empty() => State::from_problems(&status.remarks),
         (Verdict::Found(_), None) => State::Running,
     })
 }

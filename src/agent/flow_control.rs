@@ -49,15 +49,16 @@ impl FlowControls {
         if ports.is_empty() {
             return Ok(());
         }
+        // First: what nobody will read must not stand there as asked for.
+        let thread = match &self.thread {
+            Some(thread) => thread,
+            None => self.thread.insert(start(&self.desk)?),
+        };
         let mut slips = self.desk.lock();
         let is_asked = !slips.asked.is_empty();
         slips.asked.extend(ports.into_iter().map(|port| (port.index, port)));
         drop(slips);
         if !is_asked {
-            let thread = match &self.thread {
-                Some(thread) => thread,
-                None => self.thread.insert(start(&self.desk)?),
-            };
             thread.order(());
         }
         Ok(())

@@ -24,9 +24,8 @@ impl Agent {
         self.poll_guests(&outcome);
         self.measures.set_gpus(self.settings.modules.nvml);
         self.report_gpus(now);
-        let xen = self.settings.modules.xen.as_ref().map(|_| State::Unavailable {
-            reason: "Xen is not supported; virtual machines of libvirt are: kvm { }".to_owned(),
-        });
+        let instead = "Xen is not supported; virtual machines of libvirt are: kvm { }";
+        let xen = self.settings.modules.xen.as_ref().map(|_| State::unavailable(instead));
         self.show("xen", xen);
     }
 

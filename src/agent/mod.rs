@@ -1,6 +1,6 @@
 //! The daemon `hsflowd`: from the command line to the event loop. It wires the other layers and owns the schedule;
-//! nothing uses it but the programs. `start` is the way in, `run` the loop, `daemon` what happens on each event,
-//! `measures` and `samples` one poll, `change` a change of settings, `report` what is said about it all.
+//! nothing uses it but the programs. `start` is the way in, `run` the loop, `daemon` the agent as a value, `polling`
+//! what time brings, `measures` and `samples` one poll, `change` a change of settings, `report` what is said about it all.
 
 pub mod applications;
 pub mod args;
@@ -8,6 +8,7 @@ pub mod asked;
 mod board;
 mod change;
 mod clock_watch;
+mod collectors;
 pub mod commands;
 pub mod configuration;
 pub mod control;
@@ -16,6 +17,7 @@ pub mod cumulus;
 pub mod daemon;
 pub mod dbus;
 mod discovery;
+mod election;
 mod ending;
 pub mod exit;
 mod flow_control;
@@ -34,6 +36,7 @@ pub mod pace;
 pub mod packets;
 pub mod pid_file;
 pub mod platforms;
+mod polling;
 pub mod ports;
 pub mod privileges;
 mod reload;
@@ -46,10 +49,12 @@ mod settings_file;
 pub mod sockets;
 pub mod start;
 pub mod stream;
+mod supervisor;
 mod tap_states;
 pub mod tc_sampling;
 pub mod timer;
 mod vpp;
+mod watches;
 mod worker;
 
 pub use exit::Exit;

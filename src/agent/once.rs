@@ -50,12 +50,7 @@ pub fn once(host: &Host, config: &Path) -> Result<Vec<Vec<u8>>, OnceError> {
     let election = elect(&candidates, &wish, None);
     let Some(choice) = election.choice else { return Err(OnceError::NoAddress(election.explanation)) };
     let m = &settings.modules;
-    if m.kvm.is_some()
-        || m.docker.is_some()
-        || m.containerd.is_some()
-        || m.k8s.is_some()
-        || m.systemd.is_some()
-    {
+    if m.kvm.is_some() || m.has_containers() || m.systemd.is_some() {
         log::info!(target: "once", "guests are left out: their engines tell of them as things happen, to a running agent");
     }
     let mut datagrams = Datagrams::new(settings.datagram_bytes as usize, choice.ip);

@@ -5,13 +5,13 @@
 
 use super::daemon::Agent;
 use super::ports::SUSPENDED;
+use super::supervisor::supervise;
 use crate::config::model::{CollectorSettings, Ovs, Settings};
 use crate::host::Host;
-use crate::sample::backoff::Backoff;
 use crate::sample::switch::ovs::{Record, Wish, target};
 use crate::status::open_vswitch::OpenVswitch as Shown;
-use crate::status::registry::State;
 use crate::switch::ovs::{Board, SOCKET, Told, run};
+use std::future::ready;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,7 +40,15 @@ impl Task {
     fn start(socket: PathBuf, wish: Wish, news: &Arc<Notify>) -> Self {
         let (wishes, receiver) = watch::channel(wish);
         let board = Board::new(Arc::clone(news));
-        let running = tokio::spawn(supervise(socket.clone(), receiver, board.clone()));
+        let (at, told) = (socket.clone(), board.clone());
+        let start = {
+            let board = board.clone();
+            move || run(at.clone(), receiver.clone(), board.clone())
+        };
+        let running = tokio::spawn(supervise(start, move |state| {
+            told.tell(Told { state, switch: None });
+            ready(true)
+        }));
         Self { socket, wishes, board, running }
     }
 
@@ -48,16 +56,6 @@ impl Task {
     fn end(self) -> JoinHandle<()> {
         self.wishes.send_replace(Wish::default());
         self.running
-    }
-}
-
-async fn supervise(socket: PathBuf, wishes: watch::Receiver<Wish>, board: Board) {
-    let mut backoff = Backoff::default();
-    while tokio::spawn(run(socket.clone(), wishes.clone(), board.clone())).await.is_err() {
-        let pause = backoff.advance();
-        let reason = format!("its task ended in a panic, and is started again in {} s", pause.as_secs());
-        board.tell(Told { state: State::degraded(&reason), switch: None });
-        tokio::time::sleep(pause).await;
     }
 }
 

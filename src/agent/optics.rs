@@ -136,7 +136,7 @@ impl Optics {
         let [first, ..] = failed.as_slice() else {
             let read = self.ports.values().any(|k| !matches!(k.said, Err(OpticsError::Unsupported)));
             let reason = "no driver of an interface that sends counters reads transceivers".to_owned();
-            let state = if read { State::Running } else { State::Unavailable { reason } };
+            let state = if read { State::Running } else { State::unavailable(&reason) };
             return (!self.ports.is_empty()).then_some(state);
         };
         if let Err(error @ OpticsError::Denied) = &first.said {

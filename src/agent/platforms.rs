@@ -24,8 +24,8 @@ impl Agent {
         self.show("nlroute", modules.nlroute.as_ref().map(|_| State::Running));
         let of = [(eapi, EAPI), (opx, OPX), (sonic, SONIC)];
         for (name, (named, instead)) in UNSUPPORTED.into_iter().zip(of) {
-            let state = State::Unavailable { reason: format!("not supported in this version: {instead}") };
-            self.show(name, named.then_some(state));
+            let state = || State::unavailable(&format!("not supported in this version: {instead}"));
+            self.show(name, named.then(state));
         }
     }
 }

@@ -43,18 +43,20 @@ impl Agent {
         }
     }
 
-    pub(super) fn report_collectors(&mut self, now: Instant) {
+    /// Notes the collectors' states; returns all that is known of them.
+    pub(super) fn report_collectors(&mut self, now: Instant) -> Vec<CollectorStatus> {
         let list = self.outlet.lock().collectors.status(self.since_start(now));
         self.registry.retain(COLLECTOR, |name| list.iter().any(|c| component_of(c) == name));
         for collector in &list {
             let state = match &collector.state {
                 CollectorState::Running => State::Running,
-                CollectorState::Resolving => State::Unavailable { reason: "looking up its name".to_owned() },
-                CollectorState::StandBy => State::Unavailable { reason: "stand-by".to_owned() },
+                CollectorState::Resolving => State::unavailable("looking up its name"),
+                CollectorState::StandBy => State::unavailable("stand-by"),
                 CollectorState::Degraded { reason } => State::degraded(reason),
             };
             self.set(&component_of(collector), state);
         }
+        list
     }
 
     /// One line for the service manager.
@@ -104,7 +106,7 @@ impl Agent {
         let counts = self.packets.desk.lock().counts;
         let (datagrams_unsent, readers, refused) = self.way_out();
         let now = self.host.clock.now();
-        self.report_collectors(now);
+        let collectors = self.report_collectors(now);
         self.watch_clock(now);
         let mut snapshot = Snapshot {
             version: VERSION,
@@ -112,7 +114,7 @@ impl Agent {
             findings: Vec::new(),
             agent: self.identity_in_force(now),
             settings: self.settings_in_force(now),
-            collectors: self.collectors_in_force(now),
+            collectors: collectors.into_iter().map(collector).collect(),
             readers,
             components: self.registry.list(),
             discovery: self.discovery_in_force(),
@@ -168,11 +170,6 @@ impl Agent {
         let readers = outlet.readers();
         let told = |ReaderCounts { pid, datagrams, dropped }| snapshot::Reader { pid, datagrams, dropped };
         (unsent, readers.counts().map(told).collect(), readers.refused())
-    }
-
-    fn collectors_in_force(&self, now: Instant) -> Vec<snapshot::Collector> {
-        let status = self.outlet.lock().collectors.status(self.since_start(now));
-        status.into_iter().map(collector).collect()
     }
 
     fn identity_in_force(&self, now: Instant) -> snapshot::Agent {

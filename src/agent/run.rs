@@ -1,28 +1,25 @@
 //! The event loop: one thread, one place that waits. In: the alarm clock, interface notifications, signals, clients of
 //! the control socket, orders, answers to name lookups and of DNS. Out: calls of [`Agent`]. Rule: between deadlines the agent sleeps.
 
-use super::asked::Questions;
 use super::commands::{Commands, Order};
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
-use super::guests::events::Events;
 use super::service::Service;
+use super::sockets::Door;
 use super::stream::Stream;
 use super::timer::Timer;
-use crate::collect::guests::{News, Receiver};
-use crate::sample::guest::Engine;
 use crate::status::command::{Answer, Command};
 use crate::sys::readable::readable;
 use crate::sys::resident;
 use crate::sys::tally;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 /// After news of interfaces, further news gathers for so long and is taken in at once: a container engine that starts a
 /// hundred guests costs a few readings, not a thousand.
@@ -128,7 +125,7 @@ pub struct Sockets {
     /// Takes orders.
     pub commands: Option<Commands>,
     /// Tells of guests.
-    pub events: Option<Events>,
+    pub events: Option<Door>,
     /// Gives datagrams to programs of this host.
     pub stream: Option<Stream>,
 }
@@ -165,22 +162,22 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
                 expired?;
                 agent.on_time();
             }
-            ready = has_news(news.as_ref()) => {
-                ready?;
+            ready = or_never(news.as_ref().map(AsyncFd::readable)) => {
+                ready?.retain_ready();
                 agent.on_interfaces();
                 // Not waited for at all while it gathers, or every message would wake the agent up.
                 news = None;
                 gathered_at = agent.host.clock.now() + GATHERING;
             }
             on_bell = bells.rung() => on_bell(agent),
-            Some(question) = question(questions.as_mut()) => question(agent),
-            Some((engine, news)) = guest_news(guests.as_mut()), if agent.election.choice.is_some() => {
+            Some(question) = or_never(questions.as_mut().map(mpsc::Receiver::recv)) => question(agent),
+            Some((engine, news)) = or_never(guests.as_mut().map(|guests| guests.recv())), if agent.election.choice.is_some() => {
                 agent.on_guests(engine, news);
             }
-            client = listener(sockets.events.as_ref()) => agent.welcome(client),
-            reader = reader(sockets.stream.as_ref()) => agent.outlet.lock().welcome(reader),
-            (control, client) = client(sockets.control.as_ref()) => show(agent, control, client),
-            Some(Order { command: Command::Reload, reply }) = order(sockets.commands.as_mut()) => {
+            client = or_never(sockets.events.as_ref().map(Door::client)) => agent.welcome(client),
+            reader = or_never(sockets.stream.as_ref().map(Stream::reader)) => agent.outlet.lock().welcome(reader),
+            client = or_never(sockets.control.as_ref().map(Control::client)) => show(agent, sockets, client),
+            Some(Order { command: Command::Reload, reply }) = or_never(sockets.commands.as_mut().map(Commands::next)) => {
                 // Who gave the order may have gone.
                 let _ = reply.send(reload(agent, &mut service));
             }
@@ -196,7 +193,8 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     Ok(Exit::Ok)
 }
 
-fn show(agent: &mut Agent, control: &Control, client: tokio::net::UnixStream) {
+fn show(agent: &mut Agent, sockets: &Sockets, client: UnixStream) {
+    let Some(control) = &sockets.control else { return };
     let (now, transitions) = (agent.host.clock.now(), agent.registry.transitions());
     control.answer(client, now, transitions, || agent.snapshot(control.dropped()));
 }
@@ -208,58 +206,10 @@ fn reload(agent: &mut Agent, service: &mut Service) -> Answer {
     answer
 }
 
-/// Waits for a question; for ever where nobody can ask.
-async fn question(questions: Option<&mut Questions>) -> Option<super::asked::Question> {
-    match questions {
-        Some(questions) => questions.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for an order; for ever where there is no socket.
-async fn order(commands: Option<&mut Commands>) -> Option<Order> {
-    match commands {
-        Some(commands) => commands.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for news of interfaces; for ever while they gather.
-async fn has_news(news: Option<&AsyncFd<OwnedFd>>) -> io::Result<()> {
-    match news {
-        Some(news) => news.readable().await.map(drop),
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for news of guests; for ever where nobody tells any.
-async fn guest_news(guests: Option<&mut Receiver>) -> Option<(Engine, News)> {
-    match guests {
-        Some(guests) => guests.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for somebody who wants to be told of guests; for ever where there is no socket.
-async fn listener(events: Option<&Events>) -> tokio::net::UnixStream {
-    match events {
-        Some(events) => events.client().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for somebody who reads along; for ever where there is no socket.
-async fn reader(stream: Option<&Stream>) -> socket2::Socket {
-    match stream {
-        Some(stream) => stream.reader().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for a client; for ever where there is no socket.
-async fn client(control: Option<&Control>) -> (&Control, tokio::net::UnixStream) {
-    match control {
-        Some(control) => (control, control.client().await),
+/// Waits for what is there to be waited for; for ever where there is nothing.
+async fn or_never<T>(awaited: Option<impl Future<Output = T>>) -> T {
+    match awaited {
+        Some(awaited) => awaited.await,
         None => std::future::pending().await,
     }
 }

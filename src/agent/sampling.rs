@@ -1,5 +1,5 @@
-//! Packet sampling as the agent's loop directs it: which interfaces are tapped at which rate, what the packet thread
-//! says, and whether a sampler is silent that should not be. In: settings, interfaces, the thread's report. Out: wishes
+//! Packet sampling as the agent's loop directs it: which interfaces are tapped at which rate, and what the packet thread
+//! says; `watches` has whether a sampler is silent. In: settings, interfaces, the thread's report. Out: wishes
 //! to the thread; component states; the sampling part of the snapshot. Rule: a wish is renewed for what changed, and
 //! every source that the configuration names has a state.
 
@@ -7,24 +7,13 @@ use super::daemon::Agent;
 use super::packets::{Annotator, Making, Sampled, WATCH, Wanted, Wish, nflog_rate};
 use super::ports;
 use super::privileges::{self, Need};
-use super::tap_states::summary;
 use crate::collect::interfaces::{Change, Changes, Interface};
 use crate::collect::sockets::Place;
 use crate::config::model::Settings;
 use crate::sample::local::Locals;
-use crate::sample::silence::{Silence, Watch};
 use crate::status::registry::State;
 use crate::status::snapshot;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What is known of the sampled interfaces between two polls.
-#[derive(Debug, Default)]
-pub(super) struct Watches {
-    of: BTreeMap<u32, Watch>,
-    silent: BTreeMap<u32, Silence>,
-    /// Interfaces have gone since the last poll.
-    gone: bool,
-}
+use std::collections::BTreeSet;
 
 impl Agent {
     /// Puts the settings in force for all sources and interfaces.
@@ -82,12 +71,12 @@ impl Agent {
         self.report_connections();
     }
 
-    fn report_connections(&mut self) {
+    pub(super) fn report_connections(&mut self) {
         let desk = self.packets.desk.lock();
         let state = desk.annotator.as_ref().map(|annotator| match annotator.sockets().obstacle() {
             Some(obstacle) => State::degraded(obstacle),
-            None => annotator.sockets().unreachable().map_or(State::Running, |why| State::Unavailable {
-                reason: format!("for sockets of a container: {why}"),
+            None => annotator.sockets().unreachable().map_or(State::Running, |why| {
+                State::unavailable(&format!("for sockets of a container: {why}"))
             }),
         });
         drop(desk);
@@ -96,15 +85,15 @@ impl Agent {
 
     /// The state of objects that the file names and that can do nothing.
     fn report_idle(&mut self) {
-        let unavailable = |reason: &str| State::Unavailable { reason: reason.to_owned() };
-        let suspended = self.settings.suspended.map(|_| unavailable(ports::SUSPENDED));
+        let suspended = self.settings.suspended.map(|_| State::unavailable(ports::SUSPENDED));
         let m = &self.settings.modules;
         let nflog = m.nflog.as_ref().map(|nflog| match (nflog.group, nflog_rate(&self.settings)) {
-            (None, _) => Some(unavailable("it names no group")),
-            (_, None) => Some(unavailable("sampling is 0")),
+            (None, _) => Some(State::unavailable("it names no group")),
+            (_, None) => Some(State::unavailable("sampling is 0")),
             _ => suspended.clone(),
         });
-        let ulog = m.ulog.as_ref().map(|_| Some(unavailable("Linux has no ULOG since 3.17: use nflog")));
+        let ulog =
+            m.ulog.as_ref().map(|_| Some(State::unavailable("Linux has no ULOG since 3.17: use nflog")));
         let dropmon = m.dropmon.as_ref().map(|_| suspended.clone());
         let psample = m.psample.as_ref().map(|_| suspended.clone());
         let vpp = m.vpp.as_ref().map(|_| suspended.clone());
@@ -131,8 +120,7 @@ impl Agent {
             if let Change::Removed(_) | Change::Replaced(_) = change {
                 self.packets.desk.lock().forget(index);
                 self.measures.chip_sampled.remove(&index);
-                self.watches.forget(index);
-                self.watches.gone = true;
+                self.watches.gone(index);
             }
         }
         let mut wishes = Vec::new();
@@ -230,51 +218,6 @@ impl Agent {
         self.report_taps();
     }
 
-    /// Looks at the packets that the interfaces of the last poll have counted, beside what was sampled of them.
-    pub(super) fn watch_samplers(&mut self) {
-        if self.thread_refused {
-            return self.apply_sampling();
-        }
-        self.follow_vpp();
-        self.report_connections();
-        let mut desk = self.packets.desk.lock();
-        if std::mem::take(&mut self.watches.gone) {
-            // Packets that were under way when their interface went have brought it back.
-            let table = self.measures.interfaces.table();
-            desk.retain(|index| table.get(index).is_some());
-        }
-        // Where there is no tap, that is said already.
-        let (taps, tc) = (&desk.report.taps, &self.tc);
-        let runs = |index: &u32| taps.get(index).is_some_and(|tap| tap.obstacle.is_none());
-        let tapped = |index: &u32| self.packets.taps().get(index).filter(|_| runs(index));
-        let by_tap = |wish: &Wish| (wish.tap.one_in.get(), [true; 2]);
-        let sampled = |index: &u32| tapped(index).map(by_tap).or_else(|| tc.sampled(*index));
-        self.watches.silent.retain(|index, _| sampled(index).is_some());
-        for (index, [arrived, left]) in &self.measures.packets {
-            let Some((one_in, [arriving, leaving])) = sampled(index) else {
-                self.watches.forget(*index);
-                continue;
-            };
-            let packets =
-                (if arriving { *arrived } else { 0 }).saturating_add(if leaving { *left } else { 0 });
-            let samples = desk.sampled(*index).map_or(0, |s| s.sampler.samples() + s.unknown);
-            self.watches.look(*index, packets, samples, one_in);
-        }
-        drop(desk);
-        self.listen_to_sources();
-        if self.packets.taps().is_empty() && !self.tc.samples_any() && !self.ears.are_open() {
-            self.registry.remove(WATCH);
-            return;
-        }
-        let table = self.measures.interfaces.table();
-        let silent = self.watches.silent.iter();
-        let mut problems: Vec<_> = silent
-            .filter_map(|(index, s)| Some(format!("{}: {}", table.get(*index)?.name, in_words(*s))))
-            .collect();
-        problems.extend(self.deaf_sources());
-        self.set(WATCH, summary(&problems));
-    }
-
     /// How the packets of an interface are sampled.
     pub(super) fn sampling_in_force(&self, interface: &Interface) -> snapshot::Sampling {
         let desk = self.packets.desk.lock();
@@ -297,8 +240,7 @@ impl Agent {
             shown.unknown = *unknown;
         }
         if self.tc_in_force(interface, &mut shown) {
-            let silence = self.watches.silent.get(&interface.index);
-            shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
+            shown.warning = shown.warning.or_else(|| self.watches.warning(interface.index));
             return shown;
         }
         match ports::sampling(&self.settings, self.measures.interfaces.table(), interface) {
@@ -317,8 +259,7 @@ impl Agent {
                 }
                 let asked = tap.and_then(|tap| tap.obstacle.clone());
                 shown.warning = asked.map(|o| format!("asked for, not possible: {o}")).or(shown.warning);
-                let silence = self.watches.silent.get(&interface.index);
-                shown.warning = shown.warning.or(silence.map(|s| in_words(*s)));
+                shown.warning = shown.warning.or_else(|| self.watches.warning(interface.index));
             }
         }
         self.cumulus.show(interface, &mut shown);
@@ -331,31 +272,4 @@ fn place(interface: &Interface) -> Place {
     let (namespace, inner) = (interface.peer_namespace(), interface.link);
     let if_index = inner.filter(|_| namespace.is_some()).unwrap_or(interface.index);
     Place { namespace, if_index, master: interface.master.unwrap_or(0) }
-}
-
-impl Watches {
-    fn look(&mut self, index: u32, packets: u64, samples: u64, one_in: u32) {
-        let watch = self.of.entry(index).or_insert_with(|| Watch::new(packets, samples));
-        match watch.look(packets, samples, one_in) {
-            Some(silence) => _ = self.silent.insert(index, silence),
-            None => _ = self.silent.remove(&index),
-        }
-    }
-
-    fn forget(&mut self, index: u32) {
-        self.of.remove(&index);
-        self.silent.remove(&index);
-    }
-
-    fn retain(&mut self, keep: impl Fn(&u32) -> bool) {
-        self.of.retain(|index, _| keep(index));
-        self.silent.retain(|index, _| keep(index));
-    }
-}
-
-fn in_words(silence: Silence) -> String {
-    let Silence { packets, expected } = silence;
-    format!(
-        "its counters moved by {packets} packets without one sample, where {expected} were to be expected"
-    )
 }

@@ -13,10 +13,7 @@ impl Agent {
     pub(super) fn write_auto(&mut self) {
         if self.settings.suspended == Some(Suspension::NoAnswer) {
             // A file of an earlier run is the best that is known; who reads it must not stop for a restart of this agent.
-            return self.set(
-                "settings-file",
-                State::Unavailable { reason: "nothing is known yet: see dns-sd".to_owned() },
-            );
+            return self.set("settings-file", State::unavailable("nothing is known yet: see dns-sd"));
         }
         let body = self.auto_body();
         let state = match self.auto.write(&body.text) {
@@ -25,6 +22,11 @@ impl Agent {
                 "{}: sub-agents read 10 collectors at most, {} are left out",
                 self.auto.path().display(),
                 body.collectors_left_out
+            )),
+            Ok(_) if body.lines_left_out > 0 => State::degraded(&format!(
+                "{}: left out for a blank, a #, a = or its length, which no sub-agent can read: {} lines",
+                self.auto.path().display(),
+                body.lines_left_out
             )),
             Ok(_) => State::Running,
         };

@@ -6,7 +6,8 @@ use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tokio::net::UnixListener;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
 
 /// Where another socket of the agent is: beside `control.sock` as `WORD.sock`, beside another control socket under its name
 /// with `.WORD`, as several agents may have theirs in one directory.
@@ -19,6 +20,46 @@ pub fn path_beside(control: &Path, word: &str) -> PathBuf {
             control.with_file_name(own)
         }
         _ => control.with_file_name(format!("{word}.sock")),
+    }
+}
+
+/// A socket beside the control socket of this agent, which has replaced that of any agent before it; it goes with this value.
+pub struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+    word: &'static str,
+}
+
+impl Door {
+    /// Listens at the socket of this word, for those whom `mode` permits.
+    pub(super) fn open(control: &Path, word: &'static str, mode: u32) -> io::Result<Self> {
+        let path = path_beside(control, word);
+        Ok(Self { listener: listen(&path, mode)?, path, word })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for a client.
+    pub async fn client(&self) -> UnixStream {
+        loop {
+            match self.listener.accept().await {
+                Ok((client, _)) => return client,
+                Err(e) => {
+                    // Out of descriptors, usually: those who wait in the queue can wait longer.
+                    log::debug!(target: "sockets", "{}: accept: {e}", self.word);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

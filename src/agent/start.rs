@@ -7,10 +7,11 @@ use super::configuration::{self, LoadError, Loaded};
 use super::control::Control;
 use super::daemon::Agent;
 use super::exit::Exit;
-use super::guests::events::Events;
+use super::guests::events;
 use super::pid_file::PidFile;
 use super::privileges::{self, PrivilegeError};
 use super::run::{self, Signals, Sockets};
+use super::sockets::Door;
 use super::stream::Stream;
 use crate::log::{self as logging, Destination};
 use crate::status::registry::State;
@@ -19,6 +20,7 @@ use crate::sys::resident;
 use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
+use std::io;
 use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 
@@ -144,15 +146,17 @@ fn serve(options: Options, loaded: Loaded) -> Exit {
         };
         let made_directory = make_run_directory(&agent.options);
         let control = open_control(&mut agent);
-        let alone = control.is_some();
-        let commands = open_commands(&mut agent, alone);
-        let events = open_events(&mut agent, alone);
-        let stream = open_stream(&mut agent, alone);
+        let (mut commands, mut events, mut stream) = (None, None, None);
+        if control.is_some() {
+            commands = open_beside(&mut agent, "commands", "no hsflowctl reload", Commands::open);
+            events = open_beside(&mut agent, "guest-events", "nobody is told of guests", events::open);
+            stream = open_beside(&mut agent, "stream", "nobody can read along", Stream::open);
+        }
         let made = [
             agent.options.socket.parent().filter(|_| made_directory),
             control.as_ref().map(|_| agent.options.socket.as_path()),
             commands.as_ref().map(Commands::path),
-            events.as_ref().map(Events::path),
+            events.as_ref().map(Door::path),
             stream.as_ref().map(Stream::path),
         ];
         if let Err(e) = give_up_privileges(&agent, &made) {
@@ -197,46 +201,17 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
     }
 }
 
-/// Without a control socket there is none for orders: another agent may have it.
-fn open_commands(agent: &mut Agent, alone: bool) -> Option<Commands> {
-    match alone.then(|| Commands::open(&agent.options.socket))? {
-        Ok(commands) => {
-            agent.set("commands", State::Running);
-            Some(commands)
-        }
-        Err(e) => {
-            agent.set("commands", State::degraded(&format!("no hsflowctl reload: {e}")));
-            None
-        }
-    }
-}
-
-/// The same for the socket of guests.
-fn open_events(agent: &mut Agent, alone: bool) -> Option<Events> {
-    match alone.then(|| Events::open(&agent.options.socket))? {
-        Ok(events) => {
-            agent.set("guest-events", State::Running);
-            Some(events)
-        }
-        Err(e) => {
-            agent.set("guest-events", State::degraded(&format!("nobody is told of guests: {e}")));
-            None
-        }
-    }
-}
-
-/// The same for the socket of datagrams.
-fn open_stream(agent: &mut Agent, alone: bool) -> Option<Stream> {
-    match alone.then(|| Stream::open(&agent.options.socket))? {
-        Ok(stream) => {
-            agent.set("stream", State::Running);
-            Some(stream)
-        }
-        Err(e) => {
-            agent.set("stream", State::degraded(&format!("nobody can read along: {e}")));
-            None
-        }
-    }
+/// Opens another socket beside the control socket; without that there is none, as another agent may have it. `without` says
+/// what is not had then.
+fn open_beside<T>(
+    agent: &mut Agent,
+    component: &str,
+    without: &str,
+    open: impl FnOnce(&Path) -> io::Result<T>,
+) -> Option<T> {
+    let opened = open(&agent.options.socket).map_err(|e| format!("{without}: {e}"));
+    agent.set(component, State::from_result(opened.as_ref()));
+    opened.ok()
 }
 
 /// Root is left behind once all that needs it is open. What the agent has made goes to the new user first, and

@@ -4,7 +4,7 @@
 use super::daemon::Agent;
 use super::ports;
 use crate::config::model::{Tap, TapKind};
-use crate::status::registry::{State, some_of};
+use crate::status::registry::State;
 use std::collections::BTreeSet;
 
 impl Agent {
@@ -18,7 +18,7 @@ impl Agent {
 
     fn tap_state(&self, kind: TapKind) -> State {
         if self.settings.suspended.is_some() {
-            return State::Unavailable { reason: ports::SUSPENDED.to_owned() };
+            return State::unavailable(ports::SUSPENDED);
         }
         let used: BTreeSet<_> = self.tapped_by.values().collect();
         let objects =
@@ -34,9 +34,9 @@ impl Agent {
             }
         }
         if problems.is_empty() && busy.is_empty() && !unused.is_empty() {
-            return State::Unavailable { reason: unused.join("; ") };
+            return State::unavailable(&unused.join("; "));
         }
-        summary(&problems)
+        State::from_problems(&problems)
     }
 
     fn tap_problems(&self, kind: TapKind) -> Vec<String> {
@@ -62,13 +62,5 @@ fn in_vain(kind: TapKind, tap: &Tap) -> String {
         (None, Some(pattern)) => format!("no interface fits dev.pattern = {}", pattern.as_str()),
         (None, None) if tap.physical => "no physical interface".to_owned(),
         (None, None) => format!("no interface fits a {} object", kind.name()),
-    }
-}
-
-/// One state for several problems.
-pub(super) fn summary(problems: &[String]) -> State {
-    match problems {
-        [] => State::Running,
-        problems => State::degraded(&some_of(problems, "; ", "; and ")),
     }
 }

@@ -2,9 +2,10 @@
 //! for its own descriptors and for a deadline at once. Rules: it ends when this value is dropped, and has then finished
 //! what it was at; [`Worker::end`] tells it so and leaves the waiting to the caller, so that many end side by side.
 
-use nix::poll::PollTimeout;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -17,6 +18,15 @@ pub(super) fn time_until(next: Option<Instant>, now: Instant) -> PollTimeout {
     // A millisecond more than the difference, or it would wake up just before the deadline.
     let left = next.saturating_duration_since(now) + Duration::from_millis(1);
     PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+}
+
+/// How long a thread leaves alone what failed.
+pub(super) const REST: Duration = Duration::from_secs(5);
+
+/// After a fault of the program: not at once again, should the same thing happen. Only an order ends this sooner.
+pub(super) fn rest(wake: &EventFd) {
+    let mut order = [PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
+    let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
 }
 
 /// The thread.
@@ -78,8 +88,6 @@ impl<O> Drop for Worker<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::poll::{PollFd, PollFlags, poll};
-    use std::os::fd::AsFd;
 
     #[test]
     fn every_order_is_carried_out_before_the_end() {

@@ -49,6 +49,11 @@ impl Modules {
         self.cumulus.is_some() || self.dent.is_some() || self.opx.is_some() || self.sonic.is_some()
     }
 
+    /// An engine of containers is asked.
+    pub fn has_containers(&self) -> bool {
+        self.docker.is_some() || self.containerd.is_some() || self.k8s.is_some()
+    }
+
     /// The tap of an interface: the last one in the file that fits, as in the C agent; `pcap` before `epcap`.
     pub fn tap(&self, interface: Candidate<'_>) -> Option<(TapId, &Tap)> {
         self.taps().rev().find(|(_, tap)| tap.matches(interface))
@@ -72,18 +77,14 @@ impl Modules {
 
     /// The module that takes an interface for a switch port, if one does.
     pub fn switchport(&self, name: &str) -> Option<&'static str> {
-        let fits = |pattern: Option<&Pattern>| pattern.is_some_and(|pattern| pattern.is_match(name));
-        if fits(self.cumulus.as_ref().and_then(|cumulus| cumulus.switchport.as_ref())) {
-            Some("cumulus")
-        } else if fits(self.dent.as_ref().and_then(|dent| dent.switchport.as_ref())) {
-            Some("dent")
-        } else if fits(self.opx.as_ref().and_then(|opx| opx.switchport.as_ref())) {
-            Some("opx")
-        } else if fits(self.sonic.as_ref().and_then(|sonic| sonic.switchport.as_ref())) {
-            Some("sonic")
-        } else {
-            None
-        }
+        let patterns: [(_, Option<&Pattern>); 4] = [
+            ("cumulus", self.cumulus.as_ref().and_then(|cumulus| cumulus.switchport.as_ref())),
+            ("dent", self.dent.as_ref().and_then(|dent| dent.switchport.as_ref())),
+            ("opx", self.opx.as_ref().and_then(|opx| opx.switchport.as_ref())),
+            ("sonic", self.sonic.as_ref().and_then(|sonic| sonic.switchport.as_ref())),
+        ];
+        let mut fitting = patterns.iter().filter(|(_, pattern)| pattern.is_some_and(|p| p.is_match(name)));
+        fitting.next().map(|(module, _)| *module)
     }
 }
 

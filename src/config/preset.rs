@@ -10,13 +10,8 @@ use super::model::Settings;
 use super::origin::{Origin, Stated};
 use super::parse;
 
-/// One preset.
-struct Preset {
-    /// Why it holds.
-    why: String,
-    /// Objects, as a file would have them.
-    objects: &'static str,
-}
+/// Why it holds, and objects as a file would have them.
+type Preset = (&'static str, &'static str);
 
 /// `nflog` is how the older switches hand over samples, `psample` how the newer ones do; drops are those of the chip, which
 /// something else has to start.
@@ -30,8 +25,8 @@ impl Settings {
     #[must_use]
     pub fn with_presets(mut self, platform: Platform) -> (Self, Option<String>) {
         let mut words = Vec::new();
-        for Preset { why, objects } in self.presets(platform) {
-            let added = self.add_missing(objects, &why);
+        for (why, objects) in self.presets(platform) {
+            let added = self.add_missing(objects, why);
             if !added.is_empty() {
                 words.push(format!("{} by {why}", added.join(", ")));
             }
@@ -41,23 +36,16 @@ impl Settings {
     }
 
     fn presets(&self, platform: Platform) -> Vec<Preset> {
-        let mut presets = Vec::new();
-        let mut add = |why: &str, objects| presets.push(Preset { why: why.to_owned(), objects });
-        match platform {
-            Platform::Host => {}
+        let of_platform: &[Preset] = match platform {
+            Platform::Host => &[],
             Platform::Cumulus => {
-                add("platform Cumulus Linux", CUMULUS);
-                add("platform Cumulus Linux", "systemd { }");
+                &[("platform Cumulus Linux", CUMULUS), ("platform Cumulus Linux", "systemd { }")]
             }
-            Platform::Dent => add("platform DENT", DENT),
-        }
-        if self.modules.cumulus.is_some() {
-            add("cumulus", CUMULUS);
-        }
-        if self.modules.dent.is_some() {
-            add("dent", DENT);
-        }
-        presets
+            Platform::Dent => &[("platform DENT", DENT)],
+        };
+        let cumulus = self.modules.cumulus.is_some().then_some(("cumulus", CUMULUS));
+        let dent = self.modules.dent.is_some().then_some(("dent", DENT));
+        of_platform.iter().copied().chain(cumulus).chain(dent).collect()
     }
 
     /// Takes each of these objects that is not there; returns their names.

@@ -47,7 +47,30 @@ pub(super) struct Section {
     pub(super) listed: Vec<Listed>,
 }
 
+/// What was given for a key of that kind, or the table's default.
+macro_rules! getters {
+    ($($name:ident: $kind:ident => $type:ty,)*) => {$(
+        pub(super) fn $name(&self, key: &str) -> Option<$type> {
+            match self.value(key)? {
+                Value::$kind(value) => Some(value),
+                _ => None,
+            }
+        }
+    )*};
+}
+
 impl Section {
+    getters! {
+        opt_int: Int => u32,
+        opt_switch: Switch => bool,
+        text: Text => String,
+        real: Real => f64,
+        pattern: Pattern => Pattern,
+        listen: Listen => Listen,
+        speeds: Speeds => SpeedRange,
+        uuid: Uuid => [u8; 16],
+    }
+
     fn new(object: &'static Object) -> Self {
         let slots = object.keys.iter().map(|_| None).collect();
         Self { object, named: None, failed: false, slots, listed: Vec::new() }
@@ -74,13 +97,6 @@ impl Section {
         default.flatten().map(|parsed| parsed.value)
     }
 
-    pub(super) fn opt_int(&self, key: &str) -> Option<u32> {
-        match self.value(key)? {
-            Value::Int(number) => Some(number),
-            _ => None,
-        }
-    }
-
     /// A number that has a default.
     pub(super) fn int(&self, key: &str) -> u32 {
         let number = self.opt_int(key);
@@ -93,61 +109,11 @@ impl Section {
         u16::try_from(self.int(key)).unwrap_or_default()
     }
 
-    pub(super) fn opt_switch(&self, key: &str) -> Option<bool> {
-        match self.value(key)? {
-            Value::Switch(on) => Some(on),
-            _ => None,
-        }
-    }
-
     /// A switch that has a default.
     pub(super) fn switch(&self, key: &str) -> bool {
         let on = self.opt_switch(key);
         debug_assert!(on.is_some(), "{key} has no default");
         on.unwrap_or_default()
-    }
-
-    pub(super) fn text(&self, key: &str) -> Option<String> {
-        match self.value(key)? {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(super) fn real(&self, key: &str) -> Option<f64> {
-        match self.value(key)? {
-            Value::Real(number) => Some(number),
-            _ => None,
-        }
-    }
-
-    pub(super) fn pattern(&self, key: &str) -> Option<Pattern> {
-        match self.value(key)? {
-            Value::Pattern(pattern) => Some(pattern),
-            _ => None,
-        }
-    }
-
-    /// A place that has a default.
-    pub(super) fn listen(&self, key: &str) -> Option<Listen> {
-        match self.value(key)? {
-            Value::Listen(place) => Some(place),
-            _ => None,
-        }
-    }
-
-    pub(super) fn speeds(&self, key: &str) -> Option<SpeedRange> {
-        match self.value(key)? {
-            Value::Speeds(range) => Some(range),
-            _ => None,
-        }
-    }
-
-    pub(super) fn uuid(&self, key: &str) -> Option<[u8; 16]> {
-        match self.value(key)? {
-            Value::Uuid(uuid) => Some(uuid),
-            _ => None,
-        }
     }
 
     /// Every `agent.cidr`, in file order.

@@ -2,7 +2,7 @@
 //! this host has not yet; a socket that is left of a program that has gone is replaced, and that of one that lives is not;
 //! any other file of that name is somebody's and stays.
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
@@ -33,14 +33,47 @@ pub fn tcp(at: SocketAddr, waiting: i32) -> io::Result<TcpListener> {
 pub fn unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
     if is_socket {
-        match std::os::unix::net::UnixStream::connect(path) {
-            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
-            Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
-            // It may be another user's, and live.
-            Err(why) => return Err(why),
+        // One that may not be tried may be another user's, and live.
+        if somebody_listens(path)? {
+            return Err(io::ErrorKind::AddrInUse.into());
         }
+        std::fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok(listener)
+}
+
+/// Whether a program listens at this socket, be it one that hangs: nothing is waited for.
+///
+/// # Errors
+/// It cannot be tried.
+pub fn somebody_listens(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(true),
+        // Its queue is full.
+        Err(why) if why.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
+        Err(why) => Err(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_accepts_nobody_is_there_and_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("hsflow-listen-{}", std::process::id()));
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        // The one for whom there is room.
+        let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        assert_eq!(unix(&path, 0o600).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+        assert!(!somebody_listens(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+    }
 }

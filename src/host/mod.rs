@@ -9,6 +9,8 @@
 
 mod clock;
 mod error;
+pub mod files;
+pub mod generator;
 mod hot_file;
 mod kernel;
 pub mod listen;

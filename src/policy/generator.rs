@@ -6,12 +6,10 @@ use super::file::Wishes;
 use super::lines::Dialect;
 use super::privileges::grants;
 use super::service::Files;
-use crate::setup::{DropIn, FILE_NAME, drop_ins};
+use crate::host::{files, generator};
+use crate::setup::{drop_in_path, drop_ins};
 use lexopt::{Arg, Parser};
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,25 +20,16 @@ const HEAD: &str = "Made for /etc/hsflowd/policy.toml anew at each systemctl dae
 
 /// Whether the program was called by that name.
 pub(super) fn is_called(program: &OsStr) -> bool {
-    Path::new(program).file_name() == Some(OsStr::new(NAME))
+    generator::is_called(program, NAME)
 }
 
 /// Arguments: the folder for what is made, and two more that are left alone; `-c` before them is for tests.
 pub(super) fn main(arguments: impl IntoIterator<Item = OsString>, dialect: Dialect) -> ExitCode {
-    let made = catch_unwind(AssertUnwindSafe(|| {
+    generator::run(NAME, || {
         let (folder, into) = parse(arguments).map_err(|e| e.to_string())?;
         let into = into.ok_or("no folder was named: systemd runs this")?;
         generate(&folder, &into, dialect)
-    }));
-    if let Err(why) = made.unwrap_or_else(|_| Err("a fault of the program".to_owned())) {
-        let line = format!("<4>{NAME}-generator: {}\n", why.replace(|c: char| c.is_control(), " "));
-        // There is no journal yet, and nobody is left to be told that nobody could be told.
-        let _ = OpenOptions::new()
-            .write(true)
-            .open("/dev/kmsg")
-            .and_then(|mut log| log.write_all(line.as_bytes()));
-    }
-    ExitCode::SUCCESS
+    })
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(PathBuf, Option<PathBuf>), lexopt::Error> {
@@ -72,24 +61,7 @@ pub(super) fn read(folder: &Path, dialect: Dialect) -> Result<Wishes, String> {
 fn generate(folder: &Path, into: &Path, dialect: Dialect) -> Result<(), String> {
     let wishes = read(folder, dialect)?;
     for made in drop_ins(&grants(&wishes, dialect == Dialect::Cumulus), &[], HEAD) {
-        write(into, &made).map_err(|e| format!("{}: {e}", made.unit))?;
+        files::put(&drop_in_path(into, made.unit), &made.text).map_err(|e| format!("{}: {e}", made.unit))?;
     }
     Ok(())
-}
-
-fn write(into: &Path, made: &DropIn) -> io::Result<()> {
-    let folder = into.join(format!("{}.d", made.unit));
-    std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join(FILE_NAME), &made.text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_program_is_the_generator_by_its_name_alone() {
-        assert!(is_called("/usr/lib/systemd/system-generators/hsflowd-rs-policy".as_ref()));
-        assert!(!is_called("/usr/sbin/hsflowd-policy".as_ref()) && !is_called("".as_ref()));
-    }
 }

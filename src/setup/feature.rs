@@ -31,12 +31,6 @@ pub(super) const AGENT: &str = "hsflowd.service";
 /// The unit that makes the socket of Open vSwitch's data base.
 pub(super) const OVSDB: &str = "ovsdb-server.service";
 
-/// An engine of containers is configured.
-pub(super) fn has_containers(settings: &Settings) -> bool {
-    let m = &settings.modules;
-    m.docker.is_some() || m.containerd.is_some() || m.k8s.is_some()
-}
-
 /// All of them, but what grants nothing.
 pub(super) static FEATURES: [Feature; 8] = [
     shipped!(AGENT, "collector-namespace.conf", "collector namespace: entering a network namespace", |s| {
@@ -47,7 +41,7 @@ pub(super) static FEATURES: [Feature; 8] = [
     }),
     // Where no engine is asked there is no container to look into.
     shipped!(AGENT, "container-sockets.conf", "tcp: sockets in the network namespaces of containers", |s| {
-        s.modules.tcp.is_some() && has_containers(s)
+        s.modules.tcp.is_some() && s.modules.has_containers()
     }),
     shipped!(AGENT, "docker.conf", "docker: the engine's socket", |s| s.modules.docker.is_some()),
     shipped!(AGENT, "containerd.conf", "containerd, k8s: the engine's socket", |s| {

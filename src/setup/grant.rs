@@ -1,8 +1,10 @@
 //! What a unit is given, as a drop-in for systemd and as a page for people. In: grants. Out: texts. Rule: what is given to one
 //! unit twice stands there once, with all its reasons.
 
+use super::FILE_NAME;
 use super::unit::Directive;
 use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
 
 /// One thing that one unit is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +93,11 @@ pub struct DropIn {
     pub unit: &'static str,
     /// Its text.
     pub text: String,
+}
+
+/// Where the drop-in of a unit lies in this folder of units.
+pub fn drop_in_path(folder: &Path, unit: &str) -> PathBuf {
+    folder.join(format!("{unit}.d")).join(FILE_NAME)
 }
 
 /// Each thing once, with all its reasons, in the order in which a drop-in has them.

@@ -16,7 +16,7 @@ mod tests;
 pub mod unit;
 pub mod words;
 
-pub use grant::{DropIn, Grant, What, drop_ins, page};
+pub use grant::{DropIn, Grant, What, drop_in_path, drop_ins, page};
 pub use need::{Need, needed, wished};
 pub use plan::{AGENT, Facts, LeftOut, Plan, plan};
 

@@ -36,7 +36,6 @@ pub fn wished(settings: &Settings) -> Vec<Need> {
     let group = m.nflog.as_ref().is_some_and(|nflog| nflog.group.is_some());
     let own_rule = group && m.nflog.as_ref().is_some_and(|nflog| nflog.own_rule);
     let (pcap, epcap) = (!m.pcap.is_empty(), !m.epcap.is_empty());
-    let containers = m.docker.is_some() || m.containerd.is_some() || m.k8s.is_some();
     let wishes = [
         (namespace, CAP_SYS_ADMIN, true, "collector namespace: entering a network namespace"),
         (pcap, CAP_NET_RAW, true, "pcap: tapping interfaces"),
@@ -57,7 +56,7 @@ pub fn wished(settings: &Settings) -> Vec<Need> {
             "dropmon: joining the group of its events since Linux 6.7",
         ),
         (device, CAP_NET_RAW, false, "collector dev: binding to a device before Linux 5.7"),
-        (containers, CAP_NET_ADMIN, false, "docker, containerd, k8s: the interfaces of containers"),
+        (m.has_containers(), CAP_NET_ADMIN, false, "docker, containerd, k8s: the interfaces of containers"),
         // Not vital: the socket may be another's than root's.
         (m.ovs.is_some(), CAP_DAC_OVERRIDE, false, "ovs: the socket of Open vSwitch's data base"),
         (m.cumulus.is_some(), CAP_DAC_OVERRIDE, false, "cumulus: portsamp writes the files of switchd"),

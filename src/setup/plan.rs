@@ -3,7 +3,7 @@
 //! others; what could make a unit fail to start (a group that there is not) is left out; a path is told to systemd only where
 //! no letter of it means something there.
 
-use super::feature::{AGENT as UNIT, FEATURES, has_containers};
+use super::feature::{AGENT as UNIT, FEATURES};
 use super::grant::{Grant, What, page};
 use super::need::wished;
 use super::unit::directives;
@@ -57,7 +57,7 @@ pub fn plan(settings: &Settings, facts: &Facts) -> Plan {
             plan.give_to(feature.unit, located(what, settings), feature.reason);
         }
     }
-    if settings.modules.tcp.is_some() && !has_containers(settings) {
+    if settings.modules.tcp.is_some() && !settings.modules.has_containers() {
         let why = "tcp: only connections of containers need them, and no engine of containers is configured; if there are \
             any, copy container-sockets.conf";
         plan.leave_out("CAP_SYS_ADMIN, CAP_SYS_PTRACE", why);

@@ -30,17 +30,23 @@ impl State {
         Self::Degraded { reason: reason.to_string() }
     }
 
+    /// A state that is unavailable for this reason.
+    pub fn unavailable(reason: &(impl ToString + ?Sized)) -> Self {
+        Self::Unavailable { reason: reason.to_string() }
+    }
+
     /// Running where it went well, degraded with the error where not.
     pub fn from_result<T, E: ToString>(result: Result<T, E>) -> Self {
         result.map_or_else(|e| Self::degraded(&e), |_| Self::Running)
     }
 
-    /// Running where all went well, degraded with the problems (joined) where not.
+    /// Running where all went well, degraded with the first problems, and how many more, where not.
     pub fn from_problems<T: ToString>(problems: &[T]) -> Self {
         if problems.is_empty() {
             return Self::Running;
         }
-        Self::degraded(&problems.iter().map(T::to_string).collect::<Vec<_>>().join("; "))
+        let problems: Vec<_> = problems.iter().map(T::to_string).collect();
+        Self::degraded(&some_of(&problems, "; ", "; and "))
     }
 }
 

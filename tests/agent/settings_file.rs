@@ -50,6 +50,10 @@ fn it_says_what_is_in_force_and_its_revision_rises_with_each_change() {
         assert_eq!((values(&text, "sampling"), values(&text, "collector").len()), (vec!["400".into()], 2));
         rig.hang_up("configuration: reloaded, nothing changed");
         assert_eq!(values(&rig.settings_file("a file", |_| true), "rev_start"), ["2"]);
+        rig.reload("agent = \"two words\"");
+        let state = rig.wait_component("settings-file", "degraded");
+        assert!(state.contains("no sub-agent can read: 1 lines"), "{state}");
+        assert_eq!(values(&rig.settings_file("a file", |_| true), "agent"), [] as [&str; 0]);
     });
 }
 

@@ -13,8 +13,10 @@ mod thread;
 
 pub use desk::Counts;
 
+use super::daemon::Agent;
 use super::outlet::SharedOutlet;
 use super::pace::Pace;
+use super::ports::SUSPENDED;
 use super::worker::{Ended, Worker};
 use crate::config::model::{Json, Settings};
 use crate::host::Host;
@@ -122,4 +124,23 @@ fn start(host: &Host, desk: &SharedDesk) -> io::Result<Worker<Order>> {
         let thread = thread::ApplicationThread::new(host, desk.clone(), orders, wake);
         Ok(move || thread.run())
     })
+}
+
+impl Agent {
+    /// Makes the inputs of applications those of the settings.
+    pub(super) fn apply_applications(&mut self) {
+        let applied = self.applications.apply(&self.settings);
+        self.applications_refused = applied.is_err();
+        match applied {
+            Ok(()) => self.on_applications(),
+            Err(e) => self.set(COMPONENT, State::degraded(&format!("its thread cannot be started: {e}"))),
+        }
+    }
+
+    /// The thread of applications has news.
+    pub fn on_applications(&mut self) {
+        let idle = self.settings.modules.json.is_some() && self.settings.suspended.is_some();
+        let told = self.applications.state();
+        self.show(COMPONENT, told.or_else(|| idle.then(|| State::unavailable(SUSPENDED))));
+    }
 }

@@ -23,7 +23,7 @@ pub(super) fn state(inputs: &Inputs) -> State {
     let open = inputs.iter().any(|input| input.obstacle().is_none());
     let reasons = if problems.is_empty() && !open { harmless } else { problems };
     match (inputs.iter().next(), reasons.as_slice()) {
-        (None, _) => State::Unavailable { reason: "it names no input".to_owned() },
+        (None, _) => State::unavailable("it names no input"),
         (_, []) => State::Running,
         (_, reasons) => {
             let words = |(place, obstacle): &(&_, &_)| format!("{place}: {obstacle}");

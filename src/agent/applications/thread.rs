@@ -6,7 +6,7 @@
 use super::desk::SharedDesk;
 use super::{COMPONENT, Order, Wanted};
 use crate::agent::guard::{Panicked, guarded};
-use crate::agent::worker::time_until;
+use crate::agent::worker::{rest, time_until};
 use crate::collect::apps::{Inputs, Visit};
 use crate::host::{Clock, Host};
 use crate::sys::tally::Call;
@@ -24,8 +24,6 @@ const MOST_INPUTS: usize = 4;
 const LONGEST_GATHER: u8 = 10;
 /// Messages that come closer to each other than this are gathered.
 const FREQUENT: Duration = Duration::from_millis(LONGEST_GATHER as u64);
-/// A thread that had a fault rests so long.
-const REST: Duration = Duration::from_secs(5);
 
 /// The thread.
 pub(super) struct ApplicationThread {
@@ -173,9 +171,7 @@ impl ApplicationThread {
         (self.inputs, self.busy) = (Inputs::default(), false);
         self.desk.lock().begin_anew();
         self.desk.publish_fault(fault);
-        // Not at once again, should the same thing happen; only an order ends this sooner.
-        let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+        rest(&self.wake);
         // With the next turn, which is guarded: the same fault may be met in there.
         self.faulty = true;
     }

@@ -15,7 +15,7 @@ use super::ports::SUSPENDED;
 use super::worker::{Ended, Worker};
 use crate::collect::interfaces::{Change, Changes, Interface, Table};
 use crate::config::model::Settings;
-use crate::host::Host;
+use crate::host::{Host, files};
 use crate::sample::switch::port_rates::PortState;
 use crate::sample::switch::switchd::{PortSetting, parse_switchd};
 use crate::sample::switch::thinning::PortRate;
@@ -126,7 +126,7 @@ impl Cumulus {
             return false;
         }
         self.switchd_of = changed;
-        let text = std::fs::read(&path).unwrap_or_default();
+        let text = files::read(&path).unwrap_or_default();
         let new = parse_switchd(&String::from_utf8_lossy(&text));
         let differs = new != self.switchd;
         self.switchd = new;
@@ -270,7 +270,7 @@ impl Agent {
 
     fn report_cumulus(&mut self) {
         let state = |_| match self.settings.suspended {
-            Some(_) => State::Unavailable { reason: SUSPENDED.to_owned() },
+            Some(_) => State::unavailable(SUSPENDED),
             None => self.cumulus.state(self.measures.interfaces.table()),
         };
         self.show(COMPONENT, self.settings.modules.cumulus.as_ref().map(state));

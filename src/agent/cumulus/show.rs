@@ -1,7 +1,6 @@
 //! How the ports of a switch are, for people. In: what is wanted and what the thread reports. Out: the component's state; the
 //! sampling part of an interface in the snapshot. Rule: what fails says what would mend it, where that is known.
 
-use super::super::tap_states::summary;
 use super::{Cumulus, SWITCHD, Table, Treatment};
 use crate::collect::interfaces::Interface;
 use crate::status::registry::State;
@@ -17,19 +16,17 @@ impl Cumulus {
             return State::degraded(why);
         }
         if self.missing && self.treatments.values().any(|t| matches!(t, Treatment::Set(_))) {
-            return State::Unavailable { reason: self.what_is_missing() };
+            return State::unavailable(&self.what_is_missing());
         }
         if self.treatments.is_empty() {
-            return State::Unavailable {
-                reason: "no interface is a port of the switch (switchport)".to_owned(),
-            };
+            return State::unavailable("no interface is a port of the switch (switchport)");
         }
         let faults =
             self.faulty.iter().filter(|index| self.treatments.contains_key(index)).filter_map(|index| {
                 let name = &table.get(*index)?.name;
                 self.fault(*index).map(|fault| format!("{name}: {fault}"))
             });
-        summary(&faults.collect::<Vec<_>>())
+        State::from_problems(&faults.collect::<Vec<_>>())
     }
 
     fn what_is_missing(&self) -> String {

@@ -2,12 +2,11 @@
 //! feed. Rules: a task runs while its engine's settings stand; one that panics is started again, later and later, and its
 //! state says so.
 
+use super::super::supervisor::supervise;
 use crate::collect::guests::{Feed, News, containerd, docker, k8s, libvirt, systemd};
 use crate::config::model::{Containerd, Docker, K8s, Kvm, Modules, Systemd};
 use crate::host::Host;
-use crate::sample::backoff::Backoff;
 use crate::sample::guest::Engine;
-use crate::status::registry::State;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -141,13 +140,7 @@ impl Engines {
             match (Wish::of(engine, modules), self.running.get(&engine)) {
                 (Some(new), Some(running)) if running.wish == new => {}
                 (Some(wish), _) => {
-                    let work = supervise(
-                        wish.clone(),
-                        self.host.clone(),
-                        Arc::clone(&self.ask),
-                        self.feed.of(engine),
-                    );
-                    let task = tokio::spawn(work).abort_handle();
+                    let task = tokio::spawn(self.work(engine, wish.clone())).abort_handle();
                     self.running.insert(engine, Running { wish, task });
                 }
                 (None, Some(_)) => {
@@ -158,6 +151,17 @@ impl Engines {
             }
         }
         stopped
+    }
+
+    /// An engine's task. It ends when nobody listens any more.
+    fn work(&self, engine: Engine, wish: Wish) -> impl Future<Output = ()> + Send + use<> {
+        let (host, ask, feed) = (self.host.clone(), Arc::clone(&self.ask), self.feed.of(engine));
+        let listener = feed.clone();
+        let start = move || wish.clone().run(host.clone(), Arc::clone(&ask), feed.clone());
+        supervise(start, move |state| {
+            let listener = listener.clone();
+            async move { listener.tell(News::State(state)).await }
+        })
     }
 
     /// The engine whose guests `virt_node` counts: the last of those that the settings name.
@@ -173,34 +177,5 @@ impl Engines {
     /// Whether the settings name it.
     pub(super) fn has(&self, engine: Engine) -> bool {
         self.running.contains_key(&engine)
-    }
-}
-
-/// Aborts the task when dropped: the engine is stopped with its supervisor.
-struct Stopped(AbortHandle);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-async fn supervise(wish: Wish, host: Host, ask: Arc<Notify>, feed: Feed) {
-    let mut backoff = Backoff::default();
-    loop {
-        let task = tokio::spawn(wish.clone().run(host.clone(), Arc::clone(&ask), feed.clone()));
-        let stopped = Stopped(task.abort_handle());
-        let ended = task.await;
-        drop(stopped);
-        if ended.is_ok() {
-            // Nobody listens any more.
-            return;
-        }
-        let wait = backoff.advance();
-        let reason = format!("its task ended in a panic, and is started again in {} s", wait.as_secs());
-        if !feed.tell(News::State(State::degraded(&reason))).await {
-            return;
-        }
-        tokio::time::sleep(wait).await;
     }
 }

@@ -2,14 +2,14 @@
 //! object a line ([`Event`]). Rules: nothing is read from a client; one that does not keep up is dropped and counted; only
 //! root, the agent's user and its group may connect, because labels of guests may be nobody else's business.
 
-use super::super::sockets::{listen, path_beside};
+use super::super::sockets::Door;
 use crate::status::guests::Event;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 /// The socket's word.
@@ -19,12 +19,6 @@ const MOST_CLIENTS: usize = 16;
 const WAITING: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The listening socket, and who listens there.
-pub struct Events {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
 /// Those who are told.
 #[derive(Default)]
 pub(super) struct Listeners {
@@ -32,40 +26,12 @@ pub(super) struct Listeners {
     dropped: u64,
 }
 
-impl Events {
-    /// Listens beside the control socket of this agent, which has replaced that of any agent before it.
-    ///
-    /// # Errors
-    /// The directory does not permit a socket, or has another file of that name.
-    pub fn open(control: &Path) -> io::Result<Self> {
-        let path = path_beside(control, SOCKET);
-        let listener = listen(&path, 0o660)?;
-        Ok(Self { listener, path })
-    }
-
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Waits for a client.
-    pub async fn client(&self) -> UnixStream {
-        loop {
-            match self.listener.accept().await {
-                Ok((client, _)) => return client,
-                Err(e) => {
-                    log::debug!(target: "guests", "accept: {e}");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
+/// The listening socket.
+///
+/// # Errors
+/// The directory does not permit a socket, or has another file of that name.
+pub fn open(control: &Path) -> io::Result<Door> {
+    Door::open(control, SOCKET, 0o660)
 }
 
 impl Listeners {

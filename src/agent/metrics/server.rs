@@ -39,6 +39,7 @@ const MOST_HEADER_BYTES: usize = 16 << 10;
 const PATH: &str = "/metrics";
 
 /// Where to listen.
+#[derive(Clone)]
 pub(super) enum Place {
     Tcp(SocketAddr),
     Unix(PathBuf),

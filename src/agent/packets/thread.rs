@@ -11,15 +11,14 @@ use super::sources::Sources;
 use super::taps::Taps;
 use super::{Order, WATCH, Wanted};
 use crate::agent::guard::{Panicked, guarded};
+use crate::agent::worker::{REST, rest};
 use crate::host::{Clock, Host};
 use crate::sample::switch::vpp::Ports;
 use crate::source::{Finding, Visit};
 use crate::status::registry::State;
 use crate::sys::SysError;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -31,8 +30,6 @@ const USUAL_GATHER_MS: u8 = 10;
 const FREQUENT: Duration = Duration::from_millis(USUAL_GATHER_MS as u64);
 /// After packets came, losses are asked for.
 const CHECKING: Duration = Duration::from_secs(1);
-/// A source that cannot be read, and a thread that had a fault, rest so long.
-const REST: Duration = Duration::from_secs(5);
 
 /// The thread.
 pub(super) struct PacketThread {
@@ -143,9 +140,7 @@ impl PacketThread {
         }
         let components = BTreeMap::from([(WATCH, State::degraded(fault))]);
         self.desk.publish(components, std::iter::empty());
-        // Not at once again, should the same thing happen; only an order ends this sooner.
-        let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+        rest(&self.wake);
     }
 
     fn take_orders(&mut self) {

@@ -81,7 +81,7 @@ impl Agent {
                 let pattern = dent.switchport.as_ref().map_or("", |pattern| pattern.as_str());
                 State::degraded(&format!("no interface fits switchport = {pattern}"))
             }
-            Some(why) if asked.is_empty() => State::Unavailable { reason: (*why).to_owned() },
+            Some(why) if asked.is_empty() => State::unavailable(*why),
             _ => State::from_problems(&said),
         })
     }

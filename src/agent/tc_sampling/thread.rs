@@ -5,12 +5,12 @@
 
 use super::Order;
 use crate::agent::guard::guarded;
-use crate::agent::worker::time_until;
+use crate::agent::worker::{rest, time_until};
 use crate::host::Clock;
 use crate::sample::switch::tc::Standing;
 use crate::switch::tc::Tc;
 use crate::sys::SysError;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::eventfd::EventFd;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
@@ -24,8 +24,6 @@ use tokio::sync::Notify;
 const GATHERING: Duration = Duration::from_millis(50);
 /// For what is to be removed at the end: half of what systemd gives the whole agent.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// A thread that had a fault rests so long.
-const REST: Duration = Duration::from_secs(5);
 
 /// Where each port stands. Most stand where the one before does, and share that.
 pub(super) type Standings = BTreeMap<u32, Arc<Standing>>;
@@ -159,9 +157,7 @@ impl TcThread {
             log::error!(target: super::COMPONENT, "{fault}; all ports are taken up anew");
         }
         self.report.publish(Report { fault: Some(fault), ..Report::default() });
-        // Not at once again, should the same thing happen; only an order ends this sooner.
-        let mut order = [PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut order, PollTimeout::try_from(REST).unwrap_or(PollTimeout::MAX));
+        rest(&self.wake);
         let wishes: Vec<_> = self.tc.wishes().map(|(index, wish)| (index, Some(*wish))).collect();
         if let Ok(tc) = Tc::open() {
             self.tc = tc;

@@ -34,7 +34,7 @@ impl Reader {
         };
         let handles = match self.find(&nvml) {
             Ok(handles) if !handles.is_empty() => handles,
-            Ok(_) => return self.tell(State::Unavailable { reason: "nvml: no GPU here".into() }),
+            Ok(_) => return self.tell(State::unavailable("nvml: no GPU here")),
             Err(error) => return self.tell(State::degraded(&format!("nvml: {error}"))),
         };
         let mut last = self.clock.now();
@@ -95,8 +95,8 @@ impl Reader {
 /// No library and no driver are as normal as no GPU.
 fn failure(error: &NvmlError) -> State {
     match error {
-        NvmlError::LibloadingError(error) => State::Unavailable { reason: format!("nvml: {error}") },
-        NvmlError::DriverNotLoaded => State::Unavailable { reason: format!("nvml: {error}") },
+        NvmlError::LibloadingError(error) => State::unavailable(&format!("nvml: {error}")),
+        NvmlError::DriverNotLoaded => State::unavailable(&format!("nvml: {error}")),
         error => State::degraded(&format!("nvml: {error}")),
     }
 }

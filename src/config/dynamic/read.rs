@@ -1,7 +1,7 @@
 //! Lines → [`Dynamic`], one after the other; the last line of a key holds. Rule: a wrong value is replaced by that of
 //! the last good answer, with the record that said it then.
 
-use super::line::{LineFault, Parts, Subject, parse_parts, subject};
+use super::line::{Parts, Subject, parse_parts, subject};
 use super::{Dynamic, MOST_COLLECTORS, Read, Stated, Target, collector};
 use crate::config::keyed::KeyedRates;
 use crate::config::keys::Kind;
@@ -55,7 +55,8 @@ impl<'a> Reader<'a> {
         let record = format!("TXT {} {}", self.name, shown(line));
         let Parts { key, value, more } = match parse_parts(line) {
             Ok(parts) => parts,
-            Err(fault) => return self.unreadable(&record, fault),
+            // It may be a comment of somebody: no error of a key.
+            Err(fault) => return self.remark(format!("{record}: {fault}, ignored")),
         };
         if more {
             self.remark(format!("{record}: what follows the second '=' is ignored"));
@@ -68,11 +69,6 @@ impl<'a> Reader<'a> {
                 self.setting(key, kind, Stated { value: value.to_owned(), record })
             }
         }
-    }
-
-    /// A long line without a value may be a comment of somebody: it is not an error of a key.
-    fn unreadable(&mut self, record: &str, fault: LineFault) {
-        self.remark(format!("{record}: {fault}, ignored"));
     }
 
     fn setting(&mut self, key: String, kind: &'static Kind, stated: Stated) {

@@ -1,7 +1,9 @@
 //! Drop-ins on disk: where they lie and how they get there. In: texts. Out: files, whole or not at all.
 
-use crate::host::Host;
-use crate::setup::{DropIn, FILE_NAME};
+pub(super) use crate::setup::drop_in_path as path;
+
+use crate::host::{Host, files};
+use crate::setup::DropIn;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,28 +12,9 @@ pub(super) const KEPT: &str = "/etc/systemd/system";
 /// Where the generator's are.
 pub(super) const GENERATED: &str = "/run/systemd/generator";
 
-/// Where the drop-in of this unit is in this folder of units.
-pub(super) fn path(folder: &Path, unit: &str) -> PathBuf {
-    folder.join(format!("{unit}.d")).join(FILE_NAME)
-}
-
 /// Writes it, unless it is there as it should be; true if that was needed.
 pub(super) fn put(folder: &Path, drop_in: &DropIn) -> io::Result<bool> {
-    let path = path(folder, drop_in.unit);
-    if std::fs::read(&path).is_ok_and(|there| there == drop_in.text.as_bytes()) {
-        return Ok(false);
-    }
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    // Not *.conf: systemd must not read a half.
-    let half = path.with_extension("new");
-    let written = std::fs::write(&half, &drop_in.text).and_then(|()| std::fs::rename(&half, &path));
-    if written.is_err() {
-        // The first failure counts.
-        let _ = std::fs::remove_file(&half);
-    }
-    written.map(|()| true)
+    files::put(&path(folder, drop_in.unit), &drop_in.text)
 }
 
 /// The text that systemd has for this unit, and where: an operator's before the generator's.

@@ -1,18 +1,15 @@
 //! The generator: at boot and at each `systemctl daemon-reload` systemd runs it, and it writes what the units are to be given
 //! for the configuration as it is then. In: a configuration. Out: drop-ins in the folder that systemd names.
 //!
-//! Rules: it runs before anything else does, so it asks nobody and waits for nothing; whatever goes wrong it says in the
-//! kernel's log and ends well, and the unit stays as it was shipped. Spec: systemd.generator(7).
+//! Rules: it runs before anything else does, so it asks nobody and waits for nothing; where something goes wrong the unit
+//! stays as it was shipped. Spec: systemd.generator(7).
 
 use super::{drop_in, facts, load, options};
-use crate::host::Host;
+use crate::host::{Host, generator};
 use crate::setup::{AGENT, drop_ins, plan};
 use lexopt::{Arg, Parser};
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Under this name the program is the generator.
@@ -20,17 +17,12 @@ const NAME: &str = "hsflowd-rs";
 
 /// Whether the program was called by that name.
 pub(in crate::ctl) fn is_called(program: &OsStr) -> bool {
-    Path::new(program).file_name() == Some(OsStr::new(NAME))
+    generator::is_called(program, NAME)
 }
 
 /// Arguments: the folder for what is made, and two more that are left alone. `--root` before them is for tests.
 pub(in crate::ctl) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let outcome = catch_unwind(AssertUnwindSafe(|| generate(arguments)));
-    let outcome = outcome.unwrap_or_else(|_| Err("a fault of the program".to_owned()));
-    if let Err(why) = outcome {
-        say(&why);
-    }
-    ExitCode::SUCCESS
+    generator::run(NAME, || generate(arguments))
 }
 
 fn generate(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
@@ -60,23 +52,4 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(PathBuf, Opti
         }
     }
     Ok((root, folder))
-}
-
-/// There is no journal yet. A terminal, a pipe or a file as standard error is somebody who tries it out.
-fn say(why: &str) {
-    let line = format!("{NAME}-generator: {}", why.replace(|c: char| c.is_control(), " "));
-    let is_early = std::fs::metadata("/proc/self/fd/2").map_or(true, |there| !is_somebodys(&there));
-    let kernel = OpenOptions::new().write(true).open("/dev/kmsg").ok().filter(|_| is_early);
-    let said = match kernel {
-        Some(mut log) => log.write_all(format!("<4>{line}\n").as_bytes()),
-        None => writeln!(std::io::stderr(), "{line}"),
-    };
-    // Nobody is left to be told.
-    drop(said);
-}
-
-fn is_somebodys(stderr: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    let kind = stderr.file_type();
-    kind.is_fifo() || kind.is_file()
 }

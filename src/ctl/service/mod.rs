@@ -10,15 +10,12 @@ pub(super) mod privileges;
 
 use crate::agent::args::{self, Action, Options};
 use crate::agent::configuration::{LoadError, Loaded, load_or_built_in};
-use crate::host::Host;
+use crate::host::{Host, files};
 use crate::setup::{Facts, words};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io;
 use std::path::Path;
 
-/// No configuration is this long.
-const MOST_BYTES: u64 = 4 << 20;
 /// Where the unit's command line comes from.
 const DEFAULTS: &str = "/etc/default/hsflowd";
 
@@ -33,35 +30,16 @@ fn options(host: &Host) -> Result<Options, String> {
     }
 }
 
-/// The bytes of a file of the host; none where it is not there, or no file that could be read to an end.
+/// The bytes of a file of the host; none where it is not there, or cannot be read.
 fn read(host: &Host, path: &str) -> Option<Vec<u8>> {
-    let path = host.path(path);
-    is_sane(&path).ok()?;
-    std::fs::read(path).ok()
-}
-
-/// A pipe would keep its reader waiting, and the boot with it.
-fn is_sane(path: &Path) -> io::Result<()> {
-    let there = std::fs::metadata(path)?;
-    if !there.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    if there.len() > MOST_BYTES {
-        return Err(io::Error::other(format!("longer than {MOST_BYTES} bytes")));
-    }
-    Ok(())
+    files::read(&host.path(path)).ok()
 }
 
 /// The configuration that the agent would start with: that of its command line, or `named`.
 fn load(host: &Host, options: &Options, named: Option<&Path>) -> Result<Loaded, LoadError> {
     let config = named.map_or_else(|| host.path(&options.config), Path::to_owned);
     let config_named = options.config_named || named.is_some();
-    match is_sane(&config) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(LoadError::Unreadable { path: config, source })
-        }
-        _ => load_or_built_in(&Options { config, config_named, root: host.root.clone(), ..options.clone() }),
-    }
+    load_or_built_in(&Options { config, config_named, root: host.root.clone(), ..options.clone() })
 }
 
 /// What decides beside the configuration.

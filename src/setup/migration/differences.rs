@@ -4,7 +4,6 @@
 use super::{Finding, Weight};
 use crate::config::model::Settings;
 use crate::config::origin::Origin;
-use crate::setup::feature::has_containers;
 use std::net::IpAddr;
 
 type Difference = (fn(&Settings) -> bool, &'static str, &'static str);
@@ -96,7 +95,7 @@ const TABLE: [Difference; 26] = [
         "a sample waits for no answer; connections of containers need an engine of containers in the configuration, or container-sockets.conf",
     ),
     (
-        has_containers,
+        |s| s.modules.has_containers(),
         "docker, containerd, k8s",
         "counters come from the kernel's cgroups, so none costs the engine anything; paused containers stay",
     ),

@@ -19,7 +19,7 @@ impl Told {
     /// There is no connection.
     pub(super) fn absent(fault: &Fault) -> Self {
         let state = match fault {
-            Fault::Absent { .. } => State::Unavailable { reason: fault.to_string() },
+            Fault::Absent { .. } => State::unavailable(&fault),
             fault => State::degraded(fault),
         };
         Self { state, switch: None }

@@ -43,7 +43,7 @@ pub(super) fn told(tables: &Tables, wish: &Wish, troubles: &Troubles<'_>) -> Tol
     wrong.extend(wish.remarks.iter().cloned());
     let state = match (&wish.idle, wrong.is_empty()) {
         (_, false) => State::degraded(&wrong.join("; ")),
-        (Some(idle), true) => State::Unavailable { reason: idle.clone() },
+        (Some(idle), true) => State::unavailable(idle),
         (None, true) => State::Running,
     };
     Told { state, switch: Some(switch) }

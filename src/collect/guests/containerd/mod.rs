@@ -16,7 +16,7 @@ pub mod grpc;
 pub mod spec;
 mod watch;
 
-pub use watch::{View, Watch};
+pub use watch::{SOCKETS, View, Watch};
 
 use super::{Feed, News};
 use crate::host::Host;

@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::time::{interval, sleep};
 
 /// Where containerd listens: its own, that of k3s and RKE2, that of k0s, that of MicroK8s.
-const SOCKETS: [&str; 4] = [
+pub const SOCKETS: [&str; 4] = [
     "/run/containerd/containerd.sock",
     "/run/k3s/containerd/containerd.sock",
     "/run/k0s/containerd.sock",

@@ -38,7 +38,7 @@ use std::time::Duration;
 use watch::Watch;
 
 /// Where an engine listens, the likelier first.
-const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
+pub const SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/podman/podman.sock"];
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ pub async fn run_at(host: Host, feed: Feed, pace: Pace) {
         let absent = matches!(fault, Fault::Absent { .. }) && watch.is_empty();
         let state = match fault {
             Fault::Unheard => return,
-            fault if absent => State::Unavailable { reason: fault.to_string() },
+            fault if absent => State::unavailable(&fault),
             fault => State::degraded(&fault),
         };
         if watch.tell_state(state).await.is_err() {

@@ -11,6 +11,8 @@ mod domains;
 pub mod helper;
 mod process;
 
+pub use process::PLACES;
+
 use super::{Feed, News};
 use crate::config::model::Kvm;
 use crate::host::Host;
@@ -56,9 +58,7 @@ pub async fn run(host: Host, settings: Kvm, poll: Arc<Notify>, feed: Feed) {
         let end = Session::serve(&host, refresh, &poll, &mut domains, &feed).await;
         let state = match end {
             End::Unheard => return,
-            End::Helper(error @ HelperError::Absent { .. }) => {
-                State::Unavailable { reason: error.to_string() }
-            }
+            End::Helper(error @ HelperError::Absent { .. }) => State::unavailable(&error),
             end => State::degraded(&end),
         };
         if !feed.tell(News::State(state)).await {

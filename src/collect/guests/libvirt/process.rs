@@ -16,7 +16,7 @@ use tokio::time::timeout;
 const NAME: &str = "hsflowd-libvirt";
 
 /// Where packages put it.
-const PLACES: [&str; 2] = ["/usr/libexec/hsflowd/hsflowd-libvirt", "/usr/lib/hsflowd/hsflowd-libvirt"];
+pub const PLACES: [&str; 2] = ["/usr/libexec/hsflowd/hsflowd-libvirt", "/usr/lib/hsflowd/hsflowd-libvirt"];
 
 /// Bytes that are read at once.
 const CHUNK: usize = 16 * 1024;

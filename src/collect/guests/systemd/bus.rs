@@ -17,7 +17,8 @@ use std::time::Duration;
 use zbus::message::{Flags, Type};
 use zbus::{Connection, Message, MessageStream, Variant, connection};
 
-const SOCKET: &str = "/run/dbus/system_bus_socket";
+/// Where the system bus is.
+pub const SOCKET: &str = "/run/dbus/system_bus_socket";
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const BUS: &str = "org.freedesktop.DBus";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";

@@ -12,6 +12,8 @@ mod tree;
 mod trouble;
 mod units;
 
+pub use bus::SOCKET;
+
 use super::cgroup::Hierarchies;
 use super::{Feed, News};
 use crate::config::model::Systemd;
@@ -70,7 +72,7 @@ async fn without_bus(host: &Host, trouble: &Trouble, feed: &Feed, units: &mut Un
     };
     let Some(services) = services else {
         let reason = format!("{trouble}; and there is no system.slice among the cgroups");
-        let state = if units.is_empty() { State::Unavailable { reason } } else { State::degraded(&reason) };
+        let state = if units.is_empty() { State::unavailable(&reason) } else { State::degraded(&reason) };
         return feed.tell(News::State(state)).await;
     };
     let state = State::degraded(&format!("{trouble}; services are those in the cgroup tree"));

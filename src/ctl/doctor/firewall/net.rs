@@ -25,7 +25,7 @@ impl Net {
         let bits = match mask {
             None => most,
             Some(mask) => match mask.parse::<IpAddr>() {
-                Ok(mask) => u8::try_from(number(mask).count_ones()).ok()?,
+                Ok(mask) => ones(mask).filter(|_| mask.is_ipv4() == address.is_ipv4())?,
                 Err(_) => mask.parse().ok()?,
             },
         };
@@ -42,6 +42,13 @@ impl Net {
         // A shift by the whole width is none.
         differing.checked_shr(width - u32::from(self.bits)).unwrap_or(0) == 0
     }
+}
+
+/// How many bits a mask has; none where they do not all come first, which no `Net` is.
+fn ones(mask: IpAddr) -> Option<u8> {
+    let width = if mask.is_ipv4() { 32 } else { 128 };
+    let bits = number(mask) << (128 - width);
+    (bits.leading_ones() == bits.count_ones()).then(|| u8::try_from(bits.count_ones()).ok())?
 }
 
 fn number(address: IpAddr) -> u128 {

@@ -4,9 +4,9 @@
 use super::{Chain, Match, Net, Question, Rule, Verdict};
 use serde_json::{Map, Value};
 
-/// Statements that decide nothing about the packet itself.
-const HARMLESS: [&str; 9] =
-    ["counter", "log", "limit", "mangle", "ct helper", "notrack", "meter", "set", "comment"];
+/// Statements that decide nothing about the packet itself. Not among them: `limit`, and `set` and `meter`, which may have one in
+/// them.
+const HARMLESS: [&str; 6] = ["counter", "log", "mangle", "ct helper", "notrack", "comment"];
 
 /// Reads it; an error where it is no JSON.
 ///
@@ -67,7 +67,7 @@ fn read_rule(rule: &Value, table: &str, chain: &str) -> Rule {
             "match" => read.matches.push(question(body)),
             // A target of iptables' own, or one of its questions.
             "xt" if text_of(body, "type") == Some("target") => {}
-            word if HARMLESS.contains(&word) && word != "limit" => {}
+            word if HARMLESS.contains(&word) => {}
             _ => read.matches.push(unknown()),
         }
     }

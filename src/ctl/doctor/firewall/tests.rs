@@ -121,11 +121,16 @@ fn rules_of_nft_are_read_with_sets_ranges_and_prefixes() {
         };
         assert_eq!(answer, expected, "{right}");
     }
-    let odd = nft(
-        r#"{"match": {"op": "==", "left": {"meta": {"key": "skuid"}}, "right": 999}}, {"drop": null}"#,
-        "accept",
-    );
-    assert!(matches!(ask(&odd, to("192.0.2.7", 6343)), Answer::MayBeDropped(_)));
+    for not_understood in [
+        r#"{"match": {"op": "==", "left": {"meta": {"key": "skuid"}}, "right": 999}}"#,
+        r#"{"limit": {"rate": 10, "per": "second", "inv": true}}"#,
+        r#"{"set": {"op": "add", "elem": 1, "set": "@s", "stmt": [{"limit": {"rate": 10, "per": "second", "inv": true}}]}}"#,
+        r#"{"meter": {"key": 1, "stmt": {"limit": {"rate": 10, "per": "second", "inv": true}}, "name": "m"}}"#,
+    ] {
+        let odd = nft(&format!("{not_understood}, {{\"drop\": null}}"), "accept");
+        let answer = ask(&odd, to("192.0.2.7", 6343));
+        assert!(matches!(answer, Answer::MayBeDropped(_)), "{not_understood}: {answer:?}");
+    }
     assert!(matches!(ask(&nft(r#"{"counter": null}"#, "drop"), to("::1", 1)), Answer::Dropped(_)));
 }
 
@@ -157,7 +162,11 @@ fn networks_have_their_addresses_and_no_others() {
     ] {
         assert_eq!(Net::parse(net).unwrap().has(address.parse().unwrap()), has, "{net} {address}");
     }
-    assert!(["", "10.0.0.0/33", "x/8", "::/129", "10.0.0.0/"].iter().all(|text| Net::parse(text).is_none()));
+    assert!(
+        ["", "10.0.0.0/33", "x/8", "::/129", "10.0.0.0/", "10.0.0.0/255.0.255.0", "10.0.0.0/ff::"]
+            .iter()
+            .all(|text| Net::parse(text).is_none())
+    );
 }
 
 proptest! {

@@ -334,6 +334,10 @@ pub static ROWS: &[Row] = &[
         &[
             ("at most", "sub-agents send to the first 10 only; name fewer collectors in {file}"),
             (
+                "no sub-agent can read",
+                "write it into {file} otherwise: hsflowctl config show has all keys; the agent itself goes by it",
+            ),
+            (
                 "Permission denied",
                 "the agent's user must be able to write there: chown the folder, or -o FILE in another one",
             ),

@@ -32,7 +32,7 @@ impl<V: View> Watch<V> {
     fn state(&self, error: &CallError, found: &Found) -> State {
         match found.source {
             Source::Nothing if error.is_absent() && self.known.is_empty() => {
-                State::Unavailable { reason: format!("no containerd here: {}", list(&self.sockets)) }
+                State::unavailable(&format!("no containerd here: {}", list(&self.sockets)))
             }
             Source::Nothing => State::degraded(error),
             Source::Bundles => State::degraded(&format!(

@@ -1,10 +1,12 @@
-//! The other end of the agent's two sockets: connects, gives an order if there is one, reads the one line, checks its version. Rule: every wait has a
-//! deadline and every length a limit, because the program at the other end may not be what we think.
+//! The other end of the agent's two sockets: connects, gives an order if there is one, reads the one line, checks its version.
+//! Rule: every wait has a deadline and every length a limit, because the program at the other end may hang, or not be what we
+//! think.
 
+use crate::host::connect;
 use crate::status::command::{Answer, Command};
 use crate::status::snapshot::{Snapshot, VERSION};
+use socket2::Type;
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,8 +64,7 @@ pub(super) fn give_order(path: &Path, order: Command) -> Result<Answer, ClientEr
 fn exchange(path: &Path, order: &str, patience: Duration) -> Result<Vec<u8>, ClientError> {
     let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
     let broken = |source| ClientError::Broken { path: path.to_owned(), source };
-    let mut socket = UnixStream::connect(path).map_err(unreachable)?;
-    socket.set_read_timeout(Some(patience)).map_err(broken)?;
+    let mut socket = connect::patiently(path, Type::STREAM, patience).map_err(unreachable)?;
     socket.write_all(order.as_bytes()).map_err(broken)?;
     let mut line = Vec::new();
     socket.take(LONGEST).read_to_end(&mut line).map_err(broken)?;
@@ -92,6 +93,20 @@ mod tests {
     fn half_an_answer_is_an_error() {
         assert!(matches!(parse_snapshot(br#"{"version": 1, "healthy""#), Err(ClientError::NotAnAnswer(_))));
         assert!(matches!(parse_snapshot(b""), Err(ClientError::NotAnAnswer(_))));
+    }
+
+    #[test]
+    fn an_agent_that_hangs_is_unreachable_however_many_asked_before() {
+        let path = std::env::temp_dir().join(format!("hsflowctl-hung-{}", std::process::id()));
+        let hung = socket2::Socket::new(socket2::Domain::UNIX, Type::STREAM, None).unwrap();
+        hung.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+        hung.listen(0).unwrap();
+        let ask = || exchange(&path, "", Duration::from_millis(50)).unwrap_err();
+        // The first finds a place in the queue and no answer; it stays there.
+        assert!(matches!(ask(), ClientError::Broken { .. }));
+        let last = (0..3).map(|_| ask()).last().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(last.to_string().contains("it accepts nobody"), "{last}");
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! `hsflowctl`: check, ask and watch. In: the command line. Out: text or JSON on stdout, messages on stderr and an
 //! exit status: 0 yes, 1 the answer is no, 2 usage or an unreadable file, 3 no agent answers. Spec: hsflowctl(1).
 
+mod capture;
 mod check;
 mod client;
 mod cost;
 pub mod decode;
 mod demo;
 pub mod doctor;
+mod ends;
 mod explain;
 mod feed;
 mod guests;
+mod listen;
 mod once;
 mod policy;
 mod reload;
@@ -17,6 +20,7 @@ mod service;
 mod settings;
 mod status;
 mod top;
+mod watched;
 mod web;
 
 use crate::host::Clock;
@@ -287,8 +291,13 @@ fn print(text: &str) -> Result<(), Exit> {
     }
 }
 
+/// Says on stderr what does not end the program.
+fn say(message: &dyn std::fmt::Display) {
+    eprintln!("hsflowctl: {message}");
+}
+
 /// Says on stderr what went wrong.
 fn fail(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
-    eprintln!("hsflowctl: {error}");
+    say(error);
     exit
 }

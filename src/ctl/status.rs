@@ -134,12 +134,12 @@ fn write_applications(page: &mut String, a: &Applications) -> std::fmt::Result {
         }
     }
     for one in &a.known {
-        let name = one.name.escape_debug();
         let rate =
             if one.sampling == 0 { "not sampled".to_owned() } else { format!("1 in {}", one.sampling) };
         writeln!(
             page,
-            "application {name} {} {rate}: {} transactions, {} flow samples, {} counter samples, silent for {}",
+            "application {} {} {rate}: {} transactions, {} flow samples, {} counter samples, silent for {}",
+            one.name,
             one.source,
             one.transactions,
             one.flow_samples,
@@ -169,7 +169,7 @@ fn write_open_vswitch(page: &mut String, switch: &OpenVswitch) -> std::fmt::Resu
         )?,
     }
     let mut others = switch.bridges.iter().filter(|bridge| !bridge.ours);
-    others.try_for_each(|bridge| writeln!(page, "           {}: {}", bridge.name.escape_debug(), bridge.how))
+    others.try_for_each(|bridge| writeln!(page, "           {}: {}", bridge.name, bridge.how))
 }
 
 /// Nothing where nothing was asked for.
@@ -211,17 +211,20 @@ pub(super) fn duration(secs: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::status::applications::{Application, Fault, Input};
+    use crate::status::asked::Asked;
+    use crate::status::guests::Guest;
     use crate::status::open_vswitch::Bridge;
     use crate::status::registry::Component;
     use crate::status::snapshot::{Collector, Reader};
     use crate::status::verdict::{Finding, Severity};
 
-    fn snapshot() -> Snapshot {
+    pub(in crate::ctl) fn snapshot() -> Snapshot {
+        let texts = || vec!["text".to_owned()];
         Snapshot {
-            discovery: None,
+            discovery: Some(Discovery { records: texts(), remarks: texts(), ..Discovery::default() }),
             version: 1,
             healthy: false,
             findings: vec![Finding {
@@ -247,13 +250,13 @@ mod tests {
                 speed_bps: Some(2_500_000_000),
                 ..Interface::default()
             }],
-            guests: Vec::new(),
+            guests: vec![Guest { problem: Some("no memory".into()), ..Guest::default() }],
             open_vswitch: Some(OpenVswitch {
                 sends: Some("1 in 400".into()),
                 idle: None,
                 bridges: vec![
                     Bridge { name: "br0".into(), ours: true, how: "ours".into() },
-                    Bridge { name: "br\n1".into(), ours: false, how: "another's".into() },
+                    Bridge { name: "br1".into(), ours: false, how: "another's".into() },
                 ],
             }),
             applications: Applications {
@@ -263,7 +266,7 @@ mod tests {
                     ..Input::default()
                 }],
                 known: vec![Application {
-                    name: "web\n\u{1b}[2J".into(),
+                    name: "web".into(),
                     source: "3:80".into(),
                     ..Application::default()
                 }],
@@ -273,7 +276,7 @@ mod tests {
             },
             telemetry: Default::default(),
             losses: Default::default(),
-            metrics: None,
+            metrics: Some(Asked::default()),
             cost: Default::default(),
         }
     }
@@ -290,9 +293,9 @@ mod tests {
             "swp1",
             "2.5 Gb/s",
             "json       fifo /f: 0 messages, NOT OPEN: no",
-            "application web\\n\\u{1b}[2J 3:80 not sampled",
+            "application web 3:80 not sampled",
             "5 messages over the limit",
-            "ovs        1 of 2 bridges send sFlow by themselves: 1 in 400\n           br\\n1: another's",
+            "ovs        1 of 2 bridges send sFlow by themselves: 1 in 400\n           br1: another's",
             "2 messages not-json, last: at byte 3",
         ] {
             assert!(page.contains(words), "{words}\n{page}");

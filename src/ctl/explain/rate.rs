@@ -20,8 +20,8 @@ pub(in crate::ctl) fn explain(snapshot: &Snapshot, name: &str) -> Result<String,
         let _ = write_application(&mut text, snapshot, application);
         return Ok(text);
     }
-    let applications = snapshot.applications.known.iter().map(|a| a.name.escape_debug().to_string());
-    let names = snapshot.interfaces.iter().map(|i| i.name.clone()).chain(applications);
+    let applications = snapshot.applications.known.iter().map(|a| a.name.as_str());
+    let names = snapshot.interfaces.iter().map(|i| i.name.as_str()).chain(applications);
     let names: Vec<_> = names.collect();
     Err(format!(
         "There is no interface and no application {}. There are: {}\n",
@@ -88,7 +88,7 @@ fn stated(snapshot: &Snapshot, key: &str) -> String {
 }
 
 fn write_application(text: &mut String, snapshot: &Snapshot, a: &Application) -> std::fmt::Result {
-    let name = a.name.escape_debug();
+    let name = &a.name;
     match a.sampling {
         0 => writeln!(text, "No transaction of the application {name} is sampled.")?,
         one_in => {
@@ -103,12 +103,7 @@ fn write_application(text: &mut String, snapshot: &Snapshot, a: &Application) ->
         stated(snapshot, &format!("sampling.{}", a.name)),
         stated(snapshot, "sampling")
     )?;
-    writeln!(
-        text,
-        "To change it, write this in {} and reload:\n  {} = N",
-        snapshot.settings.file,
-        key.escape_debug()
-    )
+    writeln!(text, "To change it, write this in {} and reload:\n  {} = N", snapshot.settings.file, key)
 }
 
 #[cfg(test)]
@@ -118,7 +113,7 @@ mod tests {
 
     fn snapshot(sampling: Sampling, speed_bps: Option<u64>) -> Snapshot {
         let interface = Interface { name: "eth0".into(), speed_bps, sampling, ..Interface::default() };
-        let application = Application { name: "web\n".into(), sampling: 7, ..Application::default() };
+        let application = Application { name: "web".into(), sampling: 7, ..Application::default() };
         let mut snapshot = Snapshot { interfaces: vec![interface], ..Snapshot::default() };
         snapshot.applications.known.push(application);
         snapshot.settings.sampling = 400;
@@ -172,12 +167,9 @@ mod tests {
         );
         assert_eq!(
             explain(&snapshot, "eth1").unwrap_err(),
-            "There is no interface and no application eth1. There are: eth0 web\\n\n"
+            "There is no interface and no application eth1. There are: eth0 web\n"
         );
-        let text = explain(&snapshot, "web\n").unwrap();
-        assert!(
-            text.contains("one in 7 is sampled") && text.ends_with("  sampling.app.web\\n = N\n"),
-            "{text}"
-        );
+        let text = explain(&snapshot, "web").unwrap();
+        assert!(text.contains("one in 7 is sampled") && text.ends_with("  sampling.app.web = N\n"), "{text}");
     }
 }

@@ -60,7 +60,7 @@ fn none(values: &[Value], word: &str) -> String {
 
 fn stated(value: &Value) -> String {
     match &value.value {
-        Some(text) => format!("{} is {}: {}.\n", value.key, text.escape_debug(), value.origin),
+        Some(text) => format!("{} is {}: {}.\n", value.key, text, value.origin),
         None => format!("{} is not set; what holds is: {}.\n", value.key, value.origin),
     }
 }

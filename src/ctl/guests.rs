@@ -24,12 +24,7 @@ pub(super) fn explain(snapshot: &Snapshot, name: &str) -> Option<String> {
         .guests
         .iter()
         .filter(is_meant)
-        .map(|guest| {
-            let mut text = String::new();
-            // Writing to a String cannot fail.
-            let _ = write_explanation(&mut text, snapshot, guest);
-            text
-        })
+        .map(|guest| super::written(|text| write_explanation(text, snapshot, guest)))
         .collect();
     (!paragraphs.is_empty()).then(|| paragraphs.join("\n"))
 }

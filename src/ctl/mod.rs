@@ -299,6 +299,14 @@ fn print(text: &str) -> Result<(), Exit> {
     }
 }
 
+/// What is written into it.
+fn written(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut text);
+    text
+}
+
 /// Says on stderr what does not end the program.
 fn say(message: &dyn std::fmt::Display) {
     eprintln!("hsflowctl: {message}");

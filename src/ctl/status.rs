@@ -8,15 +8,13 @@ pub(super) mod watch;
 use crate::status::applications::Applications;
 use crate::status::open_vswitch::OpenVswitch;
 use crate::status::registry::State;
-use crate::status::snapshot::{Discovery, Interface, Sampling, SettingsInForce, Snapshot};
+use crate::status::snapshot::{Discovery, Interface, Losses, Sampling, SettingsInForce, Snapshot};
+use crate::status::telemetry::Telemetry;
 use std::fmt::Write;
 
 /// The whole page. `now_unix` dates the transitions.
 pub(super) fn render(snapshot: &Snapshot, now_unix: u64) -> String {
-    let mut page = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_page(&mut page, snapshot, now_unix);
-    page
+    super::written(|page| write_page(page, snapshot, now_unix))
 }
 
 fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Result {
@@ -52,31 +50,44 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     s.guests.iter().try_for_each(|g| super::guests::write_guest(page, g))?;
     write_applications(page, &s.applications)?;
     s.open_vswitch.iter().try_for_each(|switch| write_open_vswitch(page, switch))?;
-    let t = s.telemetry;
-    writeln!(
-        page,
-        "sent       {} datagrams, {} counter samples, {} flow samples, {} drop events, {} metric samples, {} event samples",
-        t.datagrams, t.counter_samples, t.flow_samples, t.event_samples, t.rtmetric_samples, t.rtflow_samples
-    )?;
-    let l = s.losses;
-    writeln!(
-        page,
-        "lost       {} packet samples, {} packets not describable, {} unreadable packet messages, {} drop events over \
-         the limit and {} untold, {} datagrams without agent address or collector; {} notification overruns, {} unreadable notifications, {} control clients, {} stream readers; {} full readings",
-        t.dropped_samples,
-        t.flow_samples_unknown,
-        l.packets_malformed,
-        t.event_samples_suppressed,
-        l.drop_events,
-        l.datagrams_unsent,
-        l.interface_overruns,
-        l.interface_malformed,
-        l.control_clients,
-        l.stream_readers,
-        l.interface_resyncs
-    )?;
+    write_counts(page, &s.telemetry, &s.losses)?;
     s.metrics.iter().try_for_each(|asked| super::cost::write_asked(page, asked))?;
     super::cost::write_cost(page, &s.cost)
+}
+
+/// What was sent, and every count of what was not.
+fn write_counts(page: &mut String, t: &Telemetry, l: &Losses) -> std::fmt::Result {
+    let list = |all: &[(u64, &str)]| {
+        all.iter().map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+    };
+    let sent = list(&[
+        (t.datagrams, "datagrams"),
+        (t.counter_samples, "counter samples"),
+        (t.flow_samples, "flow samples"),
+        (t.event_samples, "drop events"),
+        (t.rtmetric_samples, "rtmetric samples"),
+        (t.rtflow_samples, "rtflow samples"),
+    ]);
+    let lost = list(&[
+        (t.dropped_samples, "packet samples"),
+        (t.flow_samples_unknown, "packets not describable"),
+        (t.flow_samples_suppressed, "flow samples held back"),
+        (t.counter_samples_suppressed, "counter samples too large"),
+        (l.packets_malformed, "unreadable packet messages"),
+        (t.event_samples_suppressed, "drop events over the limit"),
+        (l.drop_events, "drop events untold"),
+        (l.datagrams_unsent, "datagrams without agent address or collector"),
+        (l.guests_refused, "guests without room"),
+    ]);
+    let others = list(&[
+        (l.interface_overruns, "notification overruns"),
+        (l.interface_malformed, "unreadable notifications"),
+        (l.control_clients, "control clients"),
+        (l.stream_readers, "stream readers"),
+        (l.event_clients, "readers of guest events"),
+    ]);
+    writeln!(page, "sent       {sent}")?;
+    writeln!(page, "lost       {lost}; {others}; {} full readings", l.interface_resyncs)
 }
 
 fn write_settings(page: &mut String, c: &SettingsInForce) -> std::fmt::Result {
@@ -300,6 +311,21 @@ pub(super) mod tests {
         ] {
             assert!(page.contains(words), "{words}\n{page}");
         }
+    }
+
+    #[test]
+    fn every_count_is_on_the_page() {
+        let mut value = serde_json::to_value(Snapshot::default()).unwrap();
+        let mut counts: Vec<u64> = Vec::new();
+        for part in ["telemetry", "losses"] {
+            for (_, count) in value[part].as_object_mut().unwrap() {
+                counts.push(1_000_001 + counts.len() as u64);
+                *count = counts.last().copied().into();
+            }
+        }
+        let page = render(&serde_json::from_value(value).unwrap(), 100);
+        assert!(counts.len() > 20);
+        counts.iter().for_each(|count| assert!(page.contains(&format!(" {count} ")), "{count}\n{page}"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::config::printed_speed;
 use crate::ctl::status::speed;
+use crate::ctl::written;
 use crate::status::applications::Application;
 use crate::status::snapshot::{Interface, Snapshot, Value};
 use std::fmt::Write;
@@ -10,15 +11,11 @@ use std::fmt::Write;
 /// # Errors
 /// Nothing has this name; which interfaces there are.
 pub(in crate::ctl) fn explain(snapshot: &Snapshot, name: &str) -> Result<String, String> {
-    let mut text = String::new();
     if let Some(interface) = snapshot.interfaces.iter().find(|i| i.name == name) {
-        // Writing to a String cannot fail.
-        let _ = write_interface(&mut text, snapshot, interface);
-        return Ok(text);
+        return Ok(written(|text| write_interface(text, snapshot, interface)));
     }
     if let Some(application) = snapshot.applications.known.iter().find(|a| a.name == name) {
-        let _ = write_application(&mut text, snapshot, application);
-        return Ok(text);
+        return Ok(written(|text| write_application(text, snapshot, application)));
     }
     let applications = snapshot.applications.known.iter().map(|a| a.name.as_str());
     let names = snapshot.interfaces.iter().map(|i| i.name.as_str()).chain(applications);
@@ -48,8 +45,8 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     )?;
     let key = i.speed_bps.map(|bps| format!("sampling.{}", printed_speed(bps)));
     writeln!(text, "The first of these that is set decides:")?;
-    let own = s.rate_origin.starts_with("sampling in ");
-    let own = if own { format!("{one_in} (this one decides)") } else { "not set for it".to_owned() };
+    let is_own = s.rate_origin.starts_with("sampling in ");
+    let own = if is_own { format!("{one_in} (this one decides)") } else { "not set for it".to_owned() };
     writeln!(text, "  sampling in its own pcap or epcap: {own}")?;
     match (&key, i.speed_bps) {
         (Some(key), Some(bps)) => {
@@ -61,22 +58,18 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
             writeln!(text, "  else sampling, its speed being unknown: {}", snapshot.settings.sampling)?;
         }
     }
-    if s.samples > 0 {
-        let (pool, samples) = (u64::from(s.pool), s.samples);
+    if let Some(pool) = super::whole_pool(s).filter(|_| s.samples > 0) {
+        let (pool, samples) = (u64::from(pool), s.samples);
         writeln!(
             text,
             "So far {samples} samples were made of {pool} packets, one in {} in fact.",
             pool / samples
         )?;
     }
-    let line = key.filter(|_| i.switch_port || !own_is_written(&s.rate_origin));
+    let line = key.filter(|_| i.switch_port || !is_own);
     let line =
         line.map_or_else(|| format!("pcap {{ dev = {} sampling = N }}", i.name), |key| format!("{key} = N"));
     writeln!(text, "To change it, write this in {file} and reload:\n  {line}")
-}
-
-fn own_is_written(origin: &str) -> bool {
-    origin.starts_with("sampling in ")
 }
 
 /// The value, and who says it.

@@ -248,6 +248,6 @@ fn status_serialises_flat_for_the_operator() {
     let json = serde_json::to_value(started(&[collector("fe80::1%absent0", 6343)]).status(secs(9))).unwrap();
     assert_eq!(json[0]["state"], "degraded");
     assert_eq!(json[0]["reason"], "no device named absent0");
-    assert_eq!(json[0]["counts"]["other"], 1);
+    assert_eq!(json[0]["counts"]["errors"]["other"], 1);
     assert_eq!(json[0]["last_error_secs_ago"], 9);
 }

@@ -274,20 +274,13 @@ fn collector(c: CollectorStatus) -> snapshot::Collector {
         name: name_of(&c),
         datagrams: n.datagrams,
         bytes: n.bytes,
-        errors: n.refused + n.buffer_full + n.unreachable + n.denied + n.too_big + n.other,
+        errors: n.errors.total(),
         lost: n.lost,
         last_error: c.last_error,
         last_send_secs_ago: c.last_success_secs_ago,
         state: c.state.word().to_owned(),
         address: c.address,
-        error_kinds: snapshot::ErrorKinds {
-            refused: n.refused,
-            buffer_full: n.buffer_full,
-            unreachable: n.unreachable,
-            denied: n.denied,
-            too_big: n.too_big,
-            other: n.other,
-        },
+        error_kinds: n.errors,
         last_error_secs_ago: c.last_error_secs_ago,
     }
 }

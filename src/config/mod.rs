@@ -33,7 +33,7 @@ pub use built_in::Platform;
 pub use default_file::default_file;
 pub use effective::Effective;
 pub use man_page::man_page;
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Severity, steers};
 pub use speed::{SpeedRange, printed_speed};
 pub use suggest::nearest;
 pub use value::{Pattern, PatternFault};

@@ -162,13 +162,19 @@ impl Problems {
     }
 }
 
+/// Whether a terminal or a reader of lines would take a character for something else than text: it moves the cursor, ends a
+/// line, turns the direction of writing, or cannot be seen.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// Text from a file as it may stand in a message: quoted, what would steer a terminal escaped, cut when long.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown = String::from("'");
     for c in text.chars().take(SHOWN) {
-        let steers = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || steers {
+        if steers(c) {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);

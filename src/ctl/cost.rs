@@ -11,11 +11,8 @@ pub(super) fn write_cost(page: &mut String, c: &Cost) -> std::fmt::Result {
         write!(page, ", {now} KiB resident")?;
     }
     write!(page, ", {} KiB at most, {} sleeps, {} preemptions", c.peak_rss_kib, c.sleeps, c.preemptions)?;
-    let threads: Vec<_> = c
-        .threads
-        .iter()
-        .map(|t| format!("{} {} ms", t.name.escape_debug(), t.user_ms + t.system_ms))
-        .collect();
+    let threads: Vec<_> =
+        c.threads.iter().map(|t| format!("{} {} ms", t.name, t.user_ms + t.system_ms)).collect();
     if !threads.is_empty() {
         write!(page, "; {}", threads.join(", "))?;
     }
@@ -36,7 +33,7 @@ pub(super) fn write_cost(page: &mut String, c: &Cost) -> std::fmt::Result {
 
 /// One line.
 pub(super) fn write_asked(page: &mut String, a: &Asked) -> std::fmt::Result {
-    write!(page, "metrics    {}: asked for {} times", a.listen.escape_debug(), a.served)?;
+    write!(page, "metrics    {}: asked for {} times", a.listen, a.served)?;
     if let Some(secs) = a.last_secs_ago {
         write!(page, ", last {secs} s ago")?;
     }

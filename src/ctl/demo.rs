@@ -1,13 +1,13 @@
 //! `hsflowctl demo`: an agent of this user on a free loopback port, and what it sends, decoded. Rule: whatever ends
 //! it, the agent it started is stopped and its directory removed.
 
-use super::{Exit, decode, fail};
+use super::ends::{self, Ends};
+use super::{Exit, decode};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// A running agent and its directory.
 struct Demonstration {
@@ -64,17 +64,11 @@ fn sibling(name: &str) -> io::Result<PathBuf> {
 
 /// Runs until interrupted, or until `count` datagrams were printed.
 pub(super) fn demo(count: Option<u64>) -> Exit {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(watch(count))) {
-        Ok(exit) => exit,
-        Err(e) => fail(&format!("demo: {e}"), Exit::Usage),
-    }
+    ends::run("demo", watch(count))
 }
 
 async fn watch(count: Option<u64>) -> io::Result<Exit> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut ends = Ends::catch()?;
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let mut demonstration = Demonstration::start(socket.local_addr()?.port())?;
     let mut buffer = vec![0; 65_536];
@@ -89,9 +83,7 @@ async fn watch(count: Option<u64>) -> io::Result<Exit> {
                     Err(exit) => return Ok(exit),
                 }
             }
-            _ = interrupt.recv() => return Ok(Exit::Yes),
-            _ = terminate.recv() => return Ok(Exit::Yes),
-            _ = hangup.recv() => return Ok(Exit::Yes),
+            () = ends.recv() => return Ok(Exit::Yes),
             // An agent that ends says why on the same terminal.
             () = tokio::time::sleep(Duration::from_secs(1)) => {
                 if demonstration.agent.try_wait()?.is_some() {

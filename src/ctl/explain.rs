@@ -6,6 +6,7 @@ pub(super) mod rate;
 pub(super) mod setting;
 
 use super::status::speed;
+use super::written;
 use crate::config::printed_speed;
 use crate::status::snapshot::{Interface, Sampling, Snapshot};
 use std::fmt::Write;
@@ -32,10 +33,7 @@ pub(super) fn agent_address(snapshot: &Snapshot) -> String {
 /// How an interface is sampled and polled; `None` where the host has no such interface.
 pub(super) fn interface(snapshot: &Snapshot, name: &str) -> Option<String> {
     let interface = snapshot.interfaces.iter().find(|i| i.name == name)?;
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_interface(&mut text, snapshot, interface);
-    Some(text)
+    Some(written(|text| write_interface(text, snapshot, interface)))
 }
 
 /// There is no such interface; which there are.
@@ -90,6 +88,12 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     writeln!(text, "To change the sampling, write this in {file} and reload:\n  {wanted}")
 }
 
+/// The packets that could have been sampled, where samples at this rate cannot have been of more than 32 bits count.
+fn whole_pool(s: &Sampling) -> Option<u32> {
+    let most = s.samples.saturating_add(s.drops.into()).saturating_mul(s.one_in?.into());
+    (most < 1 << 31).then_some(s.pool)
+}
+
 fn write_sampled(text: &mut String, s: &Sampling, source: &str, one_in: u32) -> std::fmt::Result {
     writeln!(
         text,
@@ -101,8 +105,11 @@ fn write_sampled(text: &mut String, s: &Sampling, source: &str, one_in: u32) -> 
     }
     writeln!(
         text,
-        "{} samples were made of {} packets; {} were lost for want of room, {} packets no sample can describe.",
-        s.samples, s.pool, s.drops, s.unknown
+        "{} samples were made{}; {} were lost for want of room, {} packets no sample can describe.",
+        s.samples,
+        whole_pool(s).map_or_else(String::new, |pool| format!(" of {pool} packets")),
+        s.drops,
+        s.unknown
     )
 }
 
@@ -138,6 +145,15 @@ mod tests {
         for words in ["1 in 10000 by pcap", "its speed in Mb/s", "12 samples", "3 were lost", "ifIndex 7"] {
             assert!(text.contains(words), "{words}: {text}");
         }
+    }
+
+    #[test]
+    fn of_a_pool_that_has_wrapped_nothing_is_said() {
+        let sampling =
+            Sampling { source: Some("pcap".into()), one_in: Some(400), pool: 700, ..Sampling::default() };
+        let text = |samples| interface(&snapshot(Sampling { samples, ..sampling.clone() }), "eth0").unwrap();
+        assert!(text(2).contains("2 samples were made of 700 packets;"), "{}", text(2));
+        assert!(text(10_737_420).contains("10737420 samples were made;"), "{}", text(10_737_420));
     }
 
     #[test]

@@ -1,18 +1,17 @@
-//! Where `top` and `web` get datagrams from: the agent of this host, whoever sends to a port, or a capture file.
+//! Where `top` and `web` get datagrams from: the agent of this host, or whoever sends to a port; and limits for what is in them.
 //!
 //! In: a socket. Out: [`News`]. Rules: an agent that is away is asked for again, quickly at first; waiting may be given up at
-//! any time and nothing is lost by it; no file and no agent ends the program with a reason.
+//! any time and nothing is lost by it.
 
+use super::listen;
 use crate::agent::sockets::path_beside;
 use crate::agent::stream;
-use crate::host::Clock;
+use crate::host::connect;
 use crate::sys::readable::readable;
 use crate::view::limits::{Limits, parse};
-use crate::view::{Now, Room, View};
-use crate::wire::{pcap, udp};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::Socket;
 use std::io::{self, ErrorKind, Read};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,9 +20,7 @@ use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 /// Where limits are, unless another place is named; it need not be there.
-pub(super) const LIMITS: &str = "/etc/hsflowd/top.toml";
-/// What may wait to be read; the kernel may grant less.
-const RECEIVE_BYTES: usize = 4 << 20;
+const LIMITS: &str = "/etc/hsflowd/top.toml";
 const SOON: Duration = Duration::from_millis(200);
 const LATEST: Duration = Duration::from_secs(5);
 
@@ -45,6 +42,8 @@ pub(super) enum Feed {
     Local(Local),
     /// Whoever sends.
     Remote(UdpSocket),
+    /// Nobody.
+    Nothing,
 }
 
 /// The agent's stream socket.
@@ -57,23 +56,25 @@ pub(super) struct Local {
 }
 
 impl Feed {
-    /// The stream of the agent with this control socket.
-    pub(super) fn local(control: &Path) -> Self {
+    /// All datagrams to an address, or the stream of the agent with this control socket; nothing where a recording is
+    /// shown. Needs a running runtime.
+    pub(super) fn open(is_recorded: bool, listen: Option<SocketAddr>, control: &Path) -> io::Result<Self> {
+        if is_recorded {
+            return Ok(Self::Nothing);
+        }
+        if let Some(address) = listen {
+            let socket = listen::socket(address)?;
+            socket.set_nonblocking(true)?;
+            return UdpSocket::from_std(socket).map(Self::Remote);
+        }
         let path = path_beside(control, stream::SOCKET);
-        Self::Local(Local { path, connected: None, again: Instant::now(), pause: SOON })
-    }
-
-    /// All datagrams to an address. Needs a running runtime.
-    pub(super) fn listen(address: SocketAddr) -> io::Result<Self> {
-        let socket = std::net::UdpSocket::bind(address)?;
-        socket.set_nonblocking(true)?;
-        let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BYTES);
-        UdpSocket::from_std(socket).map(Self::Remote)
+        Ok(Self::Local(Local { path, connected: None, again: Instant::now(), pause: SOON }))
     }
 
     /// Waits for the next news.
     pub(super) async fn next(&mut self, buffer: &mut [u8]) -> News {
         match self {
+            Self::Nothing => std::future::pending().await,
             Self::Local(local) => local.next(buffer).await,
             Self::Remote(socket) => loop {
                 // An error is of one datagram, such as an answer that nobody listens where we sent nothing.
@@ -108,7 +109,7 @@ impl Local {
 
     async fn connect(&mut self) -> News {
         tokio::time::sleep_until(self.again).await;
-        let outcome = connect(&self.path).and_then(|socket| Ok((readable(&socket)?, socket)));
+        let outcome = connect::at_once(&self.path).and_then(|socket| Ok((readable(&socket)?, socket)));
         match outcome {
             Ok((news, socket)) => {
                 self.connected = Some((socket, news));
@@ -133,31 +134,6 @@ impl Local {
     }
 }
 
-fn connect(path: &Path) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
-    // An agent that hangs takes nobody in: that is an error at once.
-    socket.set_nonblocking(true)?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(socket)
-}
-
-/// `PORT`, `ADDRESS` or `ADDRESS:PORT`.
-pub(super) fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    const SFLOW_PORT: u16 = 6343;
-    if let Ok(port) = text.parse() {
-        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
-    }
-    if let Ok(ip) = text.parse::<IpAddr>() {
-        return Ok((ip, SFLOW_PORT).into());
-    }
-    text.parse().map_err(|_| "expected PORT, ADDRESS:PORT or [ADDRESS]:PORT".to_owned())
-}
-
-/// The present, as the model wants it.
-pub(super) fn now(clock: &Clock, began: std::time::Instant) -> Now {
-    Now { time: clock.now().saturating_duration_since(began), unix: clock.unix_secs() }
-}
-
 /// Limits of a file; without one, unless it was asked for, those of the program. The error is a text of lines.
 pub(super) fn limits(path: Option<&Path>) -> Result<Limits, String> {
     let file = path.unwrap_or(Path::new(LIMITS));
@@ -172,22 +148,4 @@ pub(super) fn limits(path: Option<&Path>) -> Result<Limits, String> {
     }
     let lines: Vec<_> = faults.iter().map(|fault| format!("{}:{fault}", file.display())).collect();
     Err(lines.join("\n"))
-}
-
-/// Reads a capture, and calls `each` with every datagram and the time of its packet. The error is a text.
-pub(super) fn replay(file: &Path, each: &mut impl FnMut(Now, &[u8])) -> Result<(), String> {
-    let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let packets = pcap::packets(&bytes).map_err(|e| format!("{}: {e}", file.display()))?;
-    for packet in packets {
-        let packet = packet.map_err(|e| format!("{}: {e}", file.display()))?;
-        if let Ok(udp) = udp::parse(packet.link_type, packet.bytes) {
-            each(Now { time: packet.time, unix: packet.time.as_secs() }, udp.payload);
-        }
-    }
-    Ok(())
-}
-
-/// An empty model: of one host, or of whoever sends.
-pub(super) fn view(is_many: bool, limits: Limits) -> View {
-    View::new(if is_many { Room::MANY } else { Room::ONE }, limits)
 }

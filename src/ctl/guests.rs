@@ -1,5 +1,5 @@
 //! Guests in text: a line each in `hsflowctl status`, a paragraph in `hsflowctl explain guest`. In: what the snapshot says of
-//! them. Out: text. Pure. Rule: names and images come from outside, and are escaped.
+//! them. Out: text. Pure.
 
 use crate::status::guests::{Guest, GuestInterface};
 use crate::status::registry::State;
@@ -11,16 +11,10 @@ pub(super) fn write_guest(page: &mut String, g: &Guest) -> std::fmt::Result {
     writeln!(
         page,
         "guest      {} {} {} {}, {} counter samples",
-        g.engine,
-        g.name.escape_debug(),
-        g.source,
-        g.state,
-        g.counter_samples
+        g.engine, g.name, g.source, g.state, g.counter_samples
     )?;
     g.interfaces.iter().try_for_each(|i| writeln!(page, "           {}", interface(i)))?;
-    g.problem
-        .as_ref()
-        .map_or(Ok(()), |problem| writeln!(page, "           WARNING {}", problem.escape_debug()))
+    g.problem.as_ref().map_or(Ok(()), |problem| writeln!(page, "           WARNING {problem}"))
 }
 
 /// A paragraph for each that is meant: guests of two engines may have one name. `None` where there is none.
@@ -30,12 +24,7 @@ pub(super) fn explain(snapshot: &Snapshot, name: &str) -> Option<String> {
         .guests
         .iter()
         .filter(is_meant)
-        .map(|guest| {
-            let mut text = String::new();
-            // Writing to a String cannot fail.
-            let _ = write_explanation(&mut text, snapshot, guest);
-            text
-        })
+        .map(|guest| super::written(|text| write_explanation(text, snapshot, guest)))
         .collect();
     (!paragraphs.is_empty()).then(|| paragraphs.join("\n"))
 }
@@ -76,21 +65,15 @@ fn write_explanation(text: &mut String, snapshot: &Snapshot, g: &Guest) -> std::
     writeln!(
         text,
         "{} is a guest of {}, {}; collectors know it as {} with UUID {}.",
-        g.name.escape_debug(),
-        g.engine,
-        g.state,
-        g.source,
-        g.uuid
+        g.name, g.engine, g.state, g.source, g.uuid
     )?;
     if let Some(image) = &g.image {
-        writeln!(text, "It was made from {}.", image.escape_debug())?;
+        writeln!(text, "It was made from {image}.")?;
     }
     match &g.cgroup {
-        Some(cgroup) => writeln!(
-            text,
-            "Its CPU, memory and disk counters are those of the cgroup {}.",
-            cgroup.escape_debug()
-        )?,
+        Some(cgroup) => {
+            writeln!(text, "Its CPU, memory and disk counters are those of the cgroup {cgroup}.")?
+        }
         None if g.engine == "kvm" => writeln!(text, "Its counters are those that libvirt has.")?,
         None => writeln!(text, "It has no cgroup that the agent could find.")?,
     }
@@ -104,7 +87,7 @@ fn write_explanation(text: &mut String, snapshot: &Snapshot, g: &Guest) -> std::
         writeln!(text, "Its tasks have waited {cpu} for CPU, {memory} for memory and {io} for disks.")?;
     }
     if let Some(problem) = &g.problem {
-        writeln!(text, "WARNING: {}.", problem.escape_debug())?;
+        writeln!(text, "WARNING: {problem}.")?;
     }
     writeln!(
         text,
@@ -128,7 +111,7 @@ fn write_explanation(text: &mut String, snapshot: &Snapshot, g: &Guest) -> std::
 }
 
 fn interface(i: &GuestInterface) -> String {
-    let mut text = i.name.escape_debug().to_string();
+    let mut text = i.name.clone();
     if let Some(mac) = &i.mac {
         let _ = write!(text, " {mac}");
     }
@@ -136,7 +119,7 @@ fn interface(i: &GuestInterface) -> String {
         let _ = write!(text, " {address}");
     }
     match (&i.host_interface, i.host_if_index) {
-        (Some(name), Some(index)) => _ = write!(text, ", here {} (ifIndex {index})", name.escape_debug()),
+        (Some(name), Some(index)) => _ = write!(text, ", here {name} (ifIndex {index})"),
         (None, Some(index)) => _ = write!(text, ", here ifIndex {index}"),
         _ => {}
     }
@@ -151,7 +134,7 @@ mod tests {
     fn snapshot() -> Snapshot {
         let guest = Guest {
             engine: "docker".into(),
-            name: "web\n1".into(),
+            name: "web1".into(),
             source: "3:100123".into(),
             state: "running".into(),
             interfaces: vec![GuestInterface {
@@ -170,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_is_told_with_its_interfaces_and_problems_and_without_its_control_characters() {
+    fn a_guest_is_told_with_its_interfaces_and_problems() {
         let mut page = String::new();
         write_guest(&mut page, &snapshot().guests[0]).unwrap();
         let explained = explain(&snapshot(), "3:100123").unwrap();
         for text in [&page, &explained] {
             for words in [
-                "web\\n1",
+                "web1",
                 "3:100123",
                 "running",
                 "02:42:ac:11:00:02 172.17.0.2, here veth1 (ifIndex 9)",

@@ -1,22 +1,27 @@
 //! `hsflowctl`: check, ask and watch. In: the command line. Out: text or JSON on stdout, messages on stderr and an
 //! exit status: 0 yes, 1 the answer is no, 2 usage or an unreadable file, 3 no agent answers. Spec: hsflowctl(1).
 
+mod capture;
 mod check;
 mod client;
 mod cost;
 pub mod decode;
 mod demo;
 pub mod doctor;
+mod ends;
 mod explain;
 mod feed;
 mod guests;
+mod listen;
 mod once;
 mod policy;
+mod printable;
 mod reload;
 mod service;
 mod settings;
 mod status;
 mod top;
+mod watched;
 mod web;
 
 use crate::host::Clock;
@@ -215,24 +220,26 @@ fn run(command: Command) -> Exit {
             settings::of_file(&file).and_then(|values| print(&settings_page(&values, json))).into()
         }
         Command::Config { which: ConfigText::Show { file: None, json, agent } } => {
-            ask(&agent, |snapshot| (settings_page(&snapshot.settings.values, json), Exit::Yes))
+            ask(&agent, json, |snapshot| (settings_page(&snapshot.settings.values, json), Exit::Yes))
         }
         Command::Decode(asked) => decode::decode(&asked).into(),
         Command::Demo { count } => demo::demo(count),
         Command::Doctor(asked) => doctor::doctor(&asked),
-        Command::Explain { what, agent } => ask(&agent, |snapshot| explained(snapshot, &what)),
+        Command::Explain { what, agent } => ask(&agent, false, |snapshot| explained(snapshot, &what)),
         Command::Migrate(asked) => service::migrate::migrate(&asked).into(),
         Command::Once { config, json, root } => once::once(&root, &config, json).into(),
         Command::Policy(asked) => policy::policy(&asked),
         Command::Privileges(asked) => service::privileges::privileges(&asked).into(),
         Command::Reload { agent } => reload::reload(&agent.socket),
         Command::Status { json, watch: true, agent } => {
-            status::watch::watch(json, || match client::read_snapshot(&agent.socket) {
+            status::watch::watch(json, || match read(&agent, json) {
                 Ok(snapshot) => status_page(&snapshot, json),
                 Err(e) => (format!("hsflowctl: {e}\n"), Exit::Unreachable),
             })
         }
-        Command::Status { json, watch: false, agent } => ask(&agent, |snapshot| status_page(snapshot, json)),
+        Command::Status { json, watch: false, agent } => {
+            ask(&agent, json, |snapshot| status_page(snapshot, json))
+        }
         Command::Top(options) => top::top(&options),
         Command::Web(options) => web::web(&options),
     }
@@ -267,8 +274,13 @@ fn settings_page(values: &[Value], json: bool) -> String {
     if json { serde_json::to_string(values).unwrap_or_default() + "\n" } else { settings::render(values) }
 }
 
-fn ask(agent: &AgentSocket, page: impl Fn(&Snapshot) -> (String, Exit)) -> Exit {
-    match client::read_snapshot(&agent.socket) {
+/// JSON has all texts as they are, and escapes of its own.
+fn read(agent: &AgentSocket, json: bool) -> Result<Snapshot, client::ClientError> {
+    if json { client::read_snapshot(&agent.socket) } else { client::read_printable(&agent.socket) }
+}
+
+fn ask(agent: &AgentSocket, json: bool, page: impl Fn(&Snapshot) -> (String, Exit)) -> Exit {
+    match read(agent, json) {
         Ok(snapshot) => {
             let (text, exit) = page(&snapshot);
             print(&text).err().unwrap_or(exit)
@@ -287,8 +299,21 @@ fn print(text: &str) -> Result<(), Exit> {
     }
 }
 
+/// What is written into it.
+fn written(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut text);
+    text
+}
+
+/// Says on stderr what does not end the program.
+fn say(message: &dyn std::fmt::Display) {
+    eprintln!("hsflowctl: {message}");
+}
+
 /// Says on stderr what went wrong.
 fn fail(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
-    eprintln!("hsflowctl: {error}");
+    say(error);
     exit
 }

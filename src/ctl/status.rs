@@ -8,15 +8,13 @@ pub(super) mod watch;
 use crate::status::applications::Applications;
 use crate::status::open_vswitch::OpenVswitch;
 use crate::status::registry::State;
-use crate::status::snapshot::{Discovery, Interface, Sampling, SettingsInForce, Snapshot};
+use crate::status::snapshot::{Discovery, Interface, Losses, Sampling, SettingsInForce, Snapshot};
+use crate::status::telemetry::Telemetry;
 use std::fmt::Write;
 
 /// The whole page. `now_unix` dates the transitions.
 pub(super) fn render(snapshot: &Snapshot, now_unix: u64) -> String {
-    let mut page = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_page(&mut page, snapshot, now_unix);
-    page
+    super::written(|page| write_page(page, snapshot, now_unix))
 }
 
 fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Result {
@@ -52,31 +50,44 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
     s.guests.iter().try_for_each(|g| super::guests::write_guest(page, g))?;
     write_applications(page, &s.applications)?;
     s.open_vswitch.iter().try_for_each(|switch| write_open_vswitch(page, switch))?;
-    let t = s.telemetry;
-    writeln!(
-        page,
-        "sent       {} datagrams, {} counter samples, {} flow samples, {} drop events, {} metric samples, {} event samples",
-        t.datagrams, t.counter_samples, t.flow_samples, t.event_samples, t.rtmetric_samples, t.rtflow_samples
-    )?;
-    let l = s.losses;
-    writeln!(
-        page,
-        "lost       {} packet samples, {} packets not describable, {} unreadable packet messages, {} drop events over \
-         the limit and {} untold, {} datagrams without agent address or collector; {} notification overruns, {} unreadable notifications, {} control clients, {} stream readers; {} full readings",
-        t.dropped_samples,
-        t.flow_samples_unknown,
-        l.packets_malformed,
-        t.event_samples_suppressed,
-        l.drop_events,
-        l.datagrams_unsent,
-        l.interface_overruns,
-        l.interface_malformed,
-        l.control_clients,
-        l.stream_readers,
-        l.interface_resyncs
-    )?;
+    write_counts(page, &s.telemetry, &s.losses)?;
     s.metrics.iter().try_for_each(|asked| super::cost::write_asked(page, asked))?;
     super::cost::write_cost(page, &s.cost)
+}
+
+/// What was sent, and every count of what was not.
+fn write_counts(page: &mut String, t: &Telemetry, l: &Losses) -> std::fmt::Result {
+    let list = |all: &[(u64, &str)]| {
+        all.iter().map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+    };
+    let sent = list(&[
+        (t.datagrams, "datagrams"),
+        (t.counter_samples, "counter samples"),
+        (t.flow_samples, "flow samples"),
+        (t.event_samples, "drop events"),
+        (t.rtmetric_samples, "rtmetric samples"),
+        (t.rtflow_samples, "rtflow samples"),
+    ]);
+    let lost = list(&[
+        (t.dropped_samples, "packet samples"),
+        (t.flow_samples_unknown, "packets not describable"),
+        (t.flow_samples_suppressed, "flow samples held back"),
+        (t.counter_samples_suppressed, "counter samples too large"),
+        (l.packets_malformed, "unreadable packet messages"),
+        (t.event_samples_suppressed, "drop events over the limit"),
+        (l.drop_events, "drop events untold"),
+        (l.datagrams_unsent, "datagrams without agent address or collector"),
+        (l.guests_refused, "guests without room"),
+    ]);
+    let others = list(&[
+        (l.interface_overruns, "notification overruns"),
+        (l.interface_malformed, "unreadable notifications"),
+        (l.control_clients, "control clients"),
+        (l.stream_readers, "stream readers"),
+        (l.event_clients, "readers of guest events"),
+    ]);
+    writeln!(page, "sent       {sent}")?;
+    writeln!(page, "lost       {lost}; {others}; {} full readings", l.interface_resyncs)
 }
 
 fn write_settings(page: &mut String, c: &SettingsInForce) -> std::fmt::Result {
@@ -134,12 +145,12 @@ fn write_applications(page: &mut String, a: &Applications) -> std::fmt::Result {
         }
     }
     for one in &a.known {
-        let name = one.name.escape_debug();
         let rate =
             if one.sampling == 0 { "not sampled".to_owned() } else { format!("1 in {}", one.sampling) };
         writeln!(
             page,
-            "application {name} {} {rate}: {} transactions, {} flow samples, {} counter samples, silent for {}",
+            "application {} {} {rate}: {} transactions, {} flow samples, {} counter samples, silent for {}",
+            one.name,
             one.source,
             one.transactions,
             one.flow_samples,
@@ -169,7 +180,7 @@ fn write_open_vswitch(page: &mut String, switch: &OpenVswitch) -> std::fmt::Resu
         )?,
     }
     let mut others = switch.bridges.iter().filter(|bridge| !bridge.ours);
-    others.try_for_each(|bridge| writeln!(page, "           {}: {}", bridge.name.escape_debug(), bridge.how))
+    others.try_for_each(|bridge| writeln!(page, "           {}: {}", bridge.name, bridge.how))
 }
 
 /// Nothing where nothing was asked for.
@@ -211,17 +222,20 @@ pub(super) fn duration(secs: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::status::applications::{Application, Fault, Input};
+    use crate::status::asked::Asked;
+    use crate::status::guests::Guest;
     use crate::status::open_vswitch::Bridge;
     use crate::status::registry::Component;
     use crate::status::snapshot::{Collector, Reader};
     use crate::status::verdict::{Finding, Severity};
 
-    fn snapshot() -> Snapshot {
+    pub(in crate::ctl) fn snapshot() -> Snapshot {
+        let texts = || vec!["text".to_owned()];
         Snapshot {
-            discovery: None,
+            discovery: Some(Discovery { records: texts(), remarks: texts(), ..Discovery::default() }),
             version: 1,
             healthy: false,
             findings: vec![Finding {
@@ -247,13 +261,13 @@ mod tests {
                 speed_bps: Some(2_500_000_000),
                 ..Interface::default()
             }],
-            guests: Vec::new(),
+            guests: vec![Guest { problem: Some("no memory".into()), ..Guest::default() }],
             open_vswitch: Some(OpenVswitch {
                 sends: Some("1 in 400".into()),
                 idle: None,
                 bridges: vec![
                     Bridge { name: "br0".into(), ours: true, how: "ours".into() },
-                    Bridge { name: "br\n1".into(), ours: false, how: "another's".into() },
+                    Bridge { name: "br1".into(), ours: false, how: "another's".into() },
                 ],
             }),
             applications: Applications {
@@ -263,7 +277,7 @@ mod tests {
                     ..Input::default()
                 }],
                 known: vec![Application {
-                    name: "web\n\u{1b}[2J".into(),
+                    name: "web".into(),
                     source: "3:80".into(),
                     ..Application::default()
                 }],
@@ -273,7 +287,7 @@ mod tests {
             },
             telemetry: Default::default(),
             losses: Default::default(),
-            metrics: None,
+            metrics: Some(Asked::default()),
             cost: Default::default(),
         }
     }
@@ -290,13 +304,28 @@ mod tests {
             "swp1",
             "2.5 Gb/s",
             "json       fifo /f: 0 messages, NOT OPEN: no",
-            "application web\\n\\u{1b}[2J 3:80 not sampled",
+            "application web 3:80 not sampled",
             "5 messages over the limit",
-            "ovs        1 of 2 bridges send sFlow by themselves: 1 in 400\n           br\\n1: another's",
+            "ovs        1 of 2 bridges send sFlow by themselves: 1 in 400\n           br1: another's",
             "2 messages not-json, last: at byte 3",
         ] {
             assert!(page.contains(words), "{words}\n{page}");
         }
+    }
+
+    #[test]
+    fn every_count_is_on_the_page() {
+        let mut value = serde_json::to_value(Snapshot::default()).unwrap();
+        let mut counts: Vec<u64> = Vec::new();
+        for part in ["telemetry", "losses"] {
+            for (_, count) in value[part].as_object_mut().unwrap() {
+                counts.push(1_000_001 + counts.len() as u64);
+                *count = counts.last().copied().into();
+            }
+        }
+        let page = render(&serde_json::from_value(value).unwrap(), 100);
+        assert!(counts.len() > 20);
+        counts.iter().for_each(|count| assert!(page.contains(&format!(" {count} ")), "{count}\n{page}"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! of `datagrams` and `lost`; the other numbers say what went wrong, including what happened to datagrams that the
 //! kernel had accepted.
 
+use crate::status::snapshot::ErrorKinds;
 use nix::errno::Errno;
 use serde::Serialize;
 
@@ -72,32 +73,23 @@ pub struct Counts {
     pub bytes: u64,
     /// Datagrams that were not sent, for any reason.
     pub lost: u64,
-    /// Errors: the far end has no listener (ECONNREFUSED; tells of an earlier datagram).
-    pub refused: u64,
-    /// Errors: the socket's or the device's buffer was full (EAGAIN, ENOBUFS).
-    pub buffer_full: u64,
-    /// Errors: no route, no neighbour, network down.
-    pub unreachable: u64,
-    /// Errors: forbidden by a local firewall or missing capability (EPERM, EACCES).
-    pub denied: u64,
-    /// Errors: the datagram is too long for the path (EMSGSIZE).
-    pub too_big: u64,
-    /// Errors: all others.
-    pub other: u64,
+    /// Errors; one may tell of an earlier datagram.
+    pub errors: ErrorKinds,
 }
 
 impl Counts {
     /// Counts one error by its kind.
     pub(super) fn count(&mut self, errno: Option<Errno>) {
+        let kinds = &mut self.errors;
         *match errno {
-            Some(Errno::ECONNREFUSED) => &mut self.refused,
-            Some(Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM) => &mut self.buffer_full,
+            Some(Errno::ECONNREFUSED) => &mut kinds.refused,
+            Some(Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM) => &mut kinds.buffer_full,
             Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN) => {
-                &mut self.unreachable
+                &mut kinds.unreachable
             }
-            Some(Errno::EPERM | Errno::EACCES) => &mut self.denied,
-            Some(Errno::EMSGSIZE) => &mut self.too_big,
-            _ => &mut self.other,
+            Some(Errno::EPERM | Errno::EACCES) => &mut kinds.denied,
+            Some(Errno::EMSGSIZE) => &mut kinds.too_big,
+            _ => &mut kinds.other,
         } += 1;
     }
 }

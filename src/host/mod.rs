@@ -8,6 +8,7 @@
 //! Sources: `proc(5)`, `sysconf(3)`, `uname(2)`, `statvfs(3)`.
 
 mod clock;
+pub mod connect;
 mod error;
 pub mod files;
 pub mod generator;

@@ -197,6 +197,14 @@ pub struct ErrorKinds {
     pub other: u64,
 }
 
+impl ErrorKinds {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        let Self { refused, buffer_full, unreachable, denied, too_big, other } = self;
+        refused + buffer_full + unreachable + denied + too_big + other
+    }
+}
+
 /// One program that reads the datagrams on the stream socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reader {

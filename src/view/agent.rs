@@ -5,7 +5,7 @@ mod shown;
 
 use super::alerts::{Alerts, Of};
 use super::applications::Application;
-use super::counter::{Stamp, rise32};
+use super::counter::{Losses, Stamp};
 use super::drops::Drops;
 use super::flows::Flows;
 use super::guests::{self, Guest};
@@ -24,8 +24,6 @@ use std::time::Duration;
 
 /// Sub-agents whose numbers are followed.
 const MOST_SUB_AGENTS: usize = 64;
-/// Sources whose losses are followed.
-const MOST_SOURCES: usize = 4096;
 /// A second sub-agent's first datagram moves the clock by no more.
 const LONGEST_GAP: Duration = Duration::from_secs(100);
 /// Datagrams that are overtaken on their way come this late at most.
@@ -55,11 +53,10 @@ pub struct Agent {
     applications: BTreeMap<u32, Application>,
     flows: Option<Flows>,
     drops: Drops,
-    losses: BTreeMap<(u32, u32), u32>,
     datagrams: u64,
     lost: u64,
     packet_samples: u64,
-    lost_samples: u64,
+    lost_samples: Losses,
     left_out: u64,
 }
 
@@ -78,11 +75,10 @@ impl Agent {
             applications: BTreeMap::new(),
             flows: None,
             drops: Drops::default(),
-            losses: BTreeMap::new(),
             datagrams: 0,
             lost: 0,
             packet_samples: 0,
-            lost_samples: 0,
+            lost_samples: Losses::default(),
             left_out: 0,
         }
     }
@@ -200,12 +196,7 @@ impl Agent {
         self.packet_samples += 1;
         let (time, places) = (self.time, self.room.places);
         self.flows.get_or_insert_with(|| Flows::new(places, time)).take(time, sample);
-        let source = (sample.header.source.class, sample.header.source.index);
-        if self.losses.len() < MOST_SOURCES || self.losses.contains_key(&source) {
-            let before = self.losses.insert(source, sample.header.drops);
-            let rise = before.and_then(|before| rise32(before, sample.header.drops));
-            self.lost_samples += u64::from(rise.unwrap_or(0));
-        }
+        self.lost_samples.note(sample.header.source, sample.header.drops);
     }
 
     /// Its time, when it says nothing.
@@ -223,39 +214,28 @@ impl Agent {
         let of = Of { agent: self.address, host: &name, time: self.time, unix: now.unix, over: 0.0 };
         // An agent that is silent says nothing of its guests, so they stay with it.
         let (now, usual) = (self.time, self.polled.every());
-        retain(
-            &mut self.interfaces,
-            |row| row.heard.is_gone(now, usual),
-            |row| {
-                alerts.gone(of, &row.row().label(), &interfaces::METRICS);
-            },
-        );
-        retain(
-            &mut self.guests,
-            |row| row.heard.is_gone(now, usual),
-            |row| {
-                alerts.gone(of, &row.row().name, &guests::metrics(row.row().kind));
-            },
-        );
-        retain(
-            &mut self.applications,
-            |row| row.heard.is_gone(now, usual),
-            |row| {
-                alerts.gone(of, &row.row().name, &[Metric::ServiceErrors]);
-            },
-        );
+        self.interfaces.retain(|index, row| {
+            let stays = !row.heard.is_gone(now, usual);
+            if !stays {
+                alerts.gone(of, (*index, &row.row().label()), &interfaces::METRICS);
+            }
+            stays
+        });
+        self.guests.retain(|index, row| {
+            let stays = !row.heard.is_gone(now, usual);
+            if !stays {
+                alerts.gone(of, (*index, &row.row().name), &guests::metrics(row.row().kind));
+            }
+            stays
+        });
+        self.applications.retain(|index, row| {
+            let stays = !row.heard.is_gone(now, usual);
+            if !stays {
+                alerts.gone(of, (*index, &row.row().name), &[Metric::ServiceErrors]);
+            }
+            stays
+        });
     }
-}
-
-/// Lets go of what is gone, after a last word.
-fn retain<R>(rows: &mut BTreeMap<u32, R>, is_gone: impl Fn(&R) -> bool, mut last: impl FnMut(&R)) {
-    rows.retain(|_, row| {
-        let gone = is_gone(row);
-        if gone {
-            last(row);
-        }
-        !gone
-    });
 }
 
 /// A row of a table, a new one while there is room.

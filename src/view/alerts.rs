@@ -3,6 +3,7 @@
 //! followed and what is kept is bounded, and the oldest lines go.
 
 use super::limits::{Level, Limits, Metric};
+use super::picture::label;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -13,21 +14,20 @@ const MOST: usize = 4096;
 /// Lines that are kept.
 const KEPT: usize = 1000;
 
-/// Which value of what.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Which value of what: by its number, as names change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Subject {
     agent: IpAddr,
     metric: Metric,
-    name: String,
+    index: u32,
 }
 
 #[derive(Clone, Debug)]
 struct High {
     since: Duration,
-    value: f64,
     peak: f64,
-    /// When it was said.
-    said: Option<u64>,
+    /// It has lasted, and stands in the log.
+    is_said: bool,
 }
 
 /// A line of the log.
@@ -76,42 +76,41 @@ impl Alerts {
     }
 
     /// A value came. One that is not known says nothing.
-    pub fn value(&mut self, of: Of<'_>, metric: Metric, name: &str, value: Option<f64>) {
+    pub fn value(&mut self, of: Of<'_>, metric: Metric, row: (u32, &str), value: Option<f64>) {
         let Some(number) = value.filter(|value| value.is_finite()) else { return };
-        let subject = Subject { agent: of.agent, metric, name: name.to_owned() };
+        let (index, name) = row;
+        let subject = Subject { agent: of.agent, metric, index };
         if self.limits.level(metric, value) != Level::High {
-            return self.end(of, &subject);
+            return self.end(of, subject, name);
         }
         if self.high.len() >= MOST && !self.high.contains_key(&subject) {
             return;
         }
         let began = of.time.saturating_sub(Duration::from_secs_f64(of.over.clamp(0.0, 3600.0)));
-        let high = High { since: began, value: number, peak: number, said: None };
-        let high = self.high.entry(subject.clone()).or_insert(high);
-        (high.value, high.peak) = (number, high.peak.max(number));
-        let limit = self.limits.of(metric);
+        let high = self.high.entry(subject).or_insert(High { since: began, peak: number, is_said: false });
+        high.peak = high.peak.max(number);
         let lasted = of.time.saturating_sub(high.since);
-        if high.said.is_none() && lasted >= limit.lasting {
-            high.said = Some(of.unix);
-            self.say(of, &subject, number, lasted, true);
+        if !high.is_said && lasted >= self.limits.of(metric).lasting {
+            high.is_said = true;
+            self.say(of, (metric, name), number, lasted, true);
         }
     }
 
-    fn end(&mut self, of: Of<'_>, subject: &Subject) {
-        let Some(high) = self.high.remove(subject) else { return };
-        if high.said.is_some() {
-            self.say(of, subject, high.peak, of.time.saturating_sub(high.since), false);
+    fn end(&mut self, of: Of<'_>, subject: Subject, name: &str) {
+        let Some(high) = self.high.remove(&subject) else { return };
+        if high.is_said {
+            self.say(of, (subject.metric, name), high.peak, of.time.saturating_sub(high.since), false);
         }
     }
 
-    fn say(&mut self, of: Of<'_>, subject: &Subject, value: f64, lasted: Duration, begun: bool) {
+    fn say(&mut self, of: Of<'_>, (metric, name): (Metric, &str), value: f64, lasted: Duration, begun: bool) {
         self.said += 1;
         while self.lines.len() >= KEPT {
             self.lines.pop_front();
         }
-        let (what, limit) = (subject.metric.row().name(), self.limits.of(subject.metric).high);
-        let host = if of.host.is_empty() { of.agent.to_string() } else { of.host.to_owned() };
-        let whose = if subject.name.is_empty() { host } else { format!("{} on {host}", subject.name) };
+        let (what, limit) = (metric.row().name(), self.limits.of(metric).high);
+        let host = label(of.host, of.agent);
+        let whose = if name.is_empty() { host } else { format!("{name} on {host}") };
         let secs = lasted.as_secs();
         let text = if begun {
             format!("high: {whose}: {what} {value:.1} (limit {limit}) for {secs} s")
@@ -122,9 +121,9 @@ impl Alerts {
     }
 
     /// Something is gone, and what was high of it is over.
-    pub fn gone(&mut self, of: Of<'_>, name: &str, metrics: &[Metric]) {
+    pub fn gone(&mut self, of: Of<'_>, (index, name): (u32, &str), metrics: &[Metric]) {
         for metric in metrics {
-            self.end(of, &Subject { agent: of.agent, metric: *metric, name: name.to_owned() });
+            self.end(of, Subject { agent: of.agent, metric: *metric, index }, name);
         }
     }
 
@@ -140,12 +139,12 @@ impl Alerts {
 
     /// What was said and is not over.
     pub fn current(&self) -> usize {
-        self.high.values().filter(|high| high.said.is_some()).count()
+        self.high.values().filter(|high| high.is_said).count()
     }
 
     /// The same, of one agent.
     pub fn count(&self, agent: IpAddr) -> usize {
-        self.high.iter().filter(|(subject, high)| subject.agent == agent && high.said.is_some()).count()
+        self.high.iter().filter(|(subject, high)| subject.agent == agent && high.is_said).count()
     }
 }
 
@@ -167,7 +166,7 @@ mod tests {
     fn a_guest_above_80_for_30_seconds_is_one_line_and_its_end_another() {
         let mut alerts = Alerts::new(Limits::default());
         let mut cpu = |secs, value| {
-            alerts.value(at(secs, 20.0), Metric::GuestCpu, "vm1", Some(value));
+            alerts.value(at(secs, 20.0), Metric::GuestCpu, (1, "vm1"), Some(value));
             texts(&alerts)
         };
         assert_eq!(cpu(20, 50.0).len(), 0);
@@ -183,20 +182,20 @@ mod tests {
     fn what_is_high_for_a_moment_is_no_alert_and_unknown_changes_nothing() {
         let mut alerts = Alerts::new(Limits::default());
         for (secs, value) in [(10, Some(99.0)), (20, None), (25, Some(1.0)), (60, Some(99.0))] {
-            alerts.value(at(secs, 0.0), Metric::GuestCpu, "vm1", value);
+            alerts.value(at(secs, 0.0), Metric::GuestCpu, (1, "vm1"), value);
         }
         assert_eq!((alerts.current(), alerts.lines().count()), (0, 0));
-        alerts.value(at(95, 0.0), Metric::GuestCpu, "vm1", Some(99.0));
+        alerts.value(at(95, 0.0), Metric::GuestCpu, (1, "vm1"), Some(99.0));
         assert_eq!((alerts.current(), alerts.count(AGENT)), (1, 1));
-        alerts.gone(at(99, 0.0), "vm1", &[Metric::GuestCpu]);
+        alerts.gone(at(99, 0.0), (1, "vm1"), &[Metric::GuestCpu]);
         assert_eq!((alerts.current(), alerts.lines().count()), (0, 2));
     }
 
     #[test]
     fn the_log_and_what_is_followed_are_bounded() {
         let mut alerts = Alerts::new(Limits::default());
-        for number in 0..2 * MOST {
-            alerts.value(at(100, 60.0), Metric::GuestCpu, &number.to_string(), Some(99.0));
+        for number in 0..2 * u32::try_from(MOST).unwrap() {
+            alerts.value(at(100, 60.0), Metric::GuestCpu, (number, "vm"), Some(99.0));
         }
         assert_eq!((alerts.current(), alerts.lines().count()), (MOST, KEPT));
         assert_eq!(alerts.lines().next_back().map(|line| line.number), Some(MOST as u64));

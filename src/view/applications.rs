@@ -2,7 +2,7 @@
 //! Application Structures 2202, 2203, 2206, sFlow HTTP 2201, memcached 2204.
 
 use super::alerts::{Alerts, Of};
-use super::counter::{Last, Stamp};
+use super::counter::{Last, Stamp, known32};
 use super::heard::Heard;
 use super::host::known;
 use super::limits::Metric;
@@ -10,6 +10,7 @@ use super::text::clean;
 use crate::sflow::counters::CounterRecord;
 use crate::sflow::counters::app::{AppOperations, AppResources, AppWorkers, HttpCounters};
 use serde::Serialize;
+use std::ops::Add;
 
 /// What is known of an application. Rates in a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -80,14 +81,14 @@ impl Application {
                 CounterRecord::HttpCounters(counts) => over = self.http(at, counts),
                 CounterRecord::AppResources(resources) => self.resources(at, resources),
                 CounterRecord::AppWorkers(AppWorkers { active, .. }) => {
-                    self.row.workers = Some(*active).filter(|count| *count != u32::MAX);
+                    self.row.workers = known32(*active);
                 }
                 CounterRecord::HostId(id) if self.row.name.is_empty() => self.row.name = clean(&id.hostname),
                 _ => {}
             }
         }
         let of = Of { over: over.unwrap_or(0.0), ..of };
-        alerts.value(of, Metric::ServiceErrors, &self.row.name, self.row.bad);
+        alerts.value(of, Metric::ServiceErrors, (self.row.index, &self.row.name), self.row.bad);
     }
 
     fn operations(&mut self, at: Stamp, counts: &AppOperations<'_>) -> Option<f64> {
@@ -96,8 +97,7 @@ impl Application {
         let (old, pace) = self.operations.next(at, &new)?;
         let rate = |(old, new): (&u32, &u32)| pace.of32(*old, *new);
         self.row.good = old.first().zip(new.first()).and_then(rate);
-        let bad = old.iter().zip(&new).skip(1).filter_map(rate);
-        self.row.bad = bad.fold(None, |sum, rate| Some(sum.unwrap_or(0.0) + rate));
+        self.row.bad = old.iter().zip(&new).skip(1).filter_map(rate).reduce(f64::add);
         Some(pace.secs())
     }
 
@@ -122,7 +122,7 @@ impl Application {
     fn resources(&mut self, at: Stamp, new: &AppResources) {
         let row = &mut self.row;
         (row.memory, row.memory_max) = (known(new.mem_used), known(new.mem_max));
-        row.connections = Some(new.conn_open).filter(|count| *count != u32::MAX);
+        row.connections = known32(new.conn_open);
         if let Some((old, pace)) = self.resources.next(at, new) {
             let times = [(old.user_time, new.user_time), (old.system_time, new.system_time)];
             row.cpu = pace.sum32(times).map(|ms| ms / 10.0);

@@ -2,6 +2,9 @@
 //! of 32 bits may wrap once between two samples; one that went back (more than half of its range ahead) has begun again
 //! and gives no rate; all ones is "unknown". Time is the sender's own, so that a late reader computes no false rate.
 
+use crate::sflow::ids::DataSource;
+use std::collections::BTreeMap;
+use std::ops::Add;
 use std::time::Duration;
 
 /// When a sample was made and when it was read.
@@ -64,17 +67,44 @@ impl Pace {
 
     /// What several counters of 32 bits rose by together; what is not known of them is left out, unless it is all.
     pub fn sum32<const N: usize>(self, pairs: [(u32, u32); N]) -> Option<f64> {
-        let known = pairs.into_iter().filter_map(|(old, new)| self.of32(old, new));
-        known.fold(None, |sum, rate| Some(sum.unwrap_or(0.0) + rate))
+        pairs.into_iter().filter_map(|(old, new)| self.of32(old, new)).reduce(f64::add)
     }
 }
 
 /// What a counter of 32 bits rose by.
 pub fn rise32(old: u32, new: u32) -> Option<u32> {
-    if old == u32::MAX || new == u32::MAX {
-        return None;
+    let rise = known32(new)?.wrapping_sub(known32(old)?);
+    Some(rise).filter(|rise| *rise < 1 << 31)
+}
+
+/// A number of 32 bits, of which all ones are not known.
+pub fn known32(number: u32) -> Option<u32> {
+    Some(number).filter(|number| *number != u32::MAX)
+}
+
+/// Counts what each source lost by the counters of losses in its samples.
+#[derive(Clone, Debug, Default)]
+pub struct Losses {
+    last: BTreeMap<DataSource, u32>,
+    total: u64,
+}
+
+/// Sources whose losses are followed.
+const MOST_SOURCES: usize = 4096;
+
+impl Losses {
+    /// A sample of this source came.
+    pub fn note(&mut self, source: DataSource, losses: u32) {
+        if self.last.len() < MOST_SOURCES || self.last.contains_key(&source) {
+            let before = self.last.insert(source, losses);
+            self.total += u64::from(before.and_then(|before| rise32(before, losses)).unwrap_or(0));
+        }
     }
-    Some(new.wrapping_sub(old)).filter(|rise| *rise < 1 << 31)
+
+    /// What all of them lost since they were first heard.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
 }
 
 /// The last record of one source.

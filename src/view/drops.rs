@@ -1,7 +1,7 @@
 //! Dropped packets with their reasons. In: discarded-packet samples. Out: rows by reason. Rules: reasons are bounded, more are
 //! one row; what the agent did not tell of is counted apart. Spec: sFlow Dropped Packet Notification Structures.
 
-use super::counter::rise32;
+use super::counter::Losses;
 use super::flows::Packet;
 use super::text::clean;
 use crate::sflow::decode::Framed;
@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// Reasons that are told apart.
 const MOST: usize = 256;
-/// Sources whose losses are followed.
-const MOST_SOURCES: usize = 1024;
 const SLICE: Duration = Duration::from_secs(2);
 const SLICES: usize = 5;
 
@@ -78,8 +76,7 @@ impl Reason {
 pub struct Drops {
     reasons: BTreeMap<(u32, String), Reason>,
     began: Option<Duration>,
-    lost: BTreeMap<(u32, u32), u32>,
-    unseen: u64,
+    unseen: Losses,
 }
 
 impl Drops {
@@ -98,16 +95,12 @@ impl Drops {
         let reason = self.reasons.entry(key).or_default();
         reason.add(time);
         reason.last = Packet::of(&sample.records).map_or_else(String::new, |packet| packet.text());
-        let source = (header.source.class, header.source.index);
-        if self.lost.len() < MOST_SOURCES || self.lost.contains_key(&source) {
-            let before = self.lost.insert(source, header.drops);
-            self.unseen += u64::from(before.and_then(|before| rise32(before, header.drops)).unwrap_or(0));
-        }
+        self.unseen.note(header.source, header.drops);
     }
 
     /// Those that the agent knew of and did not tell one by one.
     pub fn unseen(&self) -> u64 {
-        self.unseen
+        self.unseen.total()
     }
 
     pub(super) fn rows(&self, time: Duration) -> Vec<DropRow> {

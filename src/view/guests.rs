@@ -3,7 +3,7 @@
 //! service has no network of its own. Spec: sFlow Host Structures 2100–2104.
 
 use super::alerts::{Alerts, Of};
-use super::counter::{Last, Stamp};
+use super::counter::{Last, Stamp, known32};
 use super::heard::Heard;
 use super::host::{known, share};
 use super::limits::Metric;
@@ -148,18 +148,21 @@ impl Guest {
                 _ => {}
             }
         }
-        self.row.kind = match (own_system, has_network) {
+        let kind = match (own_system, has_network) {
             (true, _) => Kind::Vm,
             (false, true) => Kind::Container,
             (false, false) => Kind::Service,
         };
+        let mut ended = metrics(std::mem::replace(&mut self.row.kind, kind)).to_vec();
+        ended.retain(|metric| !metrics(kind).contains(metric));
+        alerts.gone(of, (self.row.index, &self.row.name), &ended);
         self.conclude(Of { over: over.unwrap_or(0.0), ..of }, alerts);
     }
 
     fn cpu(&mut self, at: Stamp, new: &VirtCpu, host: Option<u32>) -> Option<f64> {
         let row = &mut self.row;
         row.state = state(new.state);
-        row.cpus = Some(new.nr_virt_cpu).filter(|cpus| *cpus != 0 && *cpus != u32::MAX);
+        row.cpus = known32(new.nr_virt_cpu).filter(|cpus| *cpus != 0);
         let (old, pace) = self.cpu.next(at, new)?;
         // Milliseconds in a second, so a tenth is per cent.
         row.cpu = pace.of32(old.cpu_time, new.cpu_time).map(|ms| ms / 10.0);
@@ -197,9 +200,11 @@ impl Guest {
         let row = &self.row;
         let now = Of { over: 0.0, ..of };
         let [cpu, memory, drops] = metrics(row.kind);
-        alerts.value(of, cpu, &row.name, row.cpu_share);
-        alerts.value(now, memory, &row.name, row.memory_share());
-        alerts.value(of, drops, &row.name, row.drops);
+        for (of, metric, value) in
+            [(of, cpu, row.cpu_share), (now, memory, row.memory_share()), (of, drops, row.drops)]
+        {
+            alerts.value(of, metric, (row.index, &row.name), value);
+        }
     }
 }
 

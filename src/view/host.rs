@@ -2,7 +2,7 @@
 //! switches the processor record of sFlow v5.
 
 use super::alerts::{Alerts, Of};
-use super::counter::{Last, Stamp};
+use super::counter::{Last, Stamp, known32};
 use super::limits::Metric;
 use super::text::clean;
 use super::trail::Trail;
@@ -135,12 +135,16 @@ impl Host {
     pub(super) fn conclude(&mut self, of: Of<'_>, alerts: &mut Alerts) {
         let row = &self.row;
         let rate = Of { over: self.over, ..of };
-        alerts.value(rate, Metric::HostCpu, "", row.cpu);
-        alerts.value(of, Metric::HostLoad, "", row.load_by_cpu());
-        alerts.value(of, Metric::HostMemory, "", row.memory());
-        alerts.value(of, Metric::HostSwap, "", row.swap());
-        alerts.value(of, Metric::HostDisk, "", row.disk_fullest);
-        alerts.value(rate, Metric::HostDrops, "", row.drops);
+        for (of, metric, value) in [
+            (rate, Metric::HostCpu, row.cpu),
+            (of, Metric::HostLoad, row.load_by_cpu()),
+            (of, Metric::HostMemory, row.memory()),
+            (of, Metric::HostSwap, row.swap()),
+            (of, Metric::HostDisk, row.disk_fullest),
+            (rate, Metric::HostDrops, row.drops),
+        ] {
+            alerts.value(of, metric, (0, ""), value);
+        }
         let values = [row.cpu, row.memory(), row.in_bits, row.out_bits, row.disk_read, row.disk_written];
         self.trail.push(of.time, values);
     }
@@ -154,9 +158,9 @@ impl Host {
         let load = [cpu.load_one, cpu.load_five, cpu.load_fifteen];
         // Negative is "not known" in the specification.
         row.load = load.iter().all(|load| load.is_finite() && *load >= 0.0).then_some(load);
-        row.cpus = Some(cpu.cpu_num).filter(|cpus| *cpus != 0 && *cpus != u32::MAX);
-        row.uptime_secs = Some(cpu.uptime).filter(|secs| *secs != u32::MAX);
-        row.processes = Some(cpu.proc_total).filter(|count| *count != u32::MAX);
+        row.cpus = known32(cpu.cpu_num).filter(|cpus| *cpus != 0);
+        row.uptime_secs = known32(cpu.uptime);
+        row.processes = known32(cpu.proc_total);
         let Some((old, pace)) = self.cpu.next(at, cpu) else { return };
         self.over = pace.secs();
         let rate = |field: fn(&HostCpu) -> u32| pace.of32(field(&old), field(cpu));
@@ -214,7 +218,7 @@ impl Host {
     }
 
     fn tcp(&mut self, at: Stamp, tcp: &HostTcp) {
-        self.row.connections = Some(tcp.tcp_curr_estab).filter(|count| *count != u32::MAX);
+        self.row.connections = known32(tcp.tcp_curr_estab);
         if let Some((old, pace)) = self.tcp.next(at, tcp) {
             self.row.retransmissions = pace.of32(old.tcp_retrans_segs, tcp.tcp_retrans_segs);
         }

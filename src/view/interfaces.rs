@@ -1,13 +1,14 @@
 //! Interfaces, by ifIndex. In: counters samples of class 0. Out: rows with rates. Spec: sFlow v5 section 5.4, sFlow Port Name.
 
 use super::alerts::{Alerts, Of};
-use super::counter::{Last, Stamp};
+use super::counter::{Last, Stamp, known32};
 use super::heard::Heard;
 use super::limits::Metric;
 use super::text::clean;
 use crate::sflow::counters::CounterRecord;
 use crate::sflow::counters::interface::GenericInterface;
 use serde::Serialize;
+use std::ops::Add;
 
 /// What is known of an interface. Rates in a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -53,10 +54,7 @@ impl InterfaceRow {
 
 /// The sum of what is known.
 pub(super) fn both(one: Option<f64>, other: Option<f64>) -> Option<f64> {
-    match (one, other) {
-        (None, None) => None,
-        (one, other) => Some(one.unwrap_or(0.0) + other.unwrap_or(0.0)),
-    }
+    one.into_iter().chain(other).reduce(f64::add)
 }
 
 /// An interface, and what its rates are computed from.
@@ -97,10 +95,10 @@ impl Interface {
     /// The time that the rates are over.
     fn counters(&mut self, at: Stamp, new: &GenericInterface) -> Option<f64> {
         let row = &mut self.row;
-        row.up = (new.if_status != u32::MAX).then_some(new.if_status & 3 == 3);
+        row.up = known32(new.if_status).map(|status| status & 3 == 3);
         row.speed = Some(new.if_speed).filter(|speed| *speed != 0 && *speed != u64::MAX);
-        let drops = [new.in_discards, new.out_discards].into_iter().filter(|drops| *drops != u32::MAX);
-        row.dropped = drops.map(u64::from).fold(None, |sum, drops| Some(sum.unwrap_or(0) + drops));
+        let drops = [new.in_discards, new.out_discards].into_iter().filter_map(known32);
+        row.dropped = drops.map(u64::from).reduce(u64::add);
         let (old, pace) = self.last.next(at, new)?;
         row.in_bits = pace.of64(old.in_octets, new.in_octets).map(|bytes| bytes * 8.0);
         row.out_bits = pace.of64(old.out_octets, new.out_octets).map(|bytes| bytes * 8.0);
@@ -123,10 +121,10 @@ impl Interface {
     }
 
     fn conclude(&self, of: Of<'_>, alerts: &mut Alerts) {
-        let (row, name) = (&self.row, self.row.label());
-        alerts.value(of, Metric::InterfaceUse, &name, row.busy);
-        alerts.value(of, Metric::InterfaceErrors, &name, row.errors());
-        alerts.value(of, Metric::InterfaceDrops, &name, row.drops());
+        let (row, label) = (&self.row, self.row.label());
+        for (metric, value) in METRICS.into_iter().zip([row.busy, row.errors(), row.drops()]) {
+            alerts.value(of, metric, (row.index, &label), value);
+        }
     }
 }
 
@@ -138,6 +136,6 @@ fn busy(row: &InterfaceRow, direction: u32) -> Option<f64> {
     Some(bits / row.speed? as f64 * 100.0)
 }
 
-/// Of these an alert ends with the interface.
+/// Which limits hold: use, errors, drops.
 pub(super) const METRICS: [Metric; 3] =
     [Metric::InterfaceUse, Metric::InterfaceErrors, Metric::InterfaceDrops];

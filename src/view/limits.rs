@@ -53,6 +53,17 @@ pub enum Level {
     High,
 }
 
+impl Level {
+    /// What marks it where there are no colours.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Normal => "",
+            Self::Warn => "+",
+            Self::High => "!",
+        }
+    }
+}
+
 /// A row of the table: table and key of the file, what the value is, and its limits: warn, high, seconds.
 pub struct Row {
     /// Which.

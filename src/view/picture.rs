@@ -50,6 +50,11 @@ pub struct HostLine {
     pub is_silent: bool,
 }
 
+/// The name of a host, or the address of its agent where it says none.
+pub(super) fn label(host: &str, address: IpAddr) -> String {
+    if host.is_empty() { address.to_string() } else { host.to_owned() }
+}
+
 /// An agent in full.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs)] // their names say it
@@ -84,7 +89,7 @@ pub struct AgentPicture {
 impl AgentPicture {
     /// The host's name, or the agent's address.
     pub fn label(&self) -> String {
-        if self.host.name.is_empty() { self.address.to_string() } else { self.host.name.clone() }
+        label(&self.host.name, self.address)
     }
 
     /// The name of where a packet was sampled.

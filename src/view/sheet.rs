@@ -163,12 +163,7 @@ impl Sheet {
 }
 
 fn marked(cell: &Cell) -> String {
-    let mark = match cell.level {
-        Level::Normal => "",
-        Level::Warn => "+",
-        Level::High => "!",
-    };
-    format!("{}{mark}", cell.text)
+    format!("{}{}", cell.text, cell.level.mark())
 }
 
 /// Cut or filled to a width, what was cut shown by a `~`.

@@ -7,7 +7,7 @@ use super::guests::{GuestRow, Kind, metrics};
 use super::interfaces::InterfaceRow;
 use super::limits::{Level, Limits, Metric};
 use super::number::{self, UNKNOWN, binary, of_day, percent, si};
-use super::picture::{AgentPicture, HostLine, Picture};
+use super::picture::{AgentPicture, HostLine, Picture, label};
 use super::sheet::{Cell, Column, Row, Sheet, number, text};
 
 const HOSTS: [Column; 11] = [
@@ -27,7 +27,7 @@ const HOSTS: [Column; 11] = [
 /// All agents.
 pub fn hosts(picture: &Picture, limits: &Limits) -> Sheet {
     let row = |host: &HostLine| {
-        let name = if host.name.is_empty() { host.address.to_string() } else { host.name.clone() };
+        let name = label(&host.name, host.address);
         let (name, silent) =
             if host.is_silent { (format!("{name} (silent)"), Level::High) } else { (name, Level::Normal) };
         let alerts = if host.alerts > 0 { Level::High } else { Level::Normal };

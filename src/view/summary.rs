@@ -17,8 +17,16 @@ pub struct Piece {
 /// Pieces, one behind the other.
 pub type Line = Vec<Piece>;
 
-fn plain(text: impl Into<String>) -> Piece {
-    Piece { text: text.into(), level: Level::Normal }
+impl Piece {
+    /// A text that says nothing of how things are.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), level: Level::Normal }
+    }
+}
+
+/// A number of bytes.
+pub fn size(bytes: Option<u64>) -> String {
+    binary(bytes.map(|bytes| bytes as f64))
 }
 
 /// Who it is.
@@ -52,9 +60,9 @@ fn processors(agent: &AgentPicture, limits: &Limits) -> Line {
         |[one, five, fifteen]| format!("load {one:.2} {five:.2} {fifteen:.2}"),
     );
     vec![
-        plain("cpu "),
+        Piece::plain("cpu "),
         Piece { text: format!("{:>5}%", percent(host.cpu)), level: limits.level(Metric::HostCpu, host.cpu) },
-        plain(format!(
+        Piece::plain(format!(
             "  user {} sys {} wait {} steal {}  ",
             percent(host.cpu_user),
             percent(host.cpu_system),
@@ -67,31 +75,30 @@ fn processors(agent: &AgentPicture, limits: &Limits) -> Line {
 
 fn memory(agent: &AgentPicture, limits: &Limits) -> Line {
     let host = &agent.host;
-    let size = |bytes: Option<u64>| binary(bytes.map(|bytes| bytes as f64));
     vec![
-        plain("mem "),
+        Piece::plain("mem "),
         Piece {
             text: format!("{:>5}%", percent(host.memory())),
             level: limits.level(Metric::HostMemory, host.memory()),
         },
-        plain(format!("  {} of {}  ", size(host.memory_used), size(host.memory_total))),
+        Piece::plain(format!("  {} of {}  ", size(host.memory_used), size(host.memory_total))),
         Piece {
             text: format!("swap {}% of {}", percent(host.swap()), size(host.swap_total)),
             level: limits.level(Metric::HostSwap, host.swap()),
         },
-        plain("  "),
+        Piece::plain("  "),
         Piece {
             text: format!("disk {}%", percent(host.disk_fullest)),
             level: limits.level(Metric::HostDisk, host.disk_fullest),
         },
-        plain(format!(" r {}/s w {}/s", binary(host.disk_read), binary(host.disk_written))),
+        Piece::plain(format!(" r {}/s w {}/s", binary(host.disk_read), binary(host.disk_written))),
     ]
 }
 
 fn network(agent: &AgentPicture, limits: &Limits) -> Line {
     let host = &agent.host;
     vec![
-        plain(format!(
+        Piece::plain(format!(
             "net  in {} out {} b/s  {}/{} p/s  ",
             si(host.in_bits),
             si(host.out_bits),
@@ -102,7 +109,7 @@ fn network(agent: &AgentPicture, limits: &Limits) -> Line {
             text: format!("drop {}/s", si(host.drops)),
             level: limits.level(Metric::HostDrops, host.drops),
         },
-        plain(format!(
+        Piece::plain(format!(
             " err {}/s  tcp {} retrans {}/s",
             si(host.errors),
             host.connections.map_or_else(|| "-".to_owned(), |count| count.to_string()),
@@ -135,12 +142,5 @@ pub fn remark(agent: &AgentPicture) -> Option<String> {
 
 /// A line as text; without colours a `+` marks what is remarkable and a `!` what is high.
 pub fn text(line: &[Piece]) -> String {
-    line.iter().fold(String::new(), |text, piece| {
-        let mark = match piece.level {
-            Level::Normal => "",
-            Level::Warn => "+",
-            Level::High => "!",
-        };
-        text + &piece.text + mark
-    })
+    line.iter().fold(String::new(), |text, piece| text + &piece.text + piece.level.mark())
 }

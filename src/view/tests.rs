@@ -223,6 +223,25 @@ fn guests_are_told_apart_and_one_above_80_per_cent_for_30_seconds_is_an_alert() 
 }
 
 #[test]
+fn an_alert_ends_also_where_its_guest_has_another_name_or_kind_by_then() {
+    let mut sender = Sender::new();
+    let mut poll = |name: &str, cpu_ms: u32, net: Option<u64>| {
+        sender.counters(DataSource::logical(100_001), guest(name, cpu_ms, 2, net));
+        sender.pass(20);
+        sender.view.alerts().current()
+    };
+    let high = [0, 36_000, 72_000].map(|cpu_ms| poll("old", cpu_ms, Some(0)));
+    assert_eq!(high, [0, 0, 1]);
+    assert_eq!(poll("new", 72_000, Some(0)), 0);
+    let high = [108_000, 144_000].map(|cpu_ms| poll("new", cpu_ms, Some(0)));
+    assert_eq!(high, [0, 1]);
+    assert_eq!(poll("new", 144_000, None), 0, "without a network it is a service");
+    let lines: Vec<_> =
+        sender.view.alerts().lines().map(|line| line.text.split(':').next().unwrap()).collect();
+    assert_eq!(lines, ["high", "over", "high", "over"]);
+}
+
+#[test]
 fn an_applications_operations_are_good_or_bad() {
     let mut sender = Sender::new();
     let counts = |good, bad| {

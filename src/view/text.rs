@@ -1,17 +1,14 @@
 //! Foreign names as they may be shown. In: what a datagram says. Out: at most [`LONGEST`] characters, none of which moves a
 //! terminal's cursor or turns the direction of writing.
 
+use crate::config::steers;
+
 /// Characters of a name.
 pub const LONGEST: usize = 64;
 
 /// The name, made harmless.
 pub fn clean(name: &str) -> String {
-    name.chars().take(LONGEST).map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
-}
-
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    name.chars().take(LONGEST).map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -67,7 +67,10 @@ fn a_refusing_collector_loses_nothing_for_itself_or_others_and_recovers() {
     }
     let status = collectors.status(secs(3));
     assert_eq!(status[0].state, State::Running);
-    assert_eq!((status[0].counts.datagrams, status[0].counts.lost, status[0].counts.refused), (3, 0, 1));
+    assert_eq!(
+        (status[0].counts.datagrams, status[0].counts.lost, status[0].counts.errors.refused),
+        (3, 0, 1)
+    );
     assert_eq!(status[0].last_error.as_deref(), Some("refused: nothing listens on that port"));
     assert_eq!(status[0].last_error_secs_ago, Some(2));
 }
@@ -85,7 +88,7 @@ fn a_pending_refusal_does_not_cost_the_next_datagram() {
     let listener = listen(&format!("127.0.0.1:{late}"));
     collectors.send(b"arrives", secs(2));
     assert_eq!(receive(&listener).0, b"arrives");
-    assert_eq!(collectors.status(secs(2))[0].counts.refused, 1);
+    assert_eq!(collectors.status(secs(2))[0].counts.errors.refused, 1);
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn a_datagram_that_is_too_long_is_counted_and_the_socket_stays() {
     let mut collectors = started(&[collector("127.0.0.1", port(&receiver))]);
     collectors.send(&vec![0; 70_000], secs(1));
     let counts = collectors.status(secs(1))[0].counts;
-    assert_eq!((counts.too_big, counts.lost, counts.datagrams), (1, 1, 0));
+    assert_eq!((counts.errors.too_big, counts.lost, counts.datagrams), (1, 1, 0));
     collectors.send(b"fits", secs(1));
     assert_eq!(receive(&receiver).0, b"fits");
     assert_eq!(collectors.status(secs(1))[0].state, State::Running);
@@ -245,6 +248,6 @@ fn status_serialises_flat_for_the_operator() {
     let json = serde_json::to_value(started(&[collector("fe80::1%absent0", 6343)]).status(secs(9))).unwrap();
     assert_eq!(json[0]["state"], "degraded");
     assert_eq!(json[0]["reason"], "no device named absent0");
-    assert_eq!(json[0]["counts"]["other"], 1);
+    assert_eq!(json[0]["counts"]["errors"]["other"], 1);
     assert_eq!(json[0]["last_error_secs_ago"], 9);
 }

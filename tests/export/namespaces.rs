@@ -70,7 +70,7 @@ fn a_lost_route_costs_only_its_collector_and_only_until_it_is_back() {
     near.ip("route del 192.0.2.0/24 dev v0");
     let status = sender.send(b"2", secs(2));
     assert!(reason(&status[0]).contains("unreachable"), "{status:?}");
-    assert_eq!((status[0].counts.unreachable, status[0].counts.lost), (1, 1));
+    assert_eq!((status[0].counts.errors.unreachable, status[0].counts.lost), (1, 1));
     assert_eq!(status[1].state, State::Running);
     near.ip("route add 192.0.2.0/24 dev v0");
     let status = sender.send(b"3", millis(2100));
@@ -85,7 +85,7 @@ fn a_lost_route_costs_only_its_collector_and_only_until_it_is_back() {
 fn a_collector_without_a_route_is_tried_after_1_2_4_up_to_30_seconds() {
     let Some(space) = Space::new("backoff") else { return };
     let sender = Sender::new(&space, Collectors::new("/"), &[collector("203.0.113.1", 6343)]);
-    let tries = |now| sender.send(b"x", now)[0].counts.unreachable;
+    let tries = |now| sender.send(b"x", now)[0].counts.errors.unreachable;
     assert_eq!(tries(secs(0)), 1);
     for (n, due) in [1, 3, 7, 15, 31, 61, 91, 121].into_iter().enumerate() {
         assert_eq!(tries(millis(due * 1000 - 1)), n as u64 + 1, "before {due} s");
@@ -183,7 +183,7 @@ fn a_blocked_socket_drops_and_counts_and_goes_on_when_it_drains() {
     (1..20).for_each(|_| _ = sender.send(&[7; 1400], secs(1)));
     let status = sender.send(&[7; 1400], secs(1));
     let counts = status[0].counts;
-    assert!(counts.buffer_full > 0 && counts.buffer_full == counts.lost, "{counts:?}");
+    assert!(counts.errors.buffer_full > 0 && counts.errors.buffer_full == counts.lost, "{counts:?}");
     assert_eq!(counts.datagrams + counts.lost, 20);
     assert!(reason(&status[0]).starts_with("send: "), "{status:?}");
     assert_eq!(status[1].counts.datagrams, 20);
@@ -273,5 +273,5 @@ fn without_the_capability_the_state_names_it() {
     let sender = Sender::new(&near, Collectors::new(&root.0), &[inside("ns1")]);
     let status = sender.send(b"x", secs(0));
     assert!(reason(&status[0]).contains("needs CAP_SYS_ADMIN"), "{status:?}");
-    assert_eq!(status[0].counts.denied, 1);
+    assert_eq!(status[0].counts.errors.denied, 1);
 }

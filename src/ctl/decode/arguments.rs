@@ -8,14 +8,11 @@ use super::live::Live;
 use super::sink::{Capture, Sink};
 use crate::agent::sockets::path_beside;
 use crate::agent::stream::SOCKET;
-use crate::ctl::{Exit, fail};
+use crate::ctl::{Exit, fail, listen};
 use std::fs::File;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-
-/// The port that IANA gave to sFlow.
-pub(super) const SFLOW_PORT: u16 = 6343;
 
 /// Where datagrams come from, and what is made of them.
 #[derive(clap::Args)]
@@ -28,7 +25,7 @@ pub(crate) struct Asked {
     #[arg(short, long, group = "from", value_name = "FILE")]
     read: Option<PathBuf>,
     /// Receive here: ADDRESS:PORT, or a port on every address.
-    #[arg(long, group = "from", value_parser = parse_listen, value_name = "ADDRESS:PORT")]
+    #[arg(long, group = "from", value_parser = listen::parse_address, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// What the running agent sends.
     #[arg(long, group = "from")]
@@ -74,16 +71,6 @@ pub(super) enum Source {
     Live(Live),
 }
 
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.parse() {
-        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
-    }
-    if let Ok(ip) = text.parse::<IpAddr>() {
-        return Ok((ip, SFLOW_PORT).into());
-    }
-    text.parse().map_err(|_| "expected ADDRESS:PORT, [ADDRESS]:PORT or PORT".to_owned())
-}
-
 impl Asked {
     /// Opens what is read.
     pub(super) fn source(&self) -> Result<Source, Exit> {
@@ -96,9 +83,9 @@ impl Asked {
             let unreachable = |e| fail(&format!("no agent on {}: {e}", path.display()), Exit::Unreachable);
             return stream.map(Source::Live).map_err(unreachable);
         }
-        let address = self.listen.unwrap_or((Ipv4Addr::UNSPECIFIED, SFLOW_PORT).into());
-        let taken = |e| fail(&format!("listen on {address}: {e}"), Exit::Usage);
-        Live::listening(address).map(Source::Live).map_err(taken)
+        let address = self.listen.unwrap_or((Ipv4Addr::UNSPECIFIED, listen::SFLOW_PORT).into());
+        let socket = listen::socket(address).map_err(|e| fail(&e, Exit::Usage))?;
+        Ok(Source::Live(Live::Udp(socket)))
     }
 
     /// Opens what is written.
@@ -155,18 +142,5 @@ impl Asked {
         let text = text.map_err(|e| wrong(&e))?;
         let key = super::anonymise::parse_key(&text);
         key.map(Some).ok_or_else(|| wrong(&"expected a key of 32 characters, or of 64 hexadecimal digits"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn listening_addresses_come_in_three_forms() {
-        assert_eq!(parse_listen("6344").unwrap(), "0.0.0.0:6344".parse().unwrap());
-        assert_eq!(parse_listen("::1").unwrap(), "[::1]:6343".parse().unwrap());
-        assert_eq!(parse_listen("127.0.0.1:7").unwrap(), "127.0.0.1:7".parse().unwrap());
-        assert!(parse_listen("localhost:x").is_err());
     }
 }

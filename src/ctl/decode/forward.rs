@@ -1,8 +1,8 @@
 //! Datagrams to another collector, as they came. In: their bytes. Out: UDP. Rule: a collector that is not there costs the
 //! others nothing; that it refuses is said once, and how often at the end.
 
-use super::arguments::SFLOW_PORT;
-use super::say;
+use crate::ctl::listen::SFLOW_PORT;
+use crate::ctl::say;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};

@@ -4,15 +4,15 @@
 use super::arguments::Asked;
 use super::{Arrival, Sink};
 use crate::ctl::{Exit, fail};
-use crate::host::Clock;
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use crate::host::{Clock, connect};
+use socket2::{Socket, Type};
 use std::io::{self, Read};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Room for a burst of a thousand hosts; a kernel that grants less is no fault.
-const RECEIVE_BUFFER: usize = 4 << 20;
+/// An agent that does not accept for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is listened to.
 pub(super) enum Live {
@@ -21,18 +21,9 @@ pub(super) enum Live {
 }
 
 impl Live {
-    /// On this address.
-    pub(super) fn listening(address: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address)?;
-        let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
-        Ok(Self::Udp(socket))
-    }
-
     /// To the agent whose stream socket this is.
     pub(super) fn of_agent(path: &Path) -> io::Result<Self> {
-        let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
-        socket.connect(&SockAddr::unix(path)?)?;
-        Ok(Self::Agent(socket))
+        connect::patiently(path, Type::SEQPACKET, PATIENCE).map(Self::Agent)
     }
 
     /// The address that it listens on.

@@ -5,17 +5,18 @@
 
 pub mod anonymise;
 mod arguments;
-mod capture;
 pub mod formats;
 mod forward;
 mod live;
 mod sink;
 
-use super::Exit;
+use super::{Exit, capture, fail};
 pub(super) use arguments::Asked;
 use formats::Format;
 use sink::Sink;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 /// A datagram as it came.
@@ -27,21 +28,33 @@ struct Arrival<'a> {
     time: Option<Duration>,
 }
 
-/// Says on stderr what does not end the program.
-fn say(message: &dyn std::fmt::Display) {
-    eprintln!("hsflowctl: {message}");
-}
-
 /// Does what was asked with all that comes.
 pub(super) fn decode(asked: &Asked) -> Result<(), Exit> {
     let source = asked.source()?;
     let mut sink = asked.sink(&source)?;
     let read = match source {
-        arguments::Source::Capture(file) => capture::follow(&file, asked.count, &mut sink),
+        arguments::Source::Capture(file) => recorded(&file, asked.count, &mut sink),
         arguments::Source::Live(live) => live::follow(&live, asked, &mut sink),
     };
     sink.finish();
     read
+}
+
+/// Gives the sink all that a capture holds, until there was enough.
+fn recorded(file: &Path, count: Option<u64>, sink: &mut Sink) -> Result<(), Exit> {
+    let is_enough = |sink: &Sink| count.is_some_and(|count| sink.taken() >= count);
+    if is_enough(sink) {
+        return Ok(());
+    }
+    let mut taken = Ok(());
+    let read = capture::read(file, &mut |time, datagram| {
+        let (bytes, from) = (datagram.payload, Some(datagram.source));
+        taken = sink.take(&Arrival { bytes, from, time: Some(time) });
+        if taken.is_err() || is_enough(sink) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    read.map_err(|text| fail(&text, Exit::Usage))?;
+    taken?;
+    if count.is_none() || is_enough(sink) { Ok(()) } else { Err(Exit::No) }
 }
 
 /// Prints one datagram that this program made or got itself, or on stderr why it cannot be read. True where it was

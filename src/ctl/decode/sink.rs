@@ -6,14 +6,15 @@ use super::Arrival;
 use super::anonymise::Anonymiser;
 use super::formats::{Format, Received, pcap};
 use super::forward::Target;
-use super::say;
-use crate::ctl::{Exit, fail, print};
+use crate::ctl::{Exit, fail, print, say};
 use crate::sflow::decode::{Datagram, decode};
 use crate::sflow::xdr::Writer;
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+
+/// Of UDP over IPv6; over IPv4 it is a little less.
+const LONGEST: usize = 65_527;
 
 /// All that is made of a datagram.
 pub(super) struct Sink {
@@ -102,10 +103,8 @@ impl Sink {
                 return Ok(());
             }
         };
-        let mut bytes = Cow::Borrowed(arrival.bytes);
         if let Some(by) = &self.anonymiser {
             by.datagram(&mut datagram);
-            bytes = Cow::Owned(encoded(&datagram, arrival.bytes.len()));
         }
         let received = Received { datagram: &datagram, from, time: arrival.time };
         if let Some(format) = self.format {
@@ -114,7 +113,14 @@ impl Sink {
         if let Some(capture) = &mut self.capture {
             capture.take(&received)?;
         }
-        self.forward(&bytes);
+        if self.anonymiser.is_none() {
+            self.forward(arrival.bytes);
+        } else if !self.targets.is_empty() {
+            match encoded(&datagram) {
+                Some(bytes) => self.forward(&bytes),
+                None => say(&"a datagram has become too long to be sent on: its addresses are longer now"),
+            }
+        }
         self.taken += 1;
         Ok(())
     }
@@ -134,12 +140,55 @@ impl Sink {
     }
 }
 
-/// A datagram as bytes again. The end of a record that may be absent is written out, so they may be more than they were.
-fn encoded(datagram: &Datagram, came_with: usize) -> Vec<u8> {
-    let mut buffer = vec![0; 2 * came_with];
+/// A datagram as bytes again. Texts that are addresses may have become several times as long; none where no datagram of UDP
+/// holds them.
+fn encoded(datagram: &Datagram) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; LONGEST];
     let mut out = Writer::new(&mut buffer);
-    match datagram.encode(&mut out) {
-        Ok(()) => out.written().to_vec(),
-        Err(_) => Vec::new(), // not reached: each record grows by less than its own size
+    datagram.encode(&mut out).ok()?;
+    let length = out.len();
+    buffer.truncate(length);
+    Some(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sflow::decode::{Framed, Sample};
+    use crate::sflow::flow::FlowRecord;
+    use crate::sflow::flow::app::HttpRequest;
+    use crate::sflow::sample::FlowHeader;
+    use crate::sflow::xdr::{Entropy, Xdr};
+
+    /// A request by way of so many proxies with the shortest of addresses.
+    fn datagram(proxies: usize) -> Datagram {
+        let request = HttpRequest { xff: vec!["::1"; proxies].join(",").into(), ..HttpRequest::default() };
+        let records = vec![FlowRecord::HttpRequest(request)];
+        let header = FlowHeader::any(&mut Entropy([].iter()));
+        let samples = vec![Sample::Flow(Framed { compact: false, header, records })];
+        Datagram {
+            agent: [192, 0, 2, 1].into(),
+            sub_agent_id: 0,
+            sequence: 1,
+            uptime_ms: 1,
+            samples,
+            dirty_padding: 0,
+            trailing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_datagram_whose_texts_have_grown_is_sent_on_whole() {
+        let mut datagram = datagram(60);
+        let before = encoded(&datagram).unwrap().len();
+        Anonymiser::new(b"a key of thirty-two characters..").datagram(&mut datagram);
+        let bytes = encoded(&datagram).unwrap();
+        assert!(bytes.len() > 2 * before, "{} of {before}", bytes.len());
+        assert_eq!(decode(&bytes), Ok(datagram));
+    }
+
+    #[test]
+    fn what_no_datagram_holds_is_none() {
+        assert_eq!(encoded(&datagram(LONGEST / 4)), None);
     }
 }

@@ -13,7 +13,7 @@ mod judge;
 mod read;
 
 use super::client;
-use super::status::findings::printable;
+use super::printable::printable;
 use super::{Exit, print};
 use serde::Serialize;
 use std::fmt::Write;

@@ -3,6 +3,7 @@
 
 use crate::ctl::status::collector::{in_words, kinds};
 use crate::ctl::status::duration;
+use crate::ctl::written;
 use crate::status::snapshot::{Collector, Snapshot};
 use crate::status::verdict::remedy::{self, Place};
 use std::fmt::Write;
@@ -15,8 +16,12 @@ pub(in crate::ctl) fn explain(snapshot: &Snapshot, address: &str) -> Result<Stri
             || c.name.split(' ').next() == Some(address)
             || c.address.as_deref() == Some(address)
     };
-    let texts: Vec<String> =
-        snapshot.collectors.iter().filter(is_meant).map(|c| paragraph(snapshot, c)).collect();
+    let texts: Vec<String> = snapshot
+        .collectors
+        .iter()
+        .filter(is_meant)
+        .map(|c| written(|text| paragraph(text, snapshot, c)))
+        .collect();
     if texts.is_empty() { Err(none(snapshot, address)) } else { Ok(texts.join("\n")) }
 }
 
@@ -35,14 +40,7 @@ fn none(snapshot: &Snapshot, address: &str) -> String {
     )
 }
 
-fn paragraph(snapshot: &Snapshot, c: &Collector) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_paragraph(&mut text, snapshot, c);
-    text
-}
-
-fn write_paragraph(text: &mut String, snapshot: &Snapshot, c: &Collector) -> std::fmt::Result {
+fn paragraph(text: &mut String, snapshot: &Snapshot, c: &Collector) -> std::fmt::Result {
     let state = in_words(c);
     writeln!(text, "Collector {}: {state}.", c.name)?;
     match &c.address {

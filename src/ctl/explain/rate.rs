@@ -3,6 +3,7 @@
 
 use crate::config::printed_speed;
 use crate::ctl::status::speed;
+use crate::ctl::written;
 use crate::status::applications::Application;
 use crate::status::snapshot::{Interface, Snapshot, Value};
 use std::fmt::Write;
@@ -10,18 +11,14 @@ use std::fmt::Write;
 /// # Errors
 /// Nothing has this name; which interfaces there are.
 pub(in crate::ctl) fn explain(snapshot: &Snapshot, name: &str) -> Result<String, String> {
-    let mut text = String::new();
     if let Some(interface) = snapshot.interfaces.iter().find(|i| i.name == name) {
-        // Writing to a String cannot fail.
-        let _ = write_interface(&mut text, snapshot, interface);
-        return Ok(text);
+        return Ok(written(|text| write_interface(text, snapshot, interface)));
     }
     if let Some(application) = snapshot.applications.known.iter().find(|a| a.name == name) {
-        let _ = write_application(&mut text, snapshot, application);
-        return Ok(text);
+        return Ok(written(|text| write_application(text, snapshot, application)));
     }
-    let applications = snapshot.applications.known.iter().map(|a| a.name.escape_debug().to_string());
-    let names = snapshot.interfaces.iter().map(|i| i.name.clone()).chain(applications);
+    let applications = snapshot.applications.known.iter().map(|a| a.name.as_str());
+    let names = snapshot.interfaces.iter().map(|i| i.name.as_str()).chain(applications);
     let names: Vec<_> = names.collect();
     Err(format!(
         "There is no interface and no application {}. There are: {}\n",
@@ -48,8 +45,8 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
     )?;
     let key = i.speed_bps.map(|bps| format!("sampling.{}", printed_speed(bps)));
     writeln!(text, "The first of these that is set decides:")?;
-    let own = s.rate_origin.starts_with("sampling in ");
-    let own = if own { format!("{one_in} (this one decides)") } else { "not set for it".to_owned() };
+    let is_own = s.rate_origin.starts_with("sampling in ");
+    let own = if is_own { format!("{one_in} (this one decides)") } else { "not set for it".to_owned() };
     writeln!(text, "  sampling in its own pcap or epcap: {own}")?;
     match (&key, i.speed_bps) {
         (Some(key), Some(bps)) => {
@@ -61,22 +58,18 @@ fn write_interface(text: &mut String, snapshot: &Snapshot, i: &Interface) -> std
             writeln!(text, "  else sampling, its speed being unknown: {}", snapshot.settings.sampling)?;
         }
     }
-    if s.samples > 0 {
-        let (pool, samples) = (u64::from(s.pool), s.samples);
+    if let Some(pool) = super::whole_pool(s).filter(|_| s.samples > 0) {
+        let (pool, samples) = (u64::from(pool), s.samples);
         writeln!(
             text,
             "So far {samples} samples were made of {pool} packets, one in {} in fact.",
             pool / samples
         )?;
     }
-    let line = key.filter(|_| i.switch_port || !own_is_written(&s.rate_origin));
+    let line = key.filter(|_| i.switch_port || !is_own);
     let line =
         line.map_or_else(|| format!("pcap {{ dev = {} sampling = N }}", i.name), |key| format!("{key} = N"));
     writeln!(text, "To change it, write this in {file} and reload:\n  {line}")
-}
-
-fn own_is_written(origin: &str) -> bool {
-    origin.starts_with("sampling in ")
 }
 
 /// The value, and who says it.
@@ -88,7 +81,7 @@ fn stated(snapshot: &Snapshot, key: &str) -> String {
 }
 
 fn write_application(text: &mut String, snapshot: &Snapshot, a: &Application) -> std::fmt::Result {
-    let name = a.name.escape_debug();
+    let name = &a.name;
     match a.sampling {
         0 => writeln!(text, "No transaction of the application {name} is sampled.")?,
         one_in => {
@@ -103,12 +96,7 @@ fn write_application(text: &mut String, snapshot: &Snapshot, a: &Application) ->
         stated(snapshot, &format!("sampling.{}", a.name)),
         stated(snapshot, "sampling")
     )?;
-    writeln!(
-        text,
-        "To change it, write this in {} and reload:\n  {} = N",
-        snapshot.settings.file,
-        key.escape_debug()
-    )
+    writeln!(text, "To change it, write this in {} and reload:\n  {} = N", snapshot.settings.file, key)
 }
 
 #[cfg(test)]
@@ -118,7 +106,7 @@ mod tests {
 
     fn snapshot(sampling: Sampling, speed_bps: Option<u64>) -> Snapshot {
         let interface = Interface { name: "eth0".into(), speed_bps, sampling, ..Interface::default() };
-        let application = Application { name: "web\n".into(), sampling: 7, ..Application::default() };
+        let application = Application { name: "web".into(), sampling: 7, ..Application::default() };
         let mut snapshot = Snapshot { interfaces: vec![interface], ..Snapshot::default() };
         snapshot.applications.known.push(application);
         snapshot.settings.sampling = 400;
@@ -172,12 +160,9 @@ mod tests {
         );
         assert_eq!(
             explain(&snapshot, "eth1").unwrap_err(),
-            "There is no interface and no application eth1. There are: eth0 web\\n\n"
+            "There is no interface and no application eth1. There are: eth0 web\n"
         );
-        let text = explain(&snapshot, "web\n").unwrap();
-        assert!(
-            text.contains("one in 7 is sampled") && text.ends_with("  sampling.app.web\\n = N\n"),
-            "{text}"
-        );
+        let text = explain(&snapshot, "web").unwrap();
+        assert!(text.contains("one in 7 is sampled") && text.ends_with("  sampling.app.web = N\n"), "{text}");
     }
 }

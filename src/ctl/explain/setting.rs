@@ -3,6 +3,7 @@
 
 use crate::config::keys::{Activity, Key, Kind, OBJECTS, Object, ObjectId};
 use crate::config::nearest;
+use crate::ctl::written;
 use crate::status::snapshot::{Snapshot, Value};
 use std::fmt::Write;
 
@@ -16,10 +17,7 @@ pub(in crate::ctl) fn explain(snapshot: &Snapshot, word: &str) -> Result<String,
     let Some((object, key)) = known else {
         return own.first().map(|value| stated(value)).ok_or_else(|| none(values, word));
     };
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_all(&mut text, snapshot, (object, key), &own);
-    Ok(text)
+    Ok(written(|text| write_all(text, snapshot, (object, key), &own)))
 }
 
 /// The key as the table has it: `polling`, `sampling.10G`, `json.udpport`, `collector.2.ip`, `pcap.dev`.
@@ -60,7 +58,7 @@ fn none(values: &[Value], word: &str) -> String {
 
 fn stated(value: &Value) -> String {
     match &value.value {
-        Some(text) => format!("{} is {}: {}.\n", value.key, text.escape_debug(), value.origin),
+        Some(text) => format!("{} is {}: {}.\n", value.key, text, value.origin),
         None => format!("{} is not set; what holds is: {}.\n", value.key, value.origin),
     }
 }

@@ -3,7 +3,8 @@
 //! In: method, path, body. Out: status and body, or lines as they come. Rule: HTTP/1.0, so that an answer ends with the
 //! connection; every wait but that for events has a deadline, and every length a limit.
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use crate::host::connect;
+use socket2::Type;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -67,7 +68,8 @@ fn begin(
     body: Option<&str>,
 ) -> Result<(u16, BufReader<UnixStream>), CallError> {
     let unreachable = |source| CallError::Unreachable { path: socket.to_owned(), source };
-    let mut stream = connect(socket).map_err(unreachable)?;
+    let stream = connect::patiently(socket, Type::STREAM, PATIENCE).map_err(unreachable)?;
+    let mut stream = UnixStream::from(OwnedFd::from(stream));
     let body = body.unwrap_or_default();
     let length = body.len();
     let head = format!(
@@ -83,14 +85,6 @@ fn begin(
 }
 
 /// Connecting waits too, where a service that hangs takes nobody in: as long as writing may.
-fn connect(path: &Path) -> io::Result<UnixStream> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    socket.set_write_timeout(Some(PATIENCE))?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(OwnedFd::from(socket).into())
-}
-
 fn status(reader: &mut BufReader<UnixStream>) -> Result<u16, CallError> {
     let mut head = Vec::new();
     let mut lines = reader.take(LONGEST_HEAD);

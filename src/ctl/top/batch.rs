@@ -1,15 +1,18 @@
 //! Lines for a log. In: the model. Out: one block for each refresh: the date, the host in three lines, and the first rows of each
 //! table that has any.
 
-use super::{Session, next};
-use crate::ctl::feed::{self, Feed};
-use crate::ctl::{Exit, fail, print};
+use super::Session;
+use crate::ctl::ends::Ends;
+use crate::ctl::feed::Feed;
+use crate::ctl::watched::Watched;
+use crate::ctl::{Exit, capture, fail, print};
 use crate::view::limits::Limits;
 use crate::view::number::date;
-use crate::view::picture::Picture;
+use crate::view::picture::AgentPicture;
 use crate::view::sheet::Sheet;
-use crate::view::{Now, sheets, summary};
+use crate::view::{sheets, summary};
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -21,11 +24,11 @@ const MOST: usize = 20;
 /// Prints what comes. With a count the end comes after so many blocks; status 3 where no agent was there.
 pub(super) async fn live(
     session: &mut Session,
-    mut feed: Option<Feed>,
+    mut feed: Feed,
     delay: Duration,
     count: Option<u64>,
 ) -> io::Result<Exit> {
-    let mut ends = super::terminal::ends()?;
+    let mut ends = Ends::catch()?;
     let mut buffer = vec![0; 65_536];
     let mut ticks = interval_at(Instant::now() + delay, delay);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -33,19 +36,16 @@ pub(super) async fn live(
     while count.is_none_or(|count| printed < count) {
         tokio::select! {
             () = ends.recv() => break,
-            news = next(&mut feed, &mut buffer) => session.take(news, &buffer),
+            news = feed.next(&mut buffer) => session.watched.take(news, &buffer),
             _ = ticks.tick() => {
-                let now = session.tick();
-                let picture = session.view.picture(now, None);
-                let block = block(&picture, session, &mut told);
-                if let Err(exit) = print(&block) {
+                if let Err(exit) = one(session, &mut told) {
                     return Ok(exit);
                 }
                 printed += 1;
             }
         }
     }
-    let was_there = session.datagrams > 0 || session.away.is_none();
+    let was_there = session.watched.datagrams > 0 || session.watched.away.is_none();
     Ok(if was_there { Exit::Yes } else { Exit::Unreachable })
 }
 
@@ -53,43 +53,43 @@ pub(super) async fn live(
 pub(super) fn of_file(session: &mut Session, file: &Path, delay: Duration, count: Option<u64>) -> Exit {
     let (mut due, mut printed, mut told) = (None, 0, 0);
     let mut stopped = None;
-    let outcome = feed::replay(file, &mut |now: Now, bytes: &[u8]| {
-        let due_at = *due.get_or_insert(now.time + delay);
-        if now.time >= due_at && stopped.is_none() && count.is_none_or(|count| printed + 1 < count) {
-            due = Some(now.time + delay);
+    let read = capture::read(file, &mut |time, datagram| {
+        session.watched.stand_at(time);
+        let due_at = *due.get_or_insert(time + delay);
+        if time >= due_at && count.is_none_or(|count| printed + 1 < count) {
+            due = Some(time + delay);
             printed += 1;
-            stopped = one(session, now, &mut told).err();
+            stopped = one(session, &mut told).err();
         }
-        session.recorded = Some(now);
-        session.datagrams += u64::from(session.view.feed(now, bytes));
+        session.watched.feed(datagram.payload);
+        if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     if let Some(exit) = stopped {
         return exit;
     }
-    if let Err(text) = outcome {
+    if let Err(text) = read {
         return fail(&text, Exit::Usage);
     }
-    let now = session.now();
-    one(session, now, &mut told).err().unwrap_or(Exit::Yes)
+    one(session, &mut told).err().unwrap_or(Exit::Yes)
 }
 
-fn one(session: &mut Session, now: Now, told: &mut u64) -> Result<(), Exit> {
-    session.recorded = Some(now);
-    let now = session.tick();
-    let picture = session.view.picture(now, None);
-    print(&block(&picture, session, told))
+/// Prints a block.
+fn one(session: &mut Session, told: &mut u64) -> Result<(), Exit> {
+    session.tick();
+    print(&block(&session.watched, told))
 }
 
 /// `told` is the number of the last alert that was printed.
-fn block(picture: &Picture, session: &Session, told: &mut u64) -> String {
+fn block(watched: &Watched, told: &mut u64) -> String {
+    let picture = watched.picture(None);
     let mut lines = vec![format!("=== {}", date(picture.unix))];
-    lines.extend(session.away.clone());
-    let limits = session.view.limits();
-    if session.is_many {
-        lines.extend(rows(sheets::hosts(picture, limits)));
+    lines.extend(watched.away.clone());
+    let limits = watched.view.limits();
+    if watched.is_many {
+        lines.extend(rows(sheets::hosts(&picture, limits)));
     } else if let Some(agent) = &picture.shown {
         one_host(agent, limits, &mut lines);
-    } else if session.away.is_none() {
+    } else if watched.away.is_none() {
         lines.push("nothing was received yet".to_owned());
     }
     for line in picture.alerts.iter().filter(|line| line.number > *told) {
@@ -99,7 +99,7 @@ fn block(picture: &Picture, session: &Session, told: &mut u64) -> String {
     lines.join("\n") + "\n"
 }
 
-fn one_host(agent: &crate::view::picture::AgentPicture, limits: &Limits, lines: &mut Vec<String>) {
+fn one_host(agent: &AgentPicture, limits: &Limits, lines: &mut Vec<String>) {
     lines.push(summary::title(agent));
     lines.extend(summary::lines(agent, limits).iter().map(|line| summary::text(line)));
     lines.extend(summary::remark(agent));

@@ -1,15 +1,13 @@
 //! One guest in full. In: its row. Out: lines.
 
 use crate::view::guests::{GuestRow, metrics};
-use crate::view::limits::{Level, Limits};
+use crate::view::limits::Limits;
 use crate::view::number::{binary, percent, si};
 use crate::view::picture::AgentPicture;
-use crate::view::summary::Piece;
+use crate::view::summary::{Piece, size};
 
 /// What is known of it.
 pub(super) fn lines(agent: &AgentPicture, row: &GuestRow, limits: &Limits) -> Vec<Vec<Piece>> {
-    let plain = |text: String| Piece { text, level: Level::Normal };
-    let size = |bytes: Option<u64>| binary(bytes.map(|bytes| bytes as f64));
     let [cpu, memory, drops] = metrics(row.kind);
     let places = match row.interfaces.as_slice() {
         [] => "-".to_owned(),
@@ -17,21 +15,27 @@ pub(super) fn lines(agent: &AgentPicture, row: &GuestRow, limits: &Limits) -> Ve
     };
     let cpus = row.cpus.map_or_else(|| "all cpus".to_owned(), |cpus| format!("{cpus} cpus"));
     vec![
-        vec![plain(format!("{} {}  {}  data source 3:{}", row.kind.name(), row.name, row.state, row.index))],
+        vec![Piece::plain(format!(
+            "{} {}  {}  data source 3:{}",
+            row.kind.name(),
+            row.name,
+            row.state,
+            row.index
+        ))],
         vec![
-            plain("cpu    ".to_owned()),
+            Piece::plain("cpu    "),
             Piece { text: format!("{}%", percent(row.cpu_share)), level: limits.level(cpu, row.cpu_share) },
-            plain(format!(" of {cpus}, {}% of one", percent(row.cpu))),
+            Piece::plain(format!(" of {cpus}, {}% of one", percent(row.cpu))),
         ],
         vec![
-            plain("memory ".to_owned()),
+            Piece::plain("memory "),
             Piece {
                 text: format!("{}%", percent(row.memory_share())),
                 level: limits.level(memory, row.memory_share()),
             },
-            plain(format!("  {} of {}", size(row.memory), size(row.memory_max))),
+            Piece::plain(format!("  {} of {}", size(row.memory), size(row.memory_max))),
         ],
-        vec![plain(format!(
+        vec![Piece::plain(format!(
             "disk   read {}/s ({}/s) written {}/s ({}/s)  {} free of {}",
             binary(row.disk_read),
             si(row.disk_reads),
@@ -41,7 +45,7 @@ pub(super) fn lines(agent: &AgentPicture, row: &GuestRow, limits: &Limits) -> Ve
             size(row.disk_capacity)
         ))],
         vec![
-            plain(format!(
+            Piece::plain(format!(
                 "net    in {}b/s out {}b/s  {}/{} p/s  errors {}/s  ",
                 si(row.in_bits),
                 si(row.out_bits),
@@ -51,6 +55,6 @@ pub(super) fn lines(agent: &AgentPicture, row: &GuestRow, limits: &Limits) -> Ve
             )),
             Piece { text: format!("drops {}/s", si(row.drops)), level: limits.level(drops, row.drops) },
         ],
-        vec![plain(format!("host's interfaces  {places}"))],
+        vec![Piece::plain(format!("host's interfaces  {places}"))],
     ]
 }

@@ -12,20 +12,18 @@ mod screen;
 mod terminal;
 mod ui;
 
+use super::ends::{self, Ends};
 use super::feed::{self, Feed, News};
-use super::{Exit, fail};
-use crate::host::Clock;
-use crate::view::limits::Limits;
+use super::watched::Watched;
+use super::{Exit, fail, listen};
 use crate::view::picture::Picture;
-use crate::view::{Now, View};
 use ratatui::crossterm::event::Event;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use terminal::Screen;
-pub(super) use terminal::ends;
 use tokio::time::MissedTickBehavior;
 use ui::{Outcome, Ui};
 
@@ -36,7 +34,7 @@ pub(super) struct Options {
     #[arg(conflicts_with = "listen")]
     file: Option<PathBuf>,
     /// Receive the sFlow of many hosts here: ADDRESS:PORT, or a port on every address.
-    #[arg(long, value_parser = feed::parse_address, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_parser = listen::parse_address, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Print lines for a log instead of a screen.
     #[arg(long)]
@@ -73,30 +71,24 @@ pub(super) fn top(options: &Options) -> Exit {
         Ok(log) => log,
         Err(text) => return fail(&text, Exit::Usage),
     };
-    let mut session = Session::new(options, limits, log);
-    match (&options.file, options.batch) {
-        (Some(file), true) => batch::of_file(&mut session, file, options.delay, options.count),
-        (file, is_batch) => {
-            if let Some(text) = file.as_ref().and_then(|file| session.replay(file).err()) {
-                return fail(&text, Exit::Usage);
-            }
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let done = runtime.and_then(|runtime| {
-                let exit = runtime.block_on(async {
-                    let feed = session.feed(options)?;
-                    if is_batch {
-                        batch::live(&mut session, feed, options.delay, options.count).await
-                    } else {
-                        show(&mut session, feed, options.delay).await
-                    }
-                });
-                // A thread may wait for a key for ever.
-                runtime.shutdown_background();
-                exit
-            });
-            done.unwrap_or_else(|e| fail(&format!("top: {e}"), Exit::Usage))
+    let watched = Watched::new(options.listen.is_some(), limits);
+    let mut session = Session { watched, log, logged: 0 };
+    if let Some(file) = &options.file {
+        if options.batch {
+            return batch::of_file(&mut session, file, options.delay, options.count);
+        }
+        if let Err(text) = session.watched.replay(file) {
+            return fail(&text, Exit::Usage);
         }
     }
+    ends::run("top", async {
+        let feed = Feed::open(options.file.is_some(), options.listen, &options.socket)?;
+        if options.batch {
+            batch::live(&mut session, feed, options.delay, options.count).await
+        } else {
+            show(&mut session, feed, options.delay).await
+        }
+    })
 }
 
 fn open(path: &PathBuf) -> Result<File, String> {
@@ -106,99 +98,31 @@ fn open(path: &PathBuf) -> Result<File, String> {
 
 /// What all ways of showing share.
 struct Session {
-    clock: Clock,
-    began: Instant,
-    view: View,
-    is_many: bool,
-    /// The time of a recording, which stands at its end.
-    recorded: Option<Now>,
+    watched: Watched,
     log: Option<File>,
     logged: u64,
-    datagrams: u64,
-    /// Why nothing comes.
-    away: Option<String>,
 }
 
 impl Session {
-    fn new(options: &Options, limits: Limits, log: Option<File>) -> Self {
-        let clock = Clock::system();
-        let is_many = options.listen.is_some();
-        Self {
-            began: clock.now(),
-            clock,
-            view: feed::view(is_many, limits),
-            is_many,
-            recorded: None,
-            log,
-            logged: 0,
-            datagrams: 0,
-            away: None,
-        }
-    }
-
-    fn feed(&self, options: &Options) -> io::Result<Option<Feed>> {
-        match (&options.file, options.listen) {
-            (Some(_), _) => Ok(None),
-            (None, Some(address)) => Feed::listen(address)
-                .map(Some)
-                .map_err(|e| io::Error::new(e.kind(), format!("listen on {address}: {e}"))),
-            (None, None) => Ok(Some(Feed::local(&options.socket))),
-        }
-    }
-
-    fn replay(&mut self, file: &std::path::Path) -> Result<(), String> {
-        let mut last = Now::default();
-        feed::replay(file, &mut |now, bytes| {
-            last = now;
-            self.datagrams += u64::from(self.view.feed(now, bytes));
-        })?;
-        self.recorded = Some(last);
-        Ok(())
-    }
-
-    fn now(&self) -> Now {
-        self.recorded.unwrap_or_else(|| feed::now(&self.clock, self.began))
-    }
-
-    fn take(&mut self, news: News, buffer: &[u8]) {
-        match news {
-            News::Datagram(length) => {
-                let now = self.now();
-                self.datagrams += u64::from(self.view.feed(now, buffer.get(..length).unwrap_or_default()));
-            }
-            News::Here => self.away = None,
-            News::Away(why) => self.away = Some(why),
-        }
-    }
-
     /// Lets time go by, and writes what is new in the log of alerts.
-    fn tick(&mut self) -> Now {
-        let now = self.now();
-        self.view.tick(now);
+    fn tick(&mut self) {
+        self.watched.tick();
+        let alerts = self.watched.view.alerts();
         if let Some(log) = &mut self.log {
-            for line in self.view.alerts().lines().filter(|line| line.number > self.logged) {
+            for line in alerts.lines().filter(|line| line.number > self.logged) {
                 // A disk that is full is not worth a screen that ends.
                 let _ = writeln!(log, "{} {}", crate::view::number::date(line.unix), line.text);
             }
         }
-        self.logged = self.view.alerts().lines().next_back().map_or(self.logged, |line| line.number);
-        now
-    }
-}
-
-/// The next news; never without a source.
-async fn next(feed: &mut Option<Feed>, buffer: &mut [u8]) -> News {
-    match feed {
-        Some(feed) => feed.next(buffer).await,
-        None => std::future::pending().await,
+        self.logged = alerts.lines().next_back().map_or(self.logged, |line| line.number);
     }
 }
 
 /// On a screen, until it is told to end.
-async fn show(session: &mut Session, mut feed: Option<Feed>, delay: Duration) -> io::Result<Exit> {
-    let mut ends = terminal::ends()?;
+async fn show(session: &mut Session, mut feed: Feed, delay: Duration) -> io::Result<Exit> {
+    let mut ends = Ends::catch()?;
     let mut screen = Screen::open()?;
-    let mut ui = Ui::new(session.is_many);
+    let mut ui = Ui::new(session.watched.is_many);
     let mut buffer = vec![0; 65_536];
     let mut ticks = tokio::time::interval(delay);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -214,40 +138,40 @@ async fn show(session: &mut Session, mut feed: Option<Feed>, delay: Duration) ->
                     }
                     // Another host is another picture.
                     if !ui.is_paused() {
-                        picture = session.view.picture(session.now(), ui.host());
+                        picture = session.watched.picture(ui.host());
                     }
                 }
                 Some(_) => {}
                 None => return Ok(Exit::Yes),
             },
             _ = ticks.tick() => {
-                let now = session.tick();
+                session.tick();
                 if !ui.is_paused() {
-                    picture = session.view.picture(now, ui.host());
+                    picture = session.watched.picture(ui.host());
                 }
             }
-            news = next(&mut feed, &mut buffer) => {
+            news = feed.next(&mut buffer) => {
                 is_due = !matches!(news, News::Datagram(_));
-                session.take(news, &buffer);
+                session.watched.take(news, &buffer);
             }
         }
         if is_due {
-            draw(&mut screen, session, &mut ui, &mut picture)?;
+            draw(&mut screen, &session.watched, &mut ui, &mut picture)?;
         }
     }
 }
 
 /// A key may have opened another table or host, which is known when this one has been drawn.
-fn draw(screen: &mut Screen, session: &Session, ui: &mut Ui, picture: &mut Picture) -> io::Result<()> {
+fn draw(screen: &mut Screen, watched: &Watched, ui: &mut Ui, picture: &mut Picture) -> io::Result<()> {
     let before = (ui.tab(), ui.guest(), ui.host());
     for _ in 0..2 {
-        let scene = screen::Scene { picture, limits: session.view.limits(), away: session.away.as_deref() };
+        let scene = screen::Scene { picture, limits: watched.view.limits(), away: watched.away.as_deref() };
         screen.draw(&scene, ui)?;
         if (ui.tab(), ui.guest(), ui.host()) == before {
             break;
         }
         if ui.host() != before.2 {
-            *picture = session.view.picture(session.now(), ui.host());
+            *picture = watched.picture(ui.host());
         }
     }
     Ok(())

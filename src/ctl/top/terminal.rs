@@ -12,7 +12,6 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use std::io::{self, BufWriter, IsTerminal, Stdout, stdout};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Bytes of the largest refresh that is one write.
@@ -99,26 +98,4 @@ fn has_colours() -> bool {
     let is_set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let term = is_set("TERM").unwrap_or_default();
     is_set("NO_COLOR").is_none() && !["dumb", "vt100", "vt102", "vt220"].iter().any(|plain| term == *plain)
-}
-
-/// Signals that end the program.
-pub(in crate::ctl) struct Ends([Signal; 3]);
-
-/// Catches them.
-pub(in crate::ctl) fn ends() -> io::Result<Ends> {
-    let [one, two, three] =
-        [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()].map(signal);
-    Ok(Ends([one?, two?, three?]))
-}
-
-impl Ends {
-    /// Waits for one.
-    pub(in crate::ctl) async fn recv(&mut self) {
-        let [one, two, three] = &mut self.0;
-        tokio::select! {
-            _ = one.recv() => {}
-            _ = two.recv() => {}
-            _ = three.recv() => {}
-        }
-    }
 }

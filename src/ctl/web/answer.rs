@@ -21,7 +21,7 @@ type Reply = Response<Full<Bytes>>;
 #[derive(Serialize)]
 struct Snapshot<'a> {
     is_many: bool,
-    away: Option<String>,
+    away: Option<&'a str>,
     #[serde(flatten)]
     picture: &'a Picture,
     limits: Vec<(String, f64, f64)>,
@@ -73,15 +73,15 @@ fn picture(shared: &Shared, query: Option<&str>) -> Reply {
     let mut wanted =
         pairs.filter(|(key, _)| *key == "host").map(|(_, value)| value.replace("%3A", ":").parse());
     let shown = wanted.next_back().and_then(Result::ok);
-    let view = shared.view.borrow();
-    let picture = view.picture(shared.now(), shown);
+    let watched = shared.watched.borrow();
+    let picture = watched.picture(shown);
     let limit = |row: &crate::view::limits::Row| {
-        let limit = view.limits().of(row.metric);
+        let limit = watched.view.limits().of(row.metric);
         (row.name(), limit.warn, limit.high)
     };
     let snapshot = Snapshot {
-        is_many: shared.is_many,
-        away: shared.away.borrow().clone(),
+        is_many: watched.is_many,
+        away: watched.away.as_deref(),
         picture: &picture,
         limits: crate::view::limits::METRICS.iter().map(limit).collect(),
     };

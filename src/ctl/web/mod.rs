@@ -7,16 +7,16 @@
 mod answer;
 mod serve;
 
-use super::feed::{self, Feed, News};
-use super::{Exit, fail, print};
-use crate::host::Clock;
-use crate::view::View;
+use super::ends::{self, Ends};
+use super::feed::{self, Feed};
+use super::watched::Watched;
+use super::{Exit, fail, listen, print};
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 
@@ -30,7 +30,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
     /// Receive the sFlow of many hosts here: ADDRESS:PORT, or a port on every address.
-    #[arg(long, value_parser = feed::parse_address, value_name = "ADDRESS:PORT", conflicts_with = "file")]
+    #[arg(long, value_parser = listen::parse_address, value_name = "ADDRESS:PORT", conflicts_with = "file")]
     receive: Option<SocketAddr>,
     /// Show a capture file (pcap or pcapng) instead of the running agent.
     #[arg(long, value_name = "FILE")]
@@ -45,20 +45,8 @@ pub(super) struct Options {
 
 /// What requests are answered from.
 struct Shared {
-    clock: Clock,
-    began: Instant,
-    view: RefCell<View>,
-    is_many: bool,
-    /// The time of a recording.
-    recorded: Option<crate::view::Now>,
-    away: RefCell<Option<String>>,
+    watched: RefCell<Watched>,
     names: Vec<String>,
-}
-
-impl Shared {
-    fn now(&self) -> crate::view::Now {
-        self.recorded.unwrap_or_else(|| feed::now(&self.clock, self.began))
-    }
 }
 
 /// Serves until it is told to end.
@@ -67,42 +55,20 @@ pub(super) fn web(options: &Options) -> Exit {
         Ok(limits) => limits,
         Err(text) => return fail(&text, Exit::Usage),
     };
-    let clock = Clock::system();
-    let mut view = feed::view(options.receive.is_some(), limits);
-    let mut recorded = None;
-    if let Some(file) = &options.file {
-        let outcome = feed::replay(file, &mut |now, bytes| {
-            recorded = Some(now);
-            view.feed(now, bytes);
-        });
-        if let Err(text) = outcome {
-            return fail(&text, Exit::Usage);
-        }
+    let mut watched = Watched::new(options.receive.is_some(), limits);
+    if let Some(Err(text)) = options.file.as_ref().map(|file| watched.replay(file)) {
+        return fail(&text, Exit::Usage);
     }
     let shared = Rc::new(Shared {
-        began: clock.now(),
-        clock,
-        view: RefCell::new(view),
-        is_many: options.receive.is_some(),
-        recorded,
-        away: RefCell::default(),
+        watched: RefCell::new(watched),
         names: options.name.iter().map(|name| name.to_ascii_lowercase()).collect(),
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.and_then(|runtime| {
-        let local = tokio::task::LocalSet::new();
-        runtime.block_on(local.run_until(run(options, shared)))
-    });
-    done.map_or_else(|e| fail(&format!("web: {e}"), Exit::Usage), |()| Exit::Yes)
+    ends::run("web", async { tokio::task::LocalSet::new().run_until(run(options, shared)).await })
 }
 
-async fn run(options: &Options, shared: Rc<Shared>) -> io::Result<()> {
-    let mut ends = super::top::ends()?;
-    let feed = match (&options.file, options.receive) {
-        (Some(_), _) => None,
-        (None, Some(address)) => Some(Feed::listen(address)?),
-        (None, None) => Some(Feed::local(&options.socket)),
-    };
+async fn run(options: &Options, shared: Rc<Shared>) -> io::Result<Exit> {
+    let mut ends = Ends::catch()?;
+    let feed = Feed::open(options.file.is_some(), options.receive, &options.socket)?;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|e| io::Error::new(e.kind(), format!("listen on {}: {e}", options.listen)))?;
@@ -119,31 +85,18 @@ async fn run(options: &Options, shared: Rc<Shared>) -> io::Result<()> {
         () = follow(feed, &shared) => {}
         () = serve::serve(listener, &shared) => {}
     }
-    Ok(())
+    Ok(Exit::Yes)
 }
 
 /// Feeds the model, for ever.
-async fn follow(mut feed: Option<Feed>, shared: &Shared) {
+async fn follow(mut feed: Feed, shared: &Shared) {
     let mut buffer = vec![0; 65_536];
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let news = match &mut feed {
-            Some(feed) => tokio::select! {
-                news = feed.next(&mut buffer) => news,
-                _ = ticks.tick() => {
-                    shared.view.borrow_mut().tick(shared.now());
-                    continue;
-                }
-            },
-            None => std::future::pending().await,
-        };
-        match news {
-            News::Datagram(length) => {
-                shared.view.borrow_mut().feed(shared.now(), buffer.get(..length).unwrap_or_default());
-            }
-            News::Here => *shared.away.borrow_mut() = None,
-            News::Away(why) => *shared.away.borrow_mut() = Some(why),
+        tokio::select! {
+            news = feed.next(&mut buffer) => shared.watched.borrow_mut().take(news, &buffer),
+            _ = ticks.tick() => shared.watched.borrow_mut().tick(),
         }
     }
 }

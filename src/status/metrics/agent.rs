@@ -161,15 +161,13 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
         page.rows(table, one.clone());
     }
     write_components(page, snapshot);
-    let names: Vec<_> = snapshot.collectors.iter().map(|c| labels(&[("collector", &c.name)])).collect();
-    let of = |(labels, collector)| (String::as_str(labels), None, collector);
-    page.rows(COLLECTORS, names.iter().zip(&snapshot.collectors).map(of));
+    page.labelled(COLLECTORS, None, &snapshot.collectors, |c| labels(&[("collector", &c.name)]));
     // Two readers may be of one process.
-    let places: Vec<_> = (1..=snapshot.readers.len()).map(|place| place.to_string()).collect();
-    let readers = places.iter().zip(&snapshot.readers);
-    let names: Vec<_> =
-        readers.map(|(place, r)| labels(&[("reader", place), ("pid", &r.pid.to_string())])).collect();
-    page.rows(READERS, names.iter().zip(&snapshot.readers).map(|(labels, r)| (labels.as_str(), None, r)));
+    let mut place = 0;
+    page.labelled(READERS, None, &snapshot.readers, |r| {
+        place += 1;
+        labels(&[("reader", &place.to_string()), ("pid", &r.pid.to_string())])
+    });
     write_cost(page, &snapshot.cost);
 }
 
@@ -226,8 +224,6 @@ fn write_components(page: &mut Page, snapshot: &Snapshot) {
 fn write_cost(page: &mut Page, cost: &Cost) {
     let at = cost.read_at_ms;
     page.rows(COST, std::iter::once(("", at, cost)));
-    let names: Vec<_> = cost.calls.iter().map(|calls| labels(&[("call", &calls.kind)])).collect();
-    page.rows(CALLS, names.iter().zip(&cost.calls).map(|(labels, calls)| (labels.as_str(), at, calls)));
-    let names: Vec<_> = cost.threads.iter().map(|thread| labels(&[("thread", &thread.name)])).collect();
-    page.rows(THREADS, names.iter().zip(&cost.threads).map(|(labels, thread)| (labels.as_str(), at, thread)));
+    page.labelled(CALLS, at, &cost.calls, |calls| labels(&[("call", &calls.kind)]));
+    page.labelled(THREADS, at, &cost.threads, |thread| labels(&[("thread", &thread.name)]));
 }

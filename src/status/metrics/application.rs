@@ -90,8 +90,7 @@ pub(super) fn write(page: &mut Page, subjects: &[Subject<'_>], told: &Applicatio
     page.rows(RESOURCES, all(subjects, pick!(AppResources)));
     page.rows(WORKERS, all(subjects, pick!(AppWorkers)));
     let mut names = Names::default();
-    let own: Vec<_> = told.known.iter().map(|a| names.own(&[("application", &a.name)], &a.source)).collect();
-    page.rows(HEARD, own.iter().zip(&told.known).map(|(labels, a)| (labels.as_str(), None, a)));
+    page.labelled(HEARD, None, &told.known, |a| names.own(&[("application", &a.name)], &a.source));
     if told.inputs.is_empty() {
         return;
     }

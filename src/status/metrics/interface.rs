@@ -198,13 +198,8 @@ fn write_sampling(page: &mut Page, interfaces: &[Subject<'_, Interface>], snapsh
         interfaces.iter().filter_map(|s| Some((s.told?.index, s.labels.as_str()))).collect();
     let mut names = super::subjects::Names::default();
     by_index.values().for_each(|labels| names.take(labels));
-    let own: Vec<String> = snapshot
-        .interfaces
-        .iter()
-        .map(|i| match by_index.get(&i.index) {
-            Some(labels) => (*labels).to_owned(),
-            None => names.own(&[("device", &i.name)], &format!("0:{}", i.index)),
-        })
-        .collect();
-    page.rows(SAMPLING, own.iter().zip(&snapshot.interfaces).map(|(labels, i)| (labels.as_str(), None, i)));
+    page.labelled(SAMPLING, None, &snapshot.interfaces, |i| match by_index.get(&i.index) {
+        Some(labels) => (*labels).to_owned(),
+        None => names.own(&[("device", &i.name)], &format!("0:{}", i.index)),
+    });
 }

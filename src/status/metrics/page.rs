@@ -43,6 +43,18 @@ impl Page {
         }
     }
 
+    /// Every row of a table, each of all records, which are told apart by these labels.
+    pub(super) fn labelled<'a, R: 'a>(
+        &mut self,
+        rows: &[Row<R>],
+        at_ms: Option<u64>,
+        records: &'a [R],
+        labels: impl FnMut(&R) -> String,
+    ) {
+        let labels: Vec<_> = records.iter().map(labels).collect();
+        self.rows(rows, labels.iter().zip(records).map(|(labels, record)| (labels.as_str(), at_ms, record)));
+    }
+
     /// A sample that stands in no table.
     pub(super) fn sample(
         &mut self,

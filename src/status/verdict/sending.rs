@@ -87,10 +87,7 @@ fn readers_behind(snapshot: &Snapshot) -> Option<Finding> {
 }
 
 fn guests(snapshot: &Snapshot) -> Option<Finding> {
-    let wrong = snapshot
-        .guests
-        .iter()
-        .filter_map(|g| Some(format!("{}: {}", g.name.escape_debug(), g.problem.as_ref()?.escape_debug())));
+    let wrong = snapshot.guests.iter().filter_map(|g| Some(format!("{}: {}", g.name, g.problem.as_ref()?)));
     let wrong: Vec<_> = wrong.collect();
     (!wrong.is_empty()).then(|| {
         Finding::information("guests", some_of(&wrong, "; ", "; and "), "hsflowctl explain guest NAME")

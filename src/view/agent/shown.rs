@@ -6,6 +6,7 @@ use crate::view::drops::DropRow;
 use crate::view::guests::Guest;
 use crate::view::interfaces::Interface;
 use crate::view::picture::{AgentPicture, HostLine};
+use std::ops::Add;
 use std::time::Duration;
 
 /// An agent that said nothing for so long, and for so many polls, is silent.
@@ -28,8 +29,7 @@ impl Agent {
     pub(in crate::view) fn line(&self, now: Now) -> HostLine {
         let host = self.host.row();
         let sum = |field: fn(&Interface) -> Option<f64>| {
-            let known = self.interfaces.values().filter_map(field);
-            known.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+            self.interfaces.values().filter_map(field).reduce(f64::add)
         };
         HostLine {
             address: self.address,
@@ -59,7 +59,7 @@ impl Agent {
             datagrams: self.datagrams,
             lost: self.lost,
             packet_samples: self.packet_samples,
-            lost_samples: self.lost_samples,
+            lost_samples: self.lost_samples.total(),
             unseen_drops: self.drops.unseen(),
             left_out: self.left_out,
             host: self.host.row().clone(),

@@ -4,8 +4,9 @@
 //! there are few of (agent, source, name, ports of a switch), so that no flood of addresses becomes one of series.
 //! Spec: docs.influxdata.com, "Line protocol".
 
-use super::plain::{is_hostile, is_unknown};
+use super::plain::is_unknown;
 use super::{Received, Shown, leaves};
+use crate::config::steers;
 use crate::sflow::decode::Sample;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -163,7 +164,7 @@ fn key(text: &str) -> String {
         match c {
             ',' | '=' | ' ' => out.extend(['\\', c]),
             '\\' => out.push('/'),
-            c if is_hostile(c) => out.push('\u{fffd}'),
+            c if steers(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -175,7 +176,7 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if is_hostile(c) => out.push('\u{fffd}'),
+            c if steers(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

@@ -2,8 +2,8 @@
 //! they are known, with each sampled header a `packet`. Numbers are numbers; bytes are hexadecimal digits; an unknown
 //! counter is all ones, as it was sent. Spec: hsflowctl(1), FORMATS.
 
-use super::plain::is_hostile;
 use super::{Received, Shown};
+use crate::config::steers;
 use crate::sflow::json;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -53,12 +53,12 @@ struct Harmless;
 
 impl Formatter for Harmless {
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
-        if !text.contains(is_hostile) {
+        if !text.contains(steers) {
             return out.write_all(text.as_bytes());
         }
         text.chars().try_for_each(|c| match c {
             // All such characters have 16 bits.
-            c if is_hostile(c) => write!(out, "\\u{:04x}", u32::from(c)),
+            c if steers(c) => write!(out, "\\u{:04x}", u32::from(c)),
             c => write!(out, "{c}"),
         })
     }

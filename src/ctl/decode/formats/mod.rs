@@ -161,10 +161,5 @@ fn leaves<'v>(value: &'v Value, path: &mut Vec<String>, leaf: &mut impl FnMut(&[
     }
 }
 
-/// A hardware address as people write it.
-fn colons(mac: [u8; 6]) -> String {
-    crate::sflow::json::colons(mac)
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! What a flow sample shows of its packet: addresses, ports and the like, from the sampled header, and where there is none,
 //! from the records of a switch that reads headers itself. In: records. Out: fields, of which each is there or not. Pure.
 
-use super::colons;
 use crate::sflow::flow::FlowRecord;
 use crate::sflow::flow::packet::SampledHeader;
+use crate::sflow::json::colons;
 use crate::wire::ethernet::{IPV4, IPV6};
 use crate::wire::frame::{self, Headers, Start};
 use crate::wire::transport::Transport;

@@ -1,17 +1,12 @@
 //! Single values as text that can do no harm: no control character, no end of a line by any reader's rules, nothing that
 //! turns the writing direction round.
 
+use crate::config::steers;
 use serde_json::Value;
 
-/// Whether a character has no place in a line.
-pub(super) fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// The same text with a mark in place of each such character.
+/// A text with a mark in place of each character that has no place in a line.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if is_hostile(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// True for all ones, which is how sFlow says that a counter is not known.

@@ -189,7 +189,7 @@ impl Service {
         self.bring_about().await;
         let rest = (self.rest.clone(), self.dialect);
         let mut parts = Parts::open(desk, self.clock.clone(), rest, &self.settings.agent)?;
-        parts.detect(&self.reactions, &self.settings.agent);
+        parts.follow(&self.reactions, &self.settings.agent);
         self.manager.ready();
         self.say_ready();
         let mut orders = Vec::with_capacity(MOST_BATCH);
@@ -203,6 +203,7 @@ impl Service {
                 _ = self.clerk.orders.recv_many(&mut orders, MOST_BATCH) => Event::Orders,
                 () = self.watch.changed() => Event::News,
                 () = self.traffic.changed() => Event::Traffic,
+                never = parts.watch() => match never {},
                 () = tokio::time::sleep(pause) => Event::Time,
             };
             self.follow_clocks();

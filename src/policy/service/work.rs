@@ -167,7 +167,7 @@ impl Service {
         }
         self.end();
         self.bring_about().await;
-        parts.detect(&self.reactions, &self.settings.agent);
+        parts.follow(&self.reactions, &self.settings.agent);
         self.manager.ready();
     }
 

@@ -107,7 +107,7 @@ fn traffic(table: &mut Table<'_, '_>) -> Traffic {
         } else if bridge.is_some() {
             [Direction::Forward].into()
         } else {
-            possible(from.is_some(), to.is_some())
+            Direction::possible(from.is_some(), to.is_some())
         },
         bridge,
         from,
@@ -123,16 +123,6 @@ fn traffic(table: &mut Table<'_, '_>) -> Traffic {
         tunnel: tunnel(table),
         above: table.one("above", FromStr::from_str),
     }
-}
-
-/// All directions that packets with such interfaces can have.
-fn possible(has_from: bool, has_to: bool) -> BTreeSet<Direction> {
-    let fits = |direction: &Direction| match direction {
-        Direction::In => !has_to,
-        Direction::Forward => true,
-        Direction::Out => !has_from,
-    };
-    Direction::ALL.into_iter().filter(fits).collect()
 }
 
 /// `@web` is a group, all else an address.

@@ -14,9 +14,10 @@ mod standing;
 mod tunnel;
 
 pub use chains::{ChainRule, Chains, OwnChain, Tables};
+pub(in crate::policy) use desired::addresses;
 pub use desired::{Desired, Members};
 pub use observed::Observed;
-pub(in crate::policy) use render::matches;
+pub(in crate::policy) use render::{matches, sum};
 pub use sets::{Member, Set, SetName, Sets};
 
 use super::model::{Family, Table};

@@ -74,16 +74,10 @@ fn reaction(table: &mut Table<'_, '_>) -> Option<Reaction> {
         release: table.one("release", threshold),
         duration: table.time("duration").unwrap_or_default(),
         hold: table.time("hold").unwrap_or(HOLD),
-        most: table
-            .number("most", 1..=MOST_POLICIES)
-            .and_then(|most| usize::try_from(most).ok())
-            .unwrap_or(POLICIES),
+        most: table.number("most", 1..=MOST_POLICIES).unwrap_or(POLICIES),
         action: action(table)?,
         directions: if directions.is_empty() { here.into() } else { directions.into_iter().collect() },
-        priority: table
-            .number("priority", 0..=u64::from(u16::MAX))
-            .and_then(|number| u16::try_from(number).ok())
-            .unwrap_or(PRIORITY),
+        priority: table.number("priority", 0..=u64::from(u16::MAX)).unwrap_or(PRIORITY),
         life: table.time("life").unwrap_or(LIFE),
     };
     check(table, &reaction);

@@ -18,7 +18,7 @@ pub use files::{Files, ReadFault};
 
 use crate::host::Clock;
 use crate::policy::apply::{Runner, Watch};
-use crate::policy::book::{Book, KeptPolicy, Stage};
+use crate::policy::book::{Book, KeptPolicy};
 use crate::policy::desk::{Clerk, Desk, Source};
 use crate::policy::file::{Rest, Service as Settings};
 use crate::policy::lines::Dialect;
@@ -131,11 +131,9 @@ impl Service {
         damage.iter().for_each(|fault| log::error!("{fault}"));
         let (wall, now) = (clock.wall(), clock.now());
         let mut book = Book::new(dialect == Dialect::Cumulus);
-        let there = kept.policies.iter().filter(|kept| kept.stage != Stage::Spent);
-        let in_force = there.map(|kept| (kept.said.name.clone(), kept.clone())).collect();
+        let in_force = kept.there().map(|kept| (kept.said.name.clone(), kept.clone())).collect();
         let mut backends = Backends::new(&runner, dialect);
-        let netns = kept.policies.iter().filter_map(|kept| kept.said.netns.clone());
-        backends.remember(netns.chain(kept.namespaces.iter().cloned()));
+        backends.remember(kept.everywhere());
         book.restore(kept, wall);
         let mut files = Files::new(&folder, dialect);
         let wishes = files.read()?;

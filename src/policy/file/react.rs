@@ -4,8 +4,8 @@ use super::action::action;
 use super::fault::FaultKind;
 use super::table::Table;
 use crate::policy::model::{Action, Direction, Owner, PolicyName, WordFault};
-use crate::policy::react::Field;
-use crate::policy::react::reaction::{LONGEST, Only, Reaction, Threshold};
+use crate::policy::react::reaction::{LONGEST, Reaction, Threshold};
+use crate::policy::react::{Field, Only};
 use std::str::FromStr;
 use std::time::Duration;
 

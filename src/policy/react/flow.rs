@@ -3,7 +3,6 @@
 
 use super::datagram::{Datagram, Sample};
 use crate::sflow::flow::packet::SampledHeader;
-use crate::sflow::flow::socket::Entities;
 use crate::sflow::ids::Tag;
 use crate::sflow::record::Record;
 use crate::sflow::sample::{self, Compact, FlowHeader};
@@ -19,8 +18,6 @@ pub struct Flow<'a> {
     pub bytes: u32,
     /// Its headers as far as they were shown.
     pub headers: Headers<'a>,
-    /// The guests that sent and received it, where the agent knows.
-    pub entities: Option<Entities>,
 }
 
 /// Calls `each` with the packet samples of a datagram; the others are passed over.
@@ -39,19 +36,16 @@ pub fn flows<'a>(datagram: &'a [u8], each: &mut impl FnMut(&Flow<'a>)) -> Result
 pub(super) fn flow<'a>(tag: Tag, body: &mut Reader<'a>) -> Result<Option<Flow<'a>>, DecodeError> {
     let sample =
         if tag == sample::FLOW { FlowHeader::decode(body) } else { FlowHeader::decode_compact(body) }?;
-    let (mut shown, mut entities) = (None, None);
+    let mut shown = None;
     for _ in 0..body.u32()? {
         let (word, record) = body.element()?;
-        let mut record = Reader::new(record);
-        match Tag::from_word(word) {
-            SampledHeader::TAG => shown = Some(header(&mut record)?),
-            Entities::TAG => entities = Some(Entities::decode(&mut record)?),
-            _ => {}
+        if Tag::from_word(word) == SampledHeader::TAG {
+            shown = Some(header(&mut Reader::new(record))?);
         }
     }
     let whole = shown.and_then(|(protocol, bytes, header)| {
         let headers = frame::parse(Start::of_header_protocol(protocol)?, header);
-        Some(Flow { sample, bytes, headers, entities })
+        Some(Flow { sample, bytes, headers })
     });
     Ok(whole)
 }

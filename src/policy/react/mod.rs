@@ -20,7 +20,7 @@ pub mod window;
 pub use alarm::{Change, Limits};
 pub use datagram::{Datagram, Sample};
 pub use detector::{Detector, Event, Measure, Rule};
-pub use filter::Filter;
+pub use filter::Only;
 pub use flow::{Flow, flows};
 pub use key::{Field, Key};
 pub use reaction::Reaction;

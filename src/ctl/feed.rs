@@ -5,12 +5,12 @@
 
 use crate::agent::sockets::path_beside;
 use crate::agent::stream;
-use crate::host::Clock;
+use crate::host::{Clock, dial};
 use crate::sys::readable::readable;
 use crate::view::limits::{Limits, parse};
 use crate::view::{Now, Room, View};
 use crate::wire::{pcap, udp};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -108,7 +108,7 @@ impl Local {
 
     async fn connect(&mut self) -> News {
         tokio::time::sleep_until(self.again).await;
-        let outcome = connect(&self.path).and_then(|socket| Ok((readable(&socket)?, socket)));
+        let outcome = dial::messages(&self.path).and_then(|socket| Ok((readable(&socket)?, socket)));
         match outcome {
             Ok((news, socket)) => {
                 self.connected = Some((socket, news));
@@ -131,14 +131,6 @@ impl Local {
     fn away(&self, why: &str) -> String {
         format!("no agent at {}: {why}", self.path.display())
     }
-}
-
-fn connect(path: &Path) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
-    // An agent that hangs takes nobody in: that is an error at once.
-    socket.set_nonblocking(true)?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(socket)
 }
 
 /// `PORT`, `ADDRESS` or `ADDRESS:PORT`.

@@ -8,6 +8,7 @@
 //! Sources: `proc(5)`, `sysconf(3)`, `uname(2)`, `statvfs(3)`.
 
 mod clock;
+pub mod dial;
 mod error;
 mod hot_file;
 mod kernel;

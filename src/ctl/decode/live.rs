@@ -4,8 +4,8 @@
 use super::arguments::Asked;
 use super::{Arrival, Sink};
 use crate::ctl::{Exit, fail};
-use crate::host::Clock;
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use crate::host::{Clock, dial};
+use socket2::{SockRef, Socket};
 use std::io::{self, Read};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
@@ -30,8 +30,8 @@ impl Live {
 
     /// To the agent whose stream socket this is.
     pub(super) fn of_agent(path: &Path) -> io::Result<Self> {
-        let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
-        socket.connect(&SockAddr::unix(path)?)?;
+        let socket = dial::messages(path)?;
+        socket.set_nonblocking(false)?;
         Ok(Self::Agent(socket))
     }
 

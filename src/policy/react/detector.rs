@@ -162,11 +162,6 @@ impl Detector {
         (self.alarms.count() > 0).then(|| self.window.next_slice())
     }
 
-    /// The rule.
-    pub fn rule(&self) -> &Rule {
-        &self.rule
-    }
-
     /// Keys that are over the threshold now.
     pub fn raised(&self) -> usize {
         self.alarms.raised()

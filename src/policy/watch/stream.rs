@@ -8,15 +8,15 @@
 use super::asked::Asked;
 use super::dates::Dates;
 use super::{AGAIN, LATEST, SOON};
-use crate::host::Clock;
+use crate::host::{Clock, dial};
 use crate::policy::desk::Desk;
 use crate::policy::model::Owner;
 use crate::policy::react::{Datagram, Detector, Event, Reaction, Sample};
 use crate::sys::readable::readable;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::Socket;
 use std::hash::RandomState;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 
@@ -90,7 +90,7 @@ impl Stream {
     pub async fn run(mut self) {
         let mut pause = SOON;
         loop {
-            let why = match connect(&self.socket) {
+            let why = match dial::messages(&self.socket) {
                 Ok(socket) => {
                     pause = SOON;
                     (self.began, self.expected) = (Some(self.clock.now()), None);
@@ -229,14 +229,6 @@ impl Stream {
             changed
         });
     }
-}
-
-fn connect(path: &Path) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
-    // An agent that hangs takes nobody in: that is an error at once, and not a wait of the whole program.
-    socket.set_nonblocking(true)?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(socket)
 }
 
 #[cfg(test)]

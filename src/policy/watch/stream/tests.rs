@@ -9,7 +9,9 @@ use crate::sflow::counters::interface::GenericInterface;
 use crate::sflow::datagram::{Datagrams, Stream as Numbers, Unsent};
 use crate::sflow::ids::DataSource;
 use etherparse::PacketBuilder;
+use socket2::{Domain, SockAddr, Type};
 use std::io::Write;
+use std::path::Path;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const REACTION: &str = r#"

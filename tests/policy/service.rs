@@ -4,6 +4,7 @@ use crate::netns::{isolated, run};
 use crate::real::can_run;
 use crate::support::process::Process;
 use crate::support::{TempDir, wait_until};
+use crate::wishes::block;
 use hsflow::host::Clock;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::desk::{self, Desk, Origin, Rejection, State, Wish};
@@ -15,7 +16,6 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
-use std::future::Future;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -272,10 +272,6 @@ fn a_damaged_state_file_is_moved_aside_and_said() {
         assert!(process.stderr().contains("state.toml.damaged"), "{}", process.stderr());
         assert!(has("one") && folder.0.path().join("state.toml.damaged").exists());
     });
-}
-
-fn block<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 /// Does something at the desk of a running service, which then ends without a word.

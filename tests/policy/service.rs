@@ -266,8 +266,16 @@ fn a_damaged_state_file_is_moved_aside_and_said() {
             return;
         }
         let folder = Folder::new();
-        folder.say("state.toml", "[policy.x]\norigin = \"asked\nsaid");
+        let damaged = "[policy.x]\norigin = \"asked\nsaid";
+        folder.say("state.toml", damaged);
         folder.say("policy.toml", &drop_udp("one", 1, ""));
+        with_service(&folder, async |desk| {
+            let mut pages = desk.pages();
+            let is_said =
+                pages.wait_for(|page| page.faults.iter().any(|why| why.contains("state.toml.damaged")));
+            tokio::time::timeout(LIMIT, is_said).await.expect("readers of the page are told").unwrap();
+        });
+        folder.say("state.toml", damaged);
         let process = folder.start();
         assert!(process.stderr().contains("state.toml.damaged"), "{}", process.stderr());
         assert!(has("one") && folder.0.path().join("state.toml.damaged").exists());

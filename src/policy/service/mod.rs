@@ -100,7 +100,7 @@ pub struct Service {
     troubles: BTreeMap<Carrier, String>,
     /// Why what is asked for does not outlive the program.
     unkept: Option<String>,
-    /// What does not work of the files as a whole.
+    /// What does not work of the files as a whole, or was lost of what was kept; until the next reload.
     wrong: Vec<String>,
     plans: VecDeque<Planned>,
     sources: BTreeMap<&'static str, Source>,
@@ -128,7 +128,6 @@ impl Service {
     pub fn open(setup: Setup, clerk: Clerk) -> Result<Self, StartError> {
         let Setup { folder, state, runner, clock, dialect } = setup;
         let (store, kept, damage) = Store::open(&state, dialect)?;
-        damage.iter().for_each(|fault| log::error!("{fault}"));
         let (wall, now) = (clock.wall(), clock.now());
         let mut book = Book::new(dialect == Dialect::Cumulus);
         let in_force = kept.there().map(|kept| (kept.said.name.clone(), kept.clone())).collect();
@@ -165,7 +164,8 @@ impl Service {
             in_force,
             troubles: BTreeMap::new(),
             unkept: None,
-            wrong: Vec::new(),
+            // Told with the first page; whoever has read it reloads.
+            wrong: damage,
             plans: VecDeque::new(),
             sources: BTreeMap::new(),
             clocks: (now, wall),

@@ -149,7 +149,7 @@ impl Service {
 
     pub(super) async fn reload(&mut self, parts: &mut Parts) {
         self.manager.reloading();
-        self.wrong.retain(|old| !old.starts_with(READ));
+        self.wrong.clear();
         match self.files.read() {
             Ok(wishes) => {
                 self.settings = wishes.service.clone();

@@ -7,7 +7,8 @@
 mod samples;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hsflow::policy::react::{Detector, Field, Filter, Measure, Rule, flows};
+use hsflow::policy::model::{Ports, Protocol};
+use hsflow::policy::react::{Detector, Field, Measure, Only, Rule, flows};
 use samples::datagrams;
 use std::hash::RandomState;
 use std::hint::black_box;
@@ -18,7 +19,11 @@ const PLACES: usize = 1024;
 fn rule(fields: &[Field]) -> Rule {
     Rule {
         fields: fields.to_vec(),
-        filter: Filter::All(vec![Filter::Protocol(17), Filter::SourcePort(1..=1024)]),
+        only: Only {
+            protocol: Some(Protocol::UDP),
+            source_ports: Ports::new(1, 1024).into_iter().collect(),
+            ..Only::default()
+        },
         measure: Measure::Bytes,
         raise_per_sec: 100_000_000_000,
         release_per_sec: 50_000_000_000,

@@ -8,6 +8,7 @@
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::linux::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +24,21 @@ pub enum Destination {
     File(PathBuf, u64),
     /// The local syslog socket, facility daemon.
     Syslog,
+}
+
+impl Destination {
+    /// stderr as its reader wants it: the service manager says which file it should be (systemd.exec(5),
+    /// JOURNAL_STREAM), and it may be another one by now.
+    pub fn stderr() -> Self {
+        let promised = std::env::var("JOURNAL_STREAM").ok();
+        let there = std::fs::metadata("/proc/self/fd/2").ok();
+        match promised.zip(there) {
+            Some((promised, there)) if promised == format!("{}:{}", there.st_dev(), there.st_ino()) => {
+                Self::Journal
+            }
+            _ => Self::Stderr,
+        }
+    }
 }
 
 enum Sink {

@@ -21,7 +21,6 @@ use caps::Capability;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::io;
-use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 
 /// The program: arguments without its name.
@@ -77,16 +76,8 @@ fn start(mut options: Options) -> Exit {
 fn destination(options: &Options) -> Destination {
     match &options.log_file {
         Some(path) => Destination::File(path.clone(), options.log_limit),
-        None if stderr_is_journal() => Destination::Journal,
-        None => Destination::Stderr,
+        None => Destination::stderr(),
     }
-}
-
-/// The service manager says which file stderr should be (systemd.exec(5), JOURNAL_STREAM); it may be another one by now.
-fn stderr_is_journal() -> bool {
-    let Ok(promised) = std::env::var("JOURNAL_STREAM") else { return false };
-    let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
-    promised == format!("{}:{}", stderr.st_dev(), stderr.st_ino())
 }
 
 fn refuse(error: &LoadError) -> Exit {

@@ -18,7 +18,6 @@ use crate::log::{self as output, Destination};
 use crate::setup::page;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
-use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -74,9 +73,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let to = if stderr_is_journal() { Destination::Journal } else { Destination::Stderr };
     // These two cannot fail.
-    let _ = output::start(&to, options.verbosity);
+    let _ = output::start(&Destination::stderr(), options.verbosity);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return wrong(&error),
@@ -263,19 +261,9 @@ async fn clear(options: &Options, dialect: Dialect) -> ExitCode {
     };
     let mut backends = Backends::new(&Runner::new(), dialect);
     match store::read(&options.state, dialect) {
-        Ok((kept, _)) => {
-            let netns = kept.policies.iter().filter_map(|kept| kept.said.netns.clone());
-            backends.remember(netns.chain(kept.namespaces.iter().cloned()));
-        }
+        Ok((kept, _)) => backends.remember(kept.everywhere()),
         Err(why) => ::log::warn!("{why}; namespaces that it names are not looked into"),
     }
     let outcomes = backends.clear().await;
     verdict(&outcomes.into_iter().filter_map(|(_, outcome)| outcome.trouble).collect::<Vec<_>>())
-}
-
-/// The service manager says which file stderr should be (systemd.exec(5), JOURNAL_STREAM); it may be another by now.
-fn stderr_is_journal() -> bool {
-    let Ok(promised) = std::env::var("JOURNAL_STREAM") else { return false };
-    let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
-    promised == format!("{}:{}", stderr.st_dev(), stderr.st_ino())
 }

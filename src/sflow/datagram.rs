@@ -9,7 +9,7 @@
 
 use super::ids::{DataSource, Tag};
 use super::sample::{self, CountersHeader, DiscardHeader, FlowHeader, SampleWriter};
-use super::xdr::{Full, Writer, Xdr};
+use super::xdr::{DecodeError, Full, Reader, Writer, Xdr};
 use std::net::IpAddr;
 
 /// Largest sample in bytes, with its tag and length. Longer ones are refused with `Full`.
@@ -187,6 +187,7 @@ fn header_len(agent: IpAddr) -> usize {
 }
 
 /// The words before the samples.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) agent: IpAddr,
     pub(crate) sub_agent_id: u32,
@@ -202,6 +203,20 @@ impl Header {
         [self.sub_agent_id, self.sequence, self.uptime_ms, self.samples]
             .iter()
             .try_for_each(|&word| out.u32(word))
+    }
+
+    pub(crate) fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let version = input.u32()?;
+        if version != 5 {
+            return Err(DecodeError::Version(version));
+        }
+        Ok(Self {
+            agent: IpAddr::decode(input)?,
+            sub_agent_id: input.u32()?,
+            sequence: input.u32()?,
+            uptime_ms: input.u32()?,
+            samples: input.u32()?,
+        })
     }
 }
 

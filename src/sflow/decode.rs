@@ -70,20 +70,17 @@ pub struct Framed<H, R> {
 /// Decodes the payload of one UDP packet.
 pub fn decode(bytes: &[u8]) -> Result<Datagram, DecodeError> {
     let mut input = Reader::new(bytes);
-    let version = input.u32()?;
-    if version != 5 {
-        return Err(DecodeError::Version(version));
-    }
+    let Header { agent, sub_agent_id, sequence, uptime_ms, samples } = Header::decode(&mut input)?;
     let mut datagram = Datagram {
-        agent: IpAddr::decode(&mut input)?,
-        sub_agent_id: input.u32()?,
-        sequence: input.u32()?,
-        uptime_ms: input.u32()?,
+        agent,
+        sub_agent_id,
+        sequence,
+        uptime_ms,
         samples: Vec::new(),
         dirty_padding: 0,
         trailing: Vec::new(),
     };
-    for _ in 0..input.u32()? {
+    for _ in 0..samples {
         datagram.samples.push(Sample::decode(&mut input)?);
     }
     datagram.trailing = input.bytes(input.remaining())?.to_vec();

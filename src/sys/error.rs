@@ -29,7 +29,8 @@ impl SysError {
         Self::new(operation, object, Errno::last())
     }
 
-    pub(super) fn io(operation: &'static str, object: impl Into<String>, error: &std::io::Error) -> Self {
+    /// The same of an error of the standard library.
+    pub fn io(operation: &'static str, object: impl Into<String>, error: &std::io::Error) -> Self {
         Self { operation, object: object.into(), errno: error.raw_os_error().unwrap_or(libc::EIO) }
     }
 

@@ -2,13 +2,12 @@
 
 use crate::netns::{isolated, run};
 use crate::real::can_run;
-use crate::wishes::{now, read, text};
+use crate::wishes::{block, now, text, wanted};
 use hsflow::host::Clock;
 use hsflow::policy::apply::{Runner, Tables, Watch};
 use hsflow::policy::wanted::{Jump, Outcome, Wanted};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use std::future::Future;
 use std::time::Duration;
 
 pub(crate) const MIXED: &str = "[group.a]\naddresses = [\"10.0.0.1\", \"2001:db8::1\"]\n\
@@ -16,16 +15,6 @@ pub(crate) const MIXED: &str = "[group.a]\naddresses = [\"10.0.0.1\", \"2001:db8
     [policy.group]\nsource = \"@a\"\ndirection = \"forward\"\naction = \"drop\"\n\
     [policy.mark]\nprotocol = \"tcp\"\ndestination_port = 80\ndirection = \"out\"\naction = { mark = { dscp = 10 } }\n\
     [policy.bare]\nsource = [\"10.9.0.0/16\", \"2001:db8:9::/48\"]\naction = \"drop\"\n";
-
-pub(crate) fn block<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-pub(crate) fn wanted(text: &str) -> Wanted {
-    let wishes = read(text);
-    let members = wishes.groups.into_iter().map(|(name, group)| (name, group.addresses)).collect();
-    Wanted { policies: wishes.policies, members, is_cumulus: false }
-}
 
 pub(crate) fn many(count: usize) -> String {
     let each = |n| {

@@ -4,11 +4,10 @@
 use crate::real::run;
 use crate::support::wait_until;
 use crate::switch::{LIMIT, Switch, with_switch};
+use crate::wishes::{block, wanted};
 use hsflow::host::Clock;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::bridge::Bridges;
-use hsflow::policy::file;
-use hsflow::policy::lines::Dialect;
 use hsflow::policy::model::Expiry;
 use hsflow::policy::wanted::{Outcome, Wanted};
 use std::time::{Duration, SystemTime};
@@ -33,16 +32,8 @@ destination = "10.0.0.9"
 action = { mark = { dscp = "ef" } }
 "#;
 
-pub(crate) fn wanted(text: &str) -> Wanted {
-    let wishes = file::parse(&[("policy.toml", text)], Dialect::Linux);
-    assert_eq!(wishes.faults, []);
-    let members = wishes.groups.iter().map(|(name, group)| (name.clone(), group.addresses.clone())).collect();
-    Wanted { policies: wishes.policies, members, is_cumulus: false }
-}
-
 pub(crate) fn apply(bridges: &mut Bridges, wanted: &Wanted) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(bridges.apply(wanted, SystemTime::UNIX_EPOCH))
+    block(bridges.apply(wanted, SystemTime::UNIX_EPOCH))
 }
 
 pub(crate) fn done(steps: usize) -> Outcome {
@@ -287,10 +278,9 @@ fn one_that_is_over_is_taken_out_by_itself() {
         assert_eq!(apply(&mut fresh(), &all), done(1));
         let mut over = all.clone();
         over.policies.retain(|policy| policy.name.as_str() == "long");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        assert_eq!(runtime.block_on(fresh().take_out(&over)), (1, vec![]));
+        assert_eq!(block(fresh().take_out(&over)), (1, vec![]));
         assert_eq!(switch.flows().unwrap(), without);
-        assert_eq!(runtime.block_on(fresh().take_out(&over)), (0, vec![]));
+        assert_eq!(block(fresh().take_out(&over)), (0, vec![]));
     });
 }
 

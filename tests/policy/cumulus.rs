@@ -4,6 +4,7 @@
 use crate::netns::isolated;
 use crate::real::can_run;
 use crate::support::TempDir;
+use crate::wishes::{block, of};
 use hsflow::policy::apply::Runner;
 use hsflow::policy::cumulus::Cumulus;
 use hsflow::policy::file;
@@ -79,18 +80,15 @@ fn cumulus(root: &Path) -> Cumulus {
 fn wanted(text: &str) -> Wanted {
     let wishes = file::parse(&[("policy.toml", text)], Dialect::Cumulus);
     assert_eq!(wishes.faults, []);
-    let members = wishes.groups.iter().map(|(name, group)| (name.clone(), group.addresses.clone())).collect();
-    Wanted { policies: wishes.policies, members, is_cumulus: true }
+    Wanted { is_cumulus: true, ..of(wishes) }
 }
 
 fn apply(cumulus: &mut Cumulus, wanted: &Wanted) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(cumulus.apply(wanted, SystemTime::UNIX_EPOCH))
+    block(cumulus.apply(wanted, SystemTime::UNIX_EPOCH))
 }
 
 fn plan(cumulus: &mut Cumulus, wanted: &Wanted) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(cumulus.plan(wanted, SystemTime::UNIX_EPOCH)).unwrap()
+    block(cumulus.plan(wanted, SystemTime::UNIX_EPOCH)).unwrap()
 }
 
 fn drop_from(name: &str, source: &str) -> String {
@@ -183,8 +181,7 @@ fn a_file_that_is_over_is_removed_by_itself_and_comes_back_where_that_cannot_be_
         let before = it.names();
         let (a, b) = (drop_from("a", "10.0.0.1"), drop_from("b", "10.0.0.2"));
         assert_eq!(apply(&mut it.cumulus(), &wanted(&(a.clone() + &b))).steps, 1);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let sweep = || runtime.block_on(it.cumulus().take_out(&wanted(&a)));
+        let sweep = || block(it.cumulus().take_out(&wanted(&a)));
         fs::write(it.folder.join("10their.rules"), "[iptables]\n-A FORWARD --nonsense -j DROP\n").unwrap();
         assert!(matches!(&sweep(), (0, why) if why.len() == 1));
         assert!(it.folder.join("50rest-a.rules").exists());

@@ -5,7 +5,8 @@
 #![allow(clippy::disallowed_methods)] // rates are measured against real time
 
 use crate::netns::{Elsewhere, isolated, run};
-use crate::shape::{apply, is_near, wait};
+use crate::shape::{apply, is_near};
+use crate::wishes::block;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::shape::Traffic;
 use serde_json::Value;
@@ -91,7 +92,7 @@ fn on_the_wire(client: Child, is_v6: bool) -> f64 {
 /// Counters, and when they were read: half way through the reading.
 fn counters(traffic: &mut Traffic) -> (Instant, BTreeMap<String, u64>) {
     let start = Instant::now();
-    let all = wait(traffic.count());
+    let all = block(traffic.count());
     (start + start.elapsed() / 2, all.iter().map(|(name, hits)| (name.to_string(), hits.bytes)).collect())
 }
 
@@ -204,7 +205,7 @@ fn shares_hold_and_are_borrowed() {
                 wrong.push(what);
             }
         }
-        assert_eq!(wait(traffic.apply(&Default::default(), SystemTime::UNIX_EPOCH)).trouble, None);
+        assert_eq!(block(traffic.apply(&Default::default(), SystemTime::UNIX_EPOCH)).trouble, None);
         assert_eq!(wrong, Vec::<String>::new());
     });
 }

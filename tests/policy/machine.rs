@@ -1,10 +1,10 @@
 //! The back end of tables with what a container's kernel seldom has: legacy iptables with its lock, and firewalld. Run by
 //! tests/vm/policy-tables.test.sh.
 
-use crate::apply::{MIXED, block, good, saved, wanted};
+use crate::apply::{MIXED, good, saved};
 use crate::netns::{isolated, run};
 use crate::real::{self, can_run};
-use crate::wishes::now;
+use crate::wishes::{block, now, wanted};
 use hsflow::policy::apply::{Runner, Tables, Watch};
 use nix::fcntl::{Flock, FlockArg};
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! The back end of tables in several network namespaces, and where something is missing. Needs iptables, ip6tables, ipset
 //! and nsenter.
 
-use crate::apply::{block, good, saved, wanted};
+use crate::apply::{good, saved};
 use crate::netns::{Elsewhere, is_inside, isolated, run};
 use crate::real::can_run;
 use crate::support::TempDir;
-use crate::wishes::now;
+use crate::wishes::{block, now, wanted};
 use hsflow::policy::apply::{Runner, Tables};
 use hsflow::policy::wanted::Wanted;
 use std::io::{BufRead, BufReader, Write};

@@ -1,11 +1,11 @@
 //! What a bridge does to packets: hosts on it send and are listened to, frame by frame. Needs root, openvswitch-switch,
 //! /dev/net/tun, busybox, ethtool.
 
-use crate::bridge::{apply, done, wanted, with_bridge};
+use crate::bridge::{apply, done, with_bridge};
 use crate::netns::{Elsewhere, run};
 use crate::support::wait_until;
 use crate::switch::{LIMIT, Switch};
-use crate::wishes::now;
+use crate::wishes::{block, now, wanted};
 use hsflow::host::netns;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::bridge::Bridges;
@@ -15,7 +15,6 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{MsgFlags, recv};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::future::Future;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
@@ -133,10 +132,6 @@ impl Host {
         });
         seen
     }
-}
-
-fn block<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 #[test]

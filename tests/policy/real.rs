@@ -1,9 +1,9 @@
 //! The same with the real programs. Needs iptables, ip6tables and ipset, and a kernel with their matches.
 
-use crate::apply::{block, good, wanted};
+use crate::apply::good;
 use crate::netns::isolated;
 use crate::support::wait_until;
-use crate::wishes::{desired, now, text};
+use crate::wishes::{block, desired, now, text, wanted};
 use hsflow::policy::apply::{Runner, Tables};
 use hsflow::policy::model::Family;
 use hsflow::policy::plan::{Desired, Echoes, Observed, Program, Step, plan};

@@ -373,6 +373,11 @@ fn what_would_let_strangers_in_does_not_start() {
         assert!(matches!(open(&with).await, Err(ServeError::Tokens(_))));
         std::fs::set_permissions(&tokens, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(open(&with).await.unwrap(), 1);
+        let (socket, somebodys) = (folder.join("api.sock"), "not a socket");
+        std::fs::remove_file(&socket).unwrap();
+        std::fs::write(&socket, somebodys).unwrap();
+        assert!(matches!(open("").await, Err(ServeError::Listen { .. })));
+        assert_eq!(std::fs::read_to_string(&socket).unwrap(), somebodys, "a file that is in the way stays");
         std::fs::remove_dir_all(folder).unwrap();
     });
 }

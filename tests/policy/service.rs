@@ -4,6 +4,7 @@ use crate::netns::{isolated, run};
 use crate::real::can_run;
 use crate::support::process::Process;
 use crate::support::{TempDir, wait_until};
+use crate::wishes::block;
 use hsflow::host::Clock;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::desk::{self, Desk, Origin, Rejection, State, Wish};
@@ -13,8 +14,8 @@ use hsflow::policy::model::Policy;
 use hsflow::policy::service::{Service, Setup};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
-use std::future::Future;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -84,6 +85,44 @@ pub(crate) fn drop_udp(name: &str, port: u16, more: &str) -> String {
     format!(
         "[policy.{name}]\nprotocol = \"udp\"\nsource_port = {port}\ndirection = \"in\"\naction = \"drop\"\n{more}\n"
     )
+}
+
+#[test]
+fn another_agent_is_listened_to_without_a_restart() {
+    const NAME: &str = "service::another_agent_is_listened_to_without_a_restart";
+    isolated(NAME, || {
+        if !can_run(NAME) {
+            return;
+        }
+        let (folder, agents) = (Folder::new(), [TempDir::new(), TempDir::new()]);
+        let sockets = [0, 1].map(|at| {
+            ["guests.sock", "stream.sock"].map(|name| {
+                let kind = if name == "guests.sock" { Type::STREAM } else { Type::SEQPACKET };
+                let socket = Socket::new(Domain::UNIX, kind, None).unwrap();
+                socket.bind(&SockAddr::unix(agents[at].path().join(name)).unwrap()).unwrap();
+                socket.listen(8).unwrap();
+                socket.set_nonblocking(true).unwrap();
+                socket
+            })
+        });
+        let say = |at: usize| {
+            let reaction =
+                "[[react]]\nname = \"a\"\nkeys = \"source\"\nthreshold = \"1 Mbit/s\"\naction = \"drop\"\n";
+            folder.say("policy.toml", &format!("{reaction}[service]\nagent = {:?}\n", agents[at].path()));
+        };
+        say(0);
+        let mut process = folder.start();
+        let is_heard = |at: usize| {
+            for socket in &sockets[at] {
+                wait("it listens to the agent that the file names", || socket.accept().is_ok());
+            }
+        };
+        is_heard(0);
+        say(1);
+        process.signal(Signal::SIGHUP);
+        is_heard(1);
+        assert!(process.stop(LIMIT).success());
+    });
 }
 
 /// Vetted, and yet refused by the kernel: a reset is for TCP.
@@ -227,16 +266,20 @@ fn a_damaged_state_file_is_moved_aside_and_said() {
             return;
         }
         let folder = Folder::new();
-        folder.say("state.toml", "[policy.x]\norigin = \"asked\nsaid");
+        let damaged = "[policy.x]\norigin = \"asked\nsaid";
+        folder.say("state.toml", damaged);
         folder.say("policy.toml", &drop_udp("one", 1, ""));
+        with_service(&folder, async |desk| {
+            let mut pages = desk.pages();
+            let is_said =
+                pages.wait_for(|page| page.faults.iter().any(|why| why.contains("state.toml.damaged")));
+            tokio::time::timeout(LIMIT, is_said).await.expect("readers of the page are told").unwrap();
+        });
+        folder.say("state.toml", damaged);
         let process = folder.start();
         assert!(process.stderr().contains("state.toml.damaged"), "{}", process.stderr());
         assert!(has("one") && folder.0.path().join("state.toml.damaged").exists());
     });
-}
-
-fn block<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 /// Does something at the desk of a running service, which then ends without a word.

@@ -3,29 +3,18 @@
 #![allow(clippy::disallowed_methods)] // rates are measured against real time
 
 use crate::netns::{Elsewhere, isolated, run};
+use crate::wishes::{block, wanted};
 use hsflow::policy::apply::Runner;
-use hsflow::policy::file::parse;
-use hsflow::policy::lines::Dialect;
 use hsflow::policy::shape::Traffic;
 use hsflow::policy::shape::plan::Chain;
-use hsflow::policy::wanted::{Outcome, Wanted};
+use hsflow::policy::wanted::Outcome;
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-pub(crate) fn wanted(text: &str) -> Wanted {
-    let wishes = parse(&[("policy.toml", text)], Dialect::Linux);
-    assert_eq!(wishes.faults, []);
-    Wanted { policies: wishes.policies, ..Wanted::default() }
-}
-
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
 pub(crate) fn apply(traffic: &mut Traffic, text: &str) -> Outcome {
-    wait(traffic.apply(&wanted(text), SystemTime::UNIX_EPOCH))
+    block(traffic.apply(&wanted(text), SystemTime::UNIX_EPOCH))
 }
 
 /// Two devices; what is sent to 10.9.0.2 leaves by `v0` and comes in by `v1`, which throws it away.
@@ -118,7 +107,7 @@ pub(crate) fn pause(time: Duration) {
 /// Bytes by policy, and when the reading of them began and ended.
 fn counters(traffic: &mut Traffic) -> ([Instant; 2], BTreeMap<String, u64>) {
     let start = Instant::now();
-    let all = wait(traffic.count());
+    let all = block(traffic.count());
     ([start, Instant::now()], all.iter().map(|(name, hits)| (name.to_string(), hits.bytes)).collect())
 }
 
@@ -185,7 +174,7 @@ fn a_limit_holds_out_and_in_and_goes_without_a_trace() {
             assert_eq!(apply(&mut traffic, &text), Outcome::default(), "twice is nothing");
             hold(&mut traffic, &[5001], &[("slow", 10e6, 2.0)]);
             // As after a crash: another that remembers nothing.
-            let cleared = wait(Traffic::new(Runner::new()).clear());
+            let cleared = block(Traffic::new(Runner::new()).clear());
             assert_eq!((cleared.trouble, shown()), (None, before.clone()), "{place}");
         }
     });
@@ -228,7 +217,7 @@ fn a_qdisc_of_others_stays_and_a_device_that_is_not_there_is_waited_for() {
         let told: Vec<_> = outcome.faults.values().map(String::as_str).collect();
         assert_eq!(told, ["v0 has a qdisc 'htb 1:' that is not ours", "waits for v9"]);
         assert!(run("tc qdisc show dev v1").contains("tbf 5f01:"));
-        wait(traffic.clear());
+        block(traffic.clear());
         assert_eq!(shown(), before);
     });
 }
@@ -257,7 +246,7 @@ fn what_others_change_is_repaired_and_their_filters_stay() {
         run(&format!("tc filter del dev v1 ingress pref {}", Chain::Ingress.preference(false) + 1));
         assert!(apply(&mut traffic, text).steps > 0);
         assert_eq!((ours(), apply(&mut traffic, text).steps), (whole, 0));
-        wait(traffic.clear());
+        block(traffic.clear());
         assert_eq!(shown(), before);
     });
 }
@@ -296,7 +285,7 @@ fn a_rate_changes_in_place_and_a_restart_adopts_what_stands() {
         flooded(&[80, 25], || pause(Duration::from_millis(200)));
         let (_, kept) = counters(&mut traffic);
         // The classes of 'a', 'b' and the rest; 'b' comes between the others with a queue and a filter.
-        let planned = wait(traffic.plan(
+        let planned = block(traffic.plan(
             &wanted(&[share("a", 80, 40), share("b", 22, 10), share("c", 25, 30)].concat()),
             SystemTime::UNIX_EPOCH,
         ));
@@ -313,7 +302,7 @@ fn a_rate_changes_in_place_and_a_restart_adopts_what_stands() {
         steps(&mut traffic, &share("b", 22, 10));
         steps(&mut traffic, &limit("a", "from = \"v1\"", 10));
         steps(&mut traffic, &[share("b", 22, 10), limit("a", "from = \"v1\"", 1000)].concat());
-        wait(traffic.clear());
+        block(traffic.clear());
         assert_eq!(shown(), before);
     });
 }
@@ -395,9 +384,9 @@ fn what_is_redirected_leaves_by_the_other_device() {
             while received() < before + 20 && Instant::now() < deadline {
                 std::thread::yield_now();
             }
-            let hits = wait(traffic.count())[&"a".parse().unwrap()];
+            let hits = block(traffic.count())[&"a".parse().unwrap()];
             assert_eq!((received() - before, hits.packets), (20, 20), "{place}");
-            wait(traffic.clear());
+            block(traffic.clear());
         }
     });
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::disallowed_methods)] // processes are killed after a time
 
 use crate::netns::{isolated, run};
-use crate::shape::{apply, limit, pair, pause, share, wait};
+use crate::shape::{apply, limit, pair, pause, share};
+use crate::wishes::block;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::shape::Traffic;
 use hsflow::policy::wanted::Outcome;
@@ -150,7 +151,7 @@ fn after_a_crash_at_any_step_the_next_one_finishes_it() {
         }
         // From nothing to all: the probe, the looks, devices, queues and filters.
         assert!(crashes * times(4, 1) >= 12, "{crashes}");
-        wait(Traffic::new(Runner::new()).clear());
+        block(Traffic::new(Runner::new()).clear());
         same(&everything(), &before, "after");
     });
 }
@@ -185,7 +186,7 @@ fn after_a_kill_at_any_moment_the_next_one_finishes_it() {
                 assert!(Instant::now() < deadline, "kill {at}: {outcome:?}");
             }
         }
-        wait(Traffic::new(Runner::new()).clear());
+        block(Traffic::new(Runner::new()).clear());
         same(&everything(), &before, "after");
     });
 }
@@ -252,7 +253,7 @@ fn any_policies_are_reached_from_any_others_and_leave_nothing() {
                 let again = apply(&mut Traffic::new(Runner::new()), text);
                 prop_assert_eq!(again, Outcome { steps: 0, ..outcome });
             }
-            wait(Traffic::new(Runner::new()).clear());
+            block(Traffic::new(Runner::new()).clear());
             prop_assert_eq!(everything(), before.clone());
             Ok(())
         };

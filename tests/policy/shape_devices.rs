@@ -2,7 +2,8 @@
 #![allow(clippy::disallowed_methods)] // packets come when they come
 
 use crate::netns::{Elsewhere, isolated, json, run};
-use crate::shape::{Programs, apply, flooded, limit, pair, pause, shown, wait, wanted};
+use crate::shape::{Programs, apply, flooded, limit, pair, pause, shown};
+use crate::wishes::{block, wanted};
 use hsflow::policy::apply::{Runner, Watch};
 use hsflow::policy::shape::Traffic;
 use hsflow::policy::shape::observed::devices as devices_of;
@@ -49,7 +50,7 @@ fn what_cannot_be_read_is_named_and_nothing_is_changed() {
             );
             let foreign = run("tc qdisc show dev v0");
             assert!(foreign.contains("htb 1:"), "{answer}: {foreign}");
-            wait(Traffic::new(Runner::new()).clear());
+            block(Traffic::new(Runner::new()).clear());
             assert_eq!(shown(), before, "{answer}");
         }
     });
@@ -64,7 +65,7 @@ fn an_intermediate_device_that_is_down_is_noticed_and_brought_up() {
         assert!(apply(&mut traffic, &text).faults.is_empty());
         let middle = devices("hsfp-").remove(0);
         for damage in [format!("ip link set {middle} down"), format!("tc qdisc del dev {middle} root")] {
-            wait(async {
+            block(async {
                 let (mut watch, why) = Watch::of_traffic();
                 assert!(why.is_none(), "{why:?}");
                 run(&damage);
@@ -72,7 +73,7 @@ fn an_intermediate_device_that_is_down_is_noticed_and_brought_up() {
             });
             assert!(apply(&mut traffic, &text).steps > 0, "{damage}");
             assert_eq!(apply(&mut traffic, &text).steps, 0, "{damage}");
-            let passed = |traffic: &mut Traffic| wait(traffic.count())[&"a".parse().unwrap()].packets;
+            let passed = |traffic: &mut Traffic| block(traffic.count())[&"a".parse().unwrap()].packets;
             let so_far = passed(&mut traffic);
             flooded(&[9], || until(&damage, || passed(&mut traffic) > so_far));
         }
@@ -139,7 +140,7 @@ fn what_is_redirected_into_a_namespace_is_taken_there_as_its_own() {
             socket.send_to(b"x", ("10.9.0.2", port)).unwrap();
         }
         until("the namespace's own stack takes them", || heard() == so_far + 20);
-        assert_eq!(wait(traffic.count())[&"a".parse().unwrap()].packets, 20);
+        assert_eq!(block(traffic.count())[&"a".parse().unwrap()].packets, 20);
         // What somebody breaks there is mended.
         inside(&format!("ip link set {end} down"));
         until("the end is brought up", || apply(&mut traffic, &text).steps > 0);
@@ -149,7 +150,7 @@ fn what_is_redirected_into_a_namespace_is_taken_there_as_its_own() {
         if crate::netns::is_inside() {
             assert_eq!(apply(&mut traffic, &circle).faults.len(), 1);
         }
-        wait(traffic.clear());
+        block(traffic.clear());
         assert_eq!((shown(), devices("")), before);
         // Of a namespace that is not there, one policy waits.
         let nowhere =
@@ -179,7 +180,7 @@ fn the_kernels_own_queues_come_back_and_those_of_others_are_refused() {
         assert_eq!(told, ["v1"], "{outcome:?}");
         assert!(run("tc qdisc show").contains("limit 7777b"));
         assert_eq!(run("tc qdisc show").matches("tbf 5f01:").count(), 2);
-        wait(traffic.clear());
+        block(traffic.clear());
         assert_eq!(run("tc qdisc show"), before);
     });
 }

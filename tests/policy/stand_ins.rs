@@ -1,9 +1,9 @@
 //! The back end of tables where programs do not do what they should: stand-ins before the real ones.
 
-use crate::apply::{MIXED, block, foreign, good, many, others, saved, wanted};
+use crate::apply::{MIXED, foreign, good, many, others, saved};
 use crate::netns::{isolated, run};
 use crate::real::{self, can_run};
-use crate::wishes::now;
+use crate::wishes::{block, now, wanted};
 use hsflow::policy::apply::{Runner, Tables};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

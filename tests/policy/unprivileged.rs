@@ -1,9 +1,9 @@
 //! The back end of tables without root: with `CAP_NET_ADMIN` and `CAP_NET_RAW` alone.
 
-use crate::apply::{MIXED, block, good, saved, wanted};
+use crate::apply::{MIXED, good, saved};
 use crate::netns::{is_inside, isolated};
 use crate::real::can_run;
-use crate::wishes::now;
+use crate::wishes::{block, now, wanted};
 use hsflow::policy::apply::{Runner, Tables};
 use std::process::Command;
 

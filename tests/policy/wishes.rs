@@ -2,7 +2,8 @@
 
 use hsflow::policy::file::{self, Wishes};
 use hsflow::policy::lines::Dialect;
-use hsflow::policy::plan::{Desired, Members};
+use hsflow::policy::plan::Desired;
+use hsflow::policy::wanted::Wanted;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -19,11 +20,24 @@ pub(crate) fn read(text: &str) -> Wishes {
     wishes
 }
 
+/// What a back end is given of it.
+pub(crate) fn wanted(text: &str) -> Wanted {
+    of(read(text))
+}
+
+pub(crate) fn of(wishes: Wishes) -> Wanted {
+    let members = wishes.groups.into_iter().map(|(name, group)| (name, group.addresses)).collect();
+    Wanted { policies: wishes.policies, members, is_cumulus: false }
+}
+
+pub(crate) fn block<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
 /// What the kernel should hold of it.
 pub(crate) fn desired(text: &str) -> Desired {
-    let wishes = read(text);
-    let members: Members = wishes.groups.into_iter().map(|(name, group)| (name, group.addresses)).collect();
-    let desired = Desired::new(&wishes.policies, &members, now());
+    let Wanted { policies, members, .. } = wanted(text);
+    let desired = Desired::new(&policies, &members, now());
     assert!(desired.elsewhere.is_empty(), "{:?}", desired.elsewhere);
     desired
 }

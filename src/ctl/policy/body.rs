@@ -24,6 +24,8 @@ pub(in crate::ctl) enum FileError {
         "{path}: '{key}' cannot be asked for, only [policy.NAME] can; it belongs in /etc/hsflowd/policy.d"
     )]
     Other { path: PathBuf, key: String },
+    #[error("{path}: larger than {LONGEST} bytes")]
+    Large { path: PathBuf },
     #[error("{path}: no [policy.NAME] in it")]
     Empty { path: PathBuf },
 }
@@ -32,13 +34,16 @@ pub(in crate::ctl) enum FileError {
 /// It cannot be read, is neither TOML nor JSON, or says what cannot be asked for.
 pub(super) fn read(path: &Path) -> Result<Value, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
-    let mut text = String::new();
-    if path == Path::new("-") {
-        io::stdin().take(LONGEST).read_to_string(&mut text).map_err(failed)?;
-    } else {
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
+    let input: Box<dyn Read> = match path == Path::new("-") {
+        true => Box::new(io::stdin()),
+        false => Box::new(std::fs::File::open(path).map_err(failed)?),
+    };
+    let mut bytes = Vec::new();
+    input.take(LONGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(FileError::Large { path: path.to_owned() });
     }
+    let text = String::from_utf8(bytes).map_err(|_| failed(io::ErrorKind::InvalidData.into()))?;
     parse(path, &text)
 }
 
@@ -101,6 +106,16 @@ mod tests {
             "action": {"limit": "10Mbit/s"}, "source_port": [53, 53], "force": true}}});
         assert_eq!(parse(Path::new("f"), text).unwrap(), wanted);
         assert_eq!(parse(Path::new("f"), " {\"policies\": {}}").unwrap(), json!({"policies": {}}));
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_not_sent_in_part() {
+        let path = std::env::temp_dir().join(format!("hsflow-body-{}", std::process::id()));
+        let text = "[policy.a]\naction = \"drop\"\n".to_owned() + &"#\n".repeat(2 << 20);
+        std::fs::write(&path, text).unwrap();
+        let refused = read(&path);
+        std::fs::remove_file(&path).unwrap();
+        assert!(refused.unwrap_err().to_string().ends_with("larger than 4194304 bytes"));
     }
 
     #[test]

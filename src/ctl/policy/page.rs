@@ -2,6 +2,7 @@
 //!
 //! In: its JSON. Out: text. Pure. Rule: what is missing is left out, and what came from outside is escaped.
 
+use crate::view::number::of_day;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -151,10 +152,8 @@ pub(super) fn event(note: &Value) -> String {
     match note["missed"].as_u64() {
         Some(missed) => format!("({missed} more, which this reader was too slow for)\n"),
         None => {
-            let at = note["at"].as_u64().unwrap_or_default() % 86_400;
-            let (hours, minutes, secs) = (at / 3_600, at / 60 % 60, at % 60);
-            let (by, text) = (word(&note["by"]), word(&note["text"]));
-            format!("{hours:02}:{minutes:02}:{secs:02} UTC, {by}: {text}\n")
+            let at = of_day(note["at"].as_u64().unwrap_or_default());
+            format!("{at} UTC, {}: {}\n", word(&note["by"]), word(&note["text"]))
         }
     }
 }

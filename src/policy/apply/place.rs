@@ -10,8 +10,9 @@ use super::precedence::Precedence;
 use super::runner::{Failed, Runner};
 use super::stop::{Stop, has_no_sets};
 use crate::policy::model::{Family, Table};
-use crate::policy::plan::{Desired, Echoes, Observed, Program, Step, plan};
+use crate::policy::plan::{Desired, Echoes, Observed, Program, Step, plan, sweep};
 use crate::policy::wanted::Jump;
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 /// Seconds that iptables waits for its lock; less than the runner waits for iptables.
@@ -156,6 +157,15 @@ impl Place {
             observed.accept_places();
         }
         Ok(plan(&desired.beside(&observed), &observed, &self.echoes))
+    }
+
+    /// Takes out what is of these policies, in how many steps.
+    pub(super) async fn sweep(&self, over: &BTreeSet<&str>) -> Result<usize, Failed> {
+        let steps = sweep(over, &self.observe().await?);
+        for step in &steps {
+            self.run(step.program, &step.input).await?;
+        }
+        Ok(steps.len())
     }
 
     /// Reads everything.

@@ -6,13 +6,9 @@
 use super::generation::Generation;
 use super::namespace::find;
 use super::place::Place;
-use super::runner::{Failed, Runner};
+use super::runner::Runner;
 use crate::policy::model::{Netns, Policy};
-use crate::policy::plan::sweep;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Seconds that iptables waits for its lock.
-const LOCK_SECS: u32 = 10;
 
 /// Takes out the rules of these policies: how many transactions, and in which namespaces it did not work.
 pub async fn take_out<'p>(
@@ -35,7 +31,7 @@ pub async fn take_out<'p>(
                 continue;
             }
         };
-        match one(&runner, &names).await {
+        match Place::new(runner, Generation::unknown()).sweep(&names).await {
             Ok(done) => steps += done,
             Err(failed) => {
                 let at = namespace.map(|netns| format!("{netns}: ")).unwrap_or_default();
@@ -44,15 +40,4 @@ pub async fn take_out<'p>(
         }
     }
     (steps, faults)
-}
-
-async fn one(runner: &Runner, names: &BTreeSet<&str>) -> Result<usize, Failed> {
-    let place = Place::new(runner.clone(), Generation::unknown());
-    let steps = sweep(names, &place.observe().await?);
-    for step in &steps {
-        let (program, arguments) = step.program.command(LOCK_SECS);
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        runner.run(program, &arguments, &step.input).await?;
-    }
-    Ok(steps.len())
 }

@@ -129,8 +129,7 @@ impl Tables {
             let Ok(observed) = state.place.observe().await else { continue };
             let chains = observed.tables.values().flat_map(BTreeMap::values);
             for rule in chains.flat_map(|chain| &chain.rules) {
-                let name = rule.mark.as_deref().and_then(|mark| mark.split(':').nth(1)?.parse().ok());
-                let Some(name) = name else { continue };
+                let Some(Ok(name)) = rule.policy().map(str::parse) else { continue };
                 let hits = all.entry(name).or_default();
                 hits.packets += rule.counters.0;
                 hits.bytes += rule.counters.1;

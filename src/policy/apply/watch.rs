@@ -8,7 +8,6 @@
 use crate::sys::SysError;
 use crate::sys::netlink::{Netlink, Protocol};
 use crate::sys::readable::readable;
-use nix::errno::Errno;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
@@ -77,11 +76,7 @@ impl Watch {
 fn listen((protocol, groups): (Protocol, &[u32])) -> Result<(Netlink, AsyncFd<OwnedFd>), SysError> {
     let socket = Netlink::open(protocol, ROOM)?;
     groups.iter().try_for_each(|group| socket.join(*group))?;
-    let failed = |error: std::io::Error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
-        SysError::new("epoll_ctl", format!("{protocol:?}"), errno)
-    };
-    let ready = readable(&socket).map_err(failed)?;
+    let ready = readable(&socket).map_err(|e| SysError::io("epoll_ctl", format!("{protocol:?}"), &e))?;
     Ok((socket, ready))
 }
 

@@ -74,10 +74,20 @@ impl KeptPolicy {
 impl Kept {
     /// Those that are to be taken out, and those that stay, as they are in force.
     pub fn sweep(&self, now: SystemTime) -> (Vec<Policy>, Vec<Policy>) {
-        let there = self.policies.iter().filter(|kept| kept.stage != Stage::Spent);
-        let (over, others): (Vec<_>, Vec<_>) = there.partition(|kept| kept.is_over(now));
+        let (over, others): (Vec<_>, Vec<_>) = self.there().partition(|kept| kept.is_over(now));
         let in_force = |all: Vec<&KeptPolicy>| all.into_iter().map(KeptPolicy::in_force).collect();
         (in_force(over), in_force(others))
+    }
+
+    /// Those that may be in force.
+    pub fn there(&self) -> impl Iterator<Item = &KeptPolicy> {
+        self.policies.iter().filter(|kept| kept.stage != Stage::Spent)
+    }
+
+    /// Beside our own, every namespace in which something of ours may stand.
+    pub fn everywhere(&self) -> impl Iterator<Item = Netns> {
+        let of_policies = self.policies.iter().filter_map(|kept| kept.said.netns.as_ref());
+        of_policies.chain(&self.namespaces).cloned()
     }
 }
 

@@ -8,7 +8,7 @@ use super::flows::{Flow, OURS, Seen};
 use super::matches::matches;
 use super::meters::{Meter, Meters};
 use crate::policy::model::{Action, Body, Expiry, Policy, PolicyName, Redirect, Rule};
-use crate::policy::plan::Members;
+use crate::policy::plan::{self, Members};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -282,11 +282,8 @@ fn ports(rule: &Rule, has: &Has) -> Result<Vec<String>, String> {
 /// Seconds of its flows, 0 without an end, and when that is. What ends by itself needs nobody who is alive; but a meter
 /// would stay.
 fn end(policy: &Policy, rule: &Rule, now: SystemTime) -> (u64, String) {
-    let left = policy.expiry.left(now).filter(|_| !matches!(rule.action(), Action::Limit(_)));
-    let secs = left.map_or(0, |left| {
-        let secs = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-        if secs > LONGEST_SECS { 0 } else { secs.max(1) }
-    });
+    let secs = policy.expiry.secs_left(now).filter(|_| !matches!(rule.action(), Action::Limit(_)));
+    let secs = secs.filter(|secs| *secs <= LONGEST_SECS).unwrap_or(0);
     let end = match policy.expiry {
         Expiry::At(end) => end.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         _ => 0,
@@ -294,11 +291,9 @@ fn end(policy: &Policy, rule: &Rule, now: SystemTime) -> (u64, String) {
     (secs, end.to_string())
 }
 
-/// FNV-1a, folded; nothing hangs on it being hard to meet.
+/// Folded, as half of a cookie is others'.
 fn sum(parts: &[&str]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    let sum =
-        bytes.fold(0xCBF2_9CE4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    let sum = plan::sum(parts);
     (sum >> 32) ^ (sum & 0xFFFF_FFFF)
 }
 

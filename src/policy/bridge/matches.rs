@@ -4,8 +4,8 @@
 //! cannot say. Rule: every member of a group and every part of a range of ports is spelled out, up to [`MOST_FLOWS`].
 //! Spec: ovs-fields(7).
 
-use crate::policy::model::{End, Family, Match, Ports, Prefix, Protocol, State, Traffic, Tunnel};
-use crate::policy::plan::Members;
+use crate::policy::model::{End, Family, Match, Ports, Prefix, State, Traffic, Tunnel};
+use crate::policy::plan::{Members, addresses};
 
 /// Flows that one policy may become.
 pub(super) const MOST_FLOWS: usize = 16_384;
@@ -16,14 +16,12 @@ pub(super) fn matches(matching: &Match, members: &Members) -> Result<Vec<String>
     let (frame, states) = (frame(t)?, states(t)?);
     let mut all = Vec::new();
     for family in Family::ALL {
-        // ICMP of one version says nothing in the other.
-        let other = if family == Family::V4 { 58 } else { 1 };
-        if t.protocol == Some(Protocol(other)) {
+        if t.protocol.is_some_and(|protocol| !protocol.is_of(family)) {
             continue;
         }
         let (sources, destinations) =
             (ends(&t.sources, family, members), ends(&t.destinations, family, members));
-        let (from, to) = (masks(&t.source_ports), masks(&t.destination_ports));
+        let (from, to) = (Ports::blocks(&t.source_ports), Ports::blocks(&t.destination_ports));
         let count = [sources.len(), destinations.len(), from.len(), to.len(), states.len()];
         if all.len() + count.iter().fold(1_usize, |all, one| all.saturating_mul(*one)) > MOST_FLOWS {
             return Err(format!(
@@ -114,41 +112,14 @@ fn ends(ends: &[End], family: Family, members: &Members) -> Vec<Option<Prefix>> 
     if ends.is_empty() {
         return vec![None];
     }
-    let mut all = std::collections::BTreeSet::new();
-    for end in ends {
-        match end {
-            End::Prefix(prefix) => {
-                all.insert(*prefix);
-            }
-            End::Group(name) => all.extend(members.get(name).into_iter().flatten()),
-        }
-    }
-    all.into_iter().filter(|prefix| prefix.family() == family).map(Some).collect()
+    addresses(ends, family, members).into_iter().map(Some).collect()
 }
 
 fn end(field: &str, prefix: Option<Prefix>) -> String {
     match prefix.filter(|prefix| !prefix.is_everything()) {
         None => String::new(),
-        Some(prefix) if prefix.length() == prefix.family().bits() => format!(",{field}={}", prefix.address()),
-        Some(prefix) => format!(",{field}={prefix}"),
+        Some(prefix) => format!(",{field}={}", prefix.short()),
     }
-}
-
-/// Ranges as values with masks: each the largest aligned block that fits.
-fn masks(ports: &[Ports]) -> Vec<Option<(u16, u16)>> {
-    let mut all = std::collections::BTreeSet::new();
-    for range in ports {
-        let (first, last) = range.ends();
-        let (mut at, last) = (u32::from(first), u32::from(last));
-        while at <= last {
-            let aligned = if at == 0 { 16 } else { at.trailing_zeros().min(16) };
-            let bits = (0..=aligned).rev().find(|bits| at + (1 << bits) - 1 <= last).unwrap_or(0);
-            let mask = u16::try_from(0x1_0000 - (1_u32 << bits)).unwrap_or(0);
-            all.insert(Some((u16::try_from(at).unwrap_or(u16::MAX), mask)));
-            at += 1 << bits;
-        }
-    }
-    if all.is_empty() { vec![None] } else { all.into_iter().collect() }
 }
 
 fn port(field: &str, port: &Option<(u16, u16)>) -> String {
@@ -156,24 +127,5 @@ fn port(field: &str, port: &Option<(u16, u16)>) -> String {
         None | Some((_, 0)) => String::new(),
         Some((value, u16::MAX)) => format!(",{field}={value}"),
         Some((value, mask)) => format!(",{field}={value:#x}/{mask:#x}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn masks_hold_the_ports_of_their_range_and_no_other(a in any::<u16>(), b in any::<u16>(), port in any::<u16>()) {
-            let range = Ports::new(a.min(b), a.max(b)).unwrap();
-            let blocks = masks(&[range]);
-            prop_assert!(blocks.len() <= 30);
-            for probe in [port, a, b, a.wrapping_sub(1), b.wrapping_add(1)] {
-                let holds = blocks.iter().flatten().filter(|(value, mask)| probe & mask == *value).count();
-                prop_assert_eq!(holds, usize::from(range.overlaps(Ports::one(probe))));
-            }
-        }
     }
 }

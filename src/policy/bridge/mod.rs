@@ -79,6 +79,7 @@ impl Bridges {
         }
         self.owners.retain(|bridge, _| present.contains(bridge));
         self.meters.retain(|bridge, _| present.contains(bridge));
+        self.echoes.retain(|(bridge, _), _| present.contains(bridge));
         let none = Vec::new();
         for bridge in &present {
             let policies = by_bridge.get(bridge).unwrap_or(&none);

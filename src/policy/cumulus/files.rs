@@ -4,11 +4,8 @@
 //! first line marks a file as ours; the same policy is the same text, so an unchanged text needs no commit. Files count
 //! in the order of their names, which sFlow's controllers choose, so a priority says nothing here. Spec: cl-acltool(5).
 
-use crate::policy::model::{
-    Action, Body, Chain, End, Family, GroupName, Policy, PolicyName, Prefix, Rate, Rule, Table, Tool,
-};
-use crate::policy::plan::{Members, matches};
-use std::collections::BTreeSet;
+use crate::policy::model::{Action, Body, Chain, End, Family, Policy, PolicyName, Rate, Rule, Table, Tool};
+use crate::policy::plan::{Members, addresses, matches};
 use std::fmt::Write as _;
 
 /// Why a policy has no text.
@@ -72,9 +69,7 @@ fn rules(rule: &Rule, family: Family, members: &Members) -> Result<String, Unsai
     let (sources, destinations) =
         (side(&traffic.sources, family, members)?, side(&traffic.destinations, family, members)?);
     let pairs = || sources.iter().flat_map(|source| destinations.iter().map(move |to| (source, to)));
-    // ICMP of one version says nothing in the rules of the other.
-    let other = if family == Family::V4 { 58 } else { 1 };
-    if traffic.protocol.is_some_and(|protocol| protocol.0 == other) {
+    if traffic.protocol.is_some_and(|protocol| !protocol.is_of(family)) {
         return Ok(String::new());
     }
     let (table, target) = target(rule)?;
@@ -106,15 +101,7 @@ fn side(ends: &[End], family: Family, members: &Members) -> Result<Vec<String>, 
     if ends.is_empty() {
         return Ok(vec![String::new()]);
     }
-    let of_group = |name: &GroupName| members.get(name).into_iter().flatten().copied().collect::<Vec<_>>();
-    let all: BTreeSet<Prefix> = ends
-        .iter()
-        .flat_map(|end| match end {
-            End::Prefix(prefix) => vec![*prefix],
-            End::Group(name) => of_group(name),
-        })
-        .filter(|prefix| prefix.family() == family)
-        .collect();
+    let all = addresses(ends, family, members);
     if all.len() > MOST_ADDRESSES {
         return Err(Unsaid::Addresses(all.len()));
     }

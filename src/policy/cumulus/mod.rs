@@ -8,8 +8,7 @@
 pub mod files;
 
 use super::apply::{Failed, Runner};
-use super::model::PolicyName;
-use super::wanted::{Carrier, Hits, Outcome, Wanted};
+use super::wanted::{Carrier, Outcome, Wanted};
 use files::Unsaid;
 use std::collections::BTreeMap;
 use std::fs;
@@ -123,16 +122,6 @@ impl Cumulus {
         let removed = found.ours.keys().filter(|name| !desired.contains_key(*name));
         let texts = written.map(|(name, text)| format!("write {name}:\n{text}"));
         Ok(texts.chain(removed.map(|name| format!("remove {name}"))).collect())
-    }
-
-    /// Nothing: the hardware counts, and cl-acltool alone knows which of its rules a file became.
-    pub async fn count(&mut self) -> BTreeMap<PolicyName, Hits> {
-        BTreeMap::new()
-    }
-
-    /// Removes our files, and commits that.
-    pub async fn clear(&mut self) -> Outcome {
-        self.apply(&Wanted::default(), SystemTime::UNIX_EPOCH).await
     }
 
     /// Beside the task that calls: a disk may take seconds.

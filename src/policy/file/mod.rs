@@ -152,6 +152,16 @@ fn read<'t>(
         wishes.protected.extend(protected);
     }
     react::read(root, &mut wishes.reactions);
+    // A policy's name is the first one's who says it.
+    let mut claim = |table: &mut Table<'_, 't>, name: &PolicyName, span: Range<usize>| {
+        if let Some((first, _)) = places.get(name) {
+            let first = files.get(*first).map_or_else(String::new, |(name, _)| (*name).to_owned());
+            table.source.fault(&span, &table.path, FaultKind::Twice(first));
+            return false;
+        }
+        places.insert(name.clone(), (number, span));
+        true
+    };
     for (name, value) in root.each("group") {
         let path = root.inside("group", name.get_ref());
         let Some(mut table) = Table::of(root.source, value, &path, &GROUP) else { continue };
@@ -160,17 +170,7 @@ fn read<'t>(
         let (Ok(group_name), span) = (known, name.span()) else { continue };
         let last = last_word(&mut table, &group_name).filter(|last| !wishes.policies.contains(last));
         if let Some((name, group)) = Some(group_name).zip(group(&mut table)) {
-            wishes.policies.extend(last.filter(|last| match places.get(&last.name) {
-                Some((first, _)) => {
-                    let first = files.get(*first).map_or_else(String::new, |(name, _)| (*name).to_owned());
-                    table.source.fault(&span, &path, FaultKind::Twice(first));
-                    false
-                }
-                None => {
-                    places.insert(last.name.clone(), (number, span));
-                    true
-                }
-            }));
+            wishes.policies.extend(last.filter(|last| claim(&mut table, &last.name, span)));
             let whole = wishes.groups.entry(name).or_default();
             whole.addresses.extend(group.addresses);
             whole.guests.extend(group.guests);
@@ -182,12 +182,9 @@ fn read<'t>(
         let known =
             PolicyName::from_str(name.get_ref()).map_err(|why| table.source.fault(&name.span(), &path, why));
         let Ok(policy_name) = known else { continue };
-        if let Some((first, _)) = places.get(&policy_name) {
-            let first = files.get(*first).map_or_else(String::new, |(name, _)| (*name).to_owned());
-            table.source.fault(&name.span(), &path, FaultKind::Twice(first));
+        if !claim(&mut table, &policy_name, name.span()) {
             continue;
         }
-        places.insert(policy_name.clone(), (number, name.span()));
         wishes.policies.extend(policy::read(&mut table, policy_name, dialect));
     }
 }
@@ -218,7 +215,7 @@ fn protected(table: &mut Table<'_, '_>) -> Option<Protected> {
     }
     let peer = table.one("peer", FromStr::from_str);
     let protocol = table.one("protocol", FromStr::from_str);
-    let port = table.number("port", 1..=u64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
+    let port = table.number("port", 1..=u64::from(u16::MAX));
     let at = table.one("at", |word| match word {
         "peer" => Ok(PortAt::Peer),
         "host" => Ok(PortAt::Host),

@@ -49,7 +49,7 @@ pub(super) fn read(table: &mut Table<'_, '_>, name: PolicyName, dialect: Dialect
     let policy = Policy {
         name,
         owner: owner?,
-        priority: priority.and_then(|number| u16::try_from(number).ok()).unwrap_or(PRIORITY),
+        priority: priority.unwrap_or(PRIORITY),
         expiry: expires.map_or(Expiry::Never, Expiry::After),
         netns,
         forced,
@@ -107,7 +107,7 @@ fn traffic(table: &mut Table<'_, '_>) -> Traffic {
         } else if bridge.is_some() {
             [Direction::Forward].into()
         } else {
-            possible(from.is_some(), to.is_some())
+            Direction::possible(from.is_some(), to.is_some())
         },
         bridge,
         from,
@@ -125,16 +125,6 @@ fn traffic(table: &mut Table<'_, '_>) -> Traffic {
     }
 }
 
-/// All directions that packets with such interfaces can have.
-fn possible(has_from: bool, has_to: bool) -> BTreeSet<Direction> {
-    let fits = |direction: &Direction| match direction {
-        Direction::In => !has_to,
-        Direction::Forward => true,
-        Direction::Out => !has_from,
-    };
-    Direction::ALL.into_iter().filter(fits).collect()
-}
-
 /// `@web` is a group, all else an address.
 fn end(text: &str) -> Result<End, FaultKind> {
     match text.strip_prefix('@') {
@@ -144,8 +134,8 @@ fn end(text: &str) -> Result<End, FaultKind> {
 }
 
 fn tunnel(table: &mut Table<'_, '_>) -> Option<Tunnel> {
-    let vni = table.number("vni", 0..=(1 << 24) - 1).and_then(|number| u32::try_from(number).ok());
-    let key = table.number("gre_key", 0..=u64::from(u32::MAX)).and_then(|number| u32::try_from(number).ok());
+    let vni: Option<u32> = table.number("vni", 0..=(1 << 24) - 1);
+    let key = table.number("gre_key", 0..=u64::from(u32::MAX));
     match (vni.and_then(|vni| Vni::try_from(vni).ok()), key) {
         (Some(_), Some(_)) => {
             table.refuse_all(FaultKind::Conflict("a packet has a VNI or a GRE key, not both"))

@@ -4,8 +4,8 @@ use super::action::action;
 use super::fault::FaultKind;
 use super::table::Table;
 use crate::policy::model::{Action, Direction, Owner, PolicyName, WordFault};
-use crate::policy::react::Field;
-use crate::policy::react::reaction::{LONGEST, Only, Reaction, Threshold};
+use crate::policy::react::reaction::{LONGEST, Reaction, Threshold};
+use crate::policy::react::{Field, Only};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -74,16 +74,10 @@ fn reaction(table: &mut Table<'_, '_>) -> Option<Reaction> {
         release: table.one("release", threshold),
         duration: table.time("duration").unwrap_or_default(),
         hold: table.time("hold").unwrap_or(HOLD),
-        most: table
-            .number("most", 1..=MOST_POLICIES)
-            .and_then(|most| usize::try_from(most).ok())
-            .unwrap_or(POLICIES),
+        most: table.number("most", 1..=MOST_POLICIES).unwrap_or(POLICIES),
         action: action(table)?,
         directions: if directions.is_empty() { here.into() } else { directions.into_iter().collect() },
-        priority: table
-            .number("priority", 0..=u64::from(u16::MAX))
-            .and_then(|number| u16::try_from(number).ok())
-            .unwrap_or(PRIORITY),
+        priority: table.number("priority", 0..=u64::from(u16::MAX)).unwrap_or(PRIORITY),
         life: table.time("life").unwrap_or(LIFE),
     };
     check(table, &reaction);

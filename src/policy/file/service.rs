@@ -61,9 +61,7 @@ impl Default for Service {
 pub(super) fn limits(root: &mut Table<'_, '_>) -> (Limits, Pace) {
     let Some(mut table) = root.inner("limits", &LIMITS) else { return (Limits::default(), Pace::default()) };
     let default = Limits::default();
-    let mut number = |key, default: usize| {
-        table.number(key, 1..=MOST).and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
-    };
+    let mut number = |key, default: usize| table.number(key, 1..=MOST).unwrap_or(default);
     let limits = Limits {
         policies: number("policies", default.policies),
         lines: number("lines", default.lines),
@@ -75,7 +73,7 @@ pub(super) fn limits(root: &mut Table<'_, '_>) -> (Limits, Pace) {
 
 fn pace(table: &mut Table<'_, '_>) -> Pace {
     let default = Pace::default();
-    let writes = table.number("writes_per_second", 1..=MOST).and_then(|number| u32::try_from(number).ok());
+    let writes = table.number("writes_per_second", 1..=MOST);
     let is_never = table.get("default_ttl").is_some_and(|value| value.get_ref().as_str() == Some("never"));
     let life = if is_never { None } else { table.time("default_ttl") };
     let endless = table.flag("endless");

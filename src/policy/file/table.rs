@@ -5,7 +5,7 @@
 
 use super::fault::{Fault, FaultKind};
 use crate::config::nearest;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -204,13 +204,13 @@ impl<'s, 't> Table<'s, 't> {
         }
     }
 
-    /// A whole number in a range.
-    pub(super) fn number(&mut self, key: &str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+    /// A whole number in a range, which is one of its type's.
+    pub(super) fn number<T: TryFrom<u64>>(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<T> {
         let value = self.get(key)?;
         let (first, last) = (*range.start(), *range.end());
         match value.get_ref() {
             DeValue::Integer(digits) => match whole(digits).filter(|value| range.contains(value)) {
-                Some(value) => Some(value),
+                Some(value) => T::try_from(value).ok(),
                 None => self.refuse(key, value, FaultKind::Number { first, last }),
             },
             _ => self.refuse(key, value, wrong(value, "a whole number")),

@@ -4,7 +4,7 @@
 //! the same policy; values are those that were understood (`10.0.0.1` is `10.0.0.1/32`), directions are always said. An
 //! end that is a point in time is written as what is left, since a policy says how long.
 
-use crate::policy::model::{Action, Body, Direction, End, Policy, Ports, RawRule, Redirect, Rule, Tunnel};
+use crate::policy::model::{Action, Body, End, Policy, Ports, RawRule, Redirect, Rule, Tunnel};
 use serde_json::{Map, Value, json};
 use std::fmt::{Display, Write as _};
 use std::time::{Duration, SystemTime};
@@ -14,9 +14,7 @@ pub fn json(policy: &Policy, now: SystemTime) -> Value {
     let mut keys = Map::new();
     keys.insert("owner".into(), text(&policy.owner));
     keys.insert("priority".into(), policy.priority.into());
-    if let Some(left) = policy.expiry.left(now) {
-        keys.insert("expires".into(), whole_secs(left));
-    }
+    keys.extend(policy.expiry.secs_left(now).map(|secs| ("expires".into(), format!("{secs}s").into())));
     keys.extend(policy.netns.as_ref().map(|netns| ("netns".into(), text(netns))));
     keys.extend(policy.forced.then(|| ("force".into(), true.into())));
     match &policy.body {
@@ -94,12 +92,6 @@ fn texts<T: Display>(values: impl IntoIterator<Item = T>) -> Value {
     values.into_iter().map(|value| text(&value)).collect()
 }
 
-/// Rather a moment more than none.
-fn whole_secs(left: Duration) -> Value {
-    let secs = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    format!("{}s", secs.max(1)).into()
-}
-
 fn millis(time: Duration) -> Value {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).into()
 }
@@ -126,11 +118,6 @@ fn traffic(rule: &Rule, keys: &mut Map<String, Value>) {
         }))
     };
     let ports = |ports: &[Ports]| texts(ports);
-    let directions = traffic.directions.iter().map(|direction| match direction {
-        Direction::In => "in",
-        Direction::Forward => "forward",
-        Direction::Out => "out",
-    });
     let states = traffic.states.iter().map(|state| state.to_string().to_ascii_lowercase());
     let (vni, gre_key) = match traffic.tunnel {
         Some(Tunnel::Vni(vni)) => (Some(vni.get()), None),
@@ -138,7 +125,7 @@ fn traffic(rule: &Rule, keys: &mut Map<String, Value>) {
         None => (None, None),
     };
     let said = [
-        ("direction", Some(texts(directions))),
+        ("direction", Some(texts(&traffic.directions))),
         ("bridge", traffic.bridge.as_ref().map(text)),
         ("from", traffic.from.as_ref().map(text)),
         ("to", traffic.to.as_ref().map(text)),

@@ -1,7 +1,7 @@
 //! What options take. Every word that reaches a rule has passed one of these.
 
 use crate::policy::model::{
-    Class, Dscp, Family, Interface, Ports, Prefix, Protocol, State, Tool, digits, number,
+    Class, Dscp, Family, Interface, MOST_PORTS, Ports, Prefix, Protocol, State, Tool, digits, number,
 };
 
 /// A kind of argument.
@@ -126,10 +126,10 @@ fn is_address(word: &str, tool: Tool) -> bool {
 
 fn are_ports(word: &str) -> bool {
     let places = word.split(',').map(|part| match part.parse::<Ports>() {
-        Ok(ports) if !part.contains('-') => Some(1 + usize::from(ports.is_range())),
+        Ok(ports) if !part.contains('-') => Some(ports.places()),
         _ => None,
     });
-    places.sum::<Option<usize>>().is_some_and(|places| places <= 15)
+    places.sum::<Option<usize>>().is_some_and(|places| places <= MOST_PORTS)
 }
 
 fn is_range(word: &str, most: u32) -> bool {

@@ -81,6 +81,11 @@ impl Prefix {
         self.len == 0
     }
 
+    /// As programs print it that leave the length of a single address out.
+    pub fn short(&self) -> String {
+        if self.len == self.family.bits() { self.address().to_string() } else { self.to_string() }
+    }
+
     /// The first address.
     pub fn address(&self) -> IpAddr {
         match self.family {

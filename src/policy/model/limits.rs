@@ -111,15 +111,10 @@ impl Limits {
             Body::Lines(lines) if lines.len() > self.lines => {
                 return Err(Refusal::Lines { found: lines.len(), most: self.lines });
             }
-            Body::Rule(rule) => {
-                let traffic = rule.matching().traffic();
-                let unknown = traffic.sources.iter().chain(&traffic.destinations).find_map(|end| match end {
-                    End::Group(name) if !groups.contains_key(name) => Some(name),
-                    _ => None,
-                });
-                unknown.map_or(Ok(()), |name| Err(Refusal::Group(name.clone())))?;
-            }
-            Body::Lines(_) => {}
+            Body::Rule(_) | Body::Lines(_) => {}
+        }
+        if let Some(unknown) = policy.groups().find(|name| !groups.contains_key(*name)) {
+            return Err(Refusal::Group(unknown.clone()));
         }
         Self::spares(policy, groups, protected)
     }

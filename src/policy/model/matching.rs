@@ -130,7 +130,7 @@ impl Match {
     pub fn new(traffic: Traffic) -> Result<Self, Contradiction> {
         let t = &traffic;
         let ports = [&t.source_ports, &t.destination_ports];
-        let places = ports.map(|ports| ports.iter().map(|p| 1 + usize::from(p.is_range())).sum::<usize>());
+        let places = ports.map(|ports| ports.iter().map(|ports| ports.places()).sum::<usize>());
         let has_ports = places != [0, 0];
         let pairs = t.sources.len().max(1) * t.destinations.len().max(1);
         let forwards = t.directions.len() == 1 && t.directions.contains(&Direction::Forward);
@@ -175,12 +175,7 @@ pub(super) fn countable(rate: Rate) -> Result<(), Contradiction> {
 }
 
 fn pairs_of(traffic: &Traffic, family: Family) -> impl Iterator<Item = (Option<&End>, Option<&End>)> {
-    // ICMP of one version says nothing in the rules of the other.
-    let other = match family {
-        Family::V4 => Protocol(58),
-        Family::V6 => Protocol(1),
-    };
-    let speaks = traffic.protocol != Some(other);
+    let speaks = traffic.protocol.is_none_or(|protocol| protocol.is_of(family));
     let fits = move |end: &Option<&End>| speaks && end.and_then(End::family).is_none_or(|its| its == family);
     ends(&traffic.sources).filter(fits).flat_map(move |source| {
         ends(&traffic.destinations).filter(fits).map(move |destination| (source, destination))

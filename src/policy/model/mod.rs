@@ -68,6 +68,11 @@ impl Expiry {
             Self::At(end) => Some(end.duration_since(now).unwrap_or_default()),
         }
     }
+
+    /// The same in whole seconds, rather a moment more than none.
+    pub fn secs_left(self, now: SystemTime) -> Option<u64> {
+        self.left(now).map(|left| (left.as_secs() + u64::from(left.subsec_nanos() > 0)).max(1))
+    }
 }
 
 /// What a policy does.

@@ -1,6 +1,8 @@
 //! Protocols and their ports, printed as `iptables-save` prints them.
 
+use super::address::Family;
 use super::traffic::{WordFault, digits, fault};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -32,6 +34,14 @@ impl Protocol {
     /// Whether its header begins with two ports.
     pub const fn has_ports(self) -> bool {
         matches!(self.0, 6 | 17 | 33 | 132 | 136)
+    }
+
+    /// Whether packets of a family have it: ICMP of one version says nothing in the rules of the other.
+    pub const fn is_of(self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.0 != 58,
+            Family::V6 => self.0 != 1,
+        }
     }
 }
 
@@ -88,6 +98,27 @@ impl Ports {
         self.first != self.last
     }
 
+    /// Places that it takes in a rule (`multiport`).
+    pub const fn places(self) -> usize {
+        if self.is_range() { 2 } else { 1 }
+    }
+
+    /// All ranges as values with masks, each the largest aligned block that fits; one `None` where any port will do.
+    pub fn blocks(ranges: &[Self]) -> Vec<Option<(u16, u16)>> {
+        let mut all = BTreeSet::new();
+        for range in ranges {
+            let (mut at, last) = (u32::from(range.first), u32::from(range.last));
+            while at <= last {
+                let aligned = if at == 0 { 16 } else { at.trailing_zeros() };
+                let bits = (0..=aligned).rev().find(|bits| at + (1 << bits) - 1 <= last).unwrap_or(0);
+                let mask = u16::try_from(0x1_0000 - (1_u32 << bits)).unwrap_or(0);
+                all.insert(Some((u16::try_from(at).unwrap_or(u16::MAX), mask)));
+                at += 1 << bits;
+            }
+        }
+        if all.is_empty() { vec![None] } else { all.into_iter().collect() }
+    }
+
     /// Whether any port is in both.
     pub const fn overlaps(self, other: Self) -> bool {
         self.first <= other.last && other.first <= self.last
@@ -113,6 +144,20 @@ impl fmt::Display for Ports {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn blocks_hold_the_ports_of_their_range_and_no_other(a in any::<u16>(), b in any::<u16>(), port in any::<u16>()) {
+            let range = Ports::new(a.min(b), a.max(b)).unwrap();
+            let blocks = Ports::blocks(&[range]);
+            prop_assert!(blocks.len() <= 30);
+            for probe in [port, a, b, a.wrapping_sub(1), b.wrapping_add(1)] {
+                let holds = blocks.iter().flatten().filter(|(value, mask)| probe & mask == *value).count();
+                prop_assert_eq!(holds, usize::from(range.overlaps(Ports::one(probe))));
+            }
+        }
+    }
 
     #[test]
     fn ranges_of_ports_run_upwards() {

@@ -4,6 +4,7 @@
 //! In: text. Out: values in range, printed as `iptables-save` prints them; so are those of `protocol` and `marks`. How
 //! they fit together is `matching`'s.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -50,18 +51,34 @@ pub enum Direction {
 impl Direction {
     /// All three.
     pub const ALL: [Self; 3] = [Self::In, Self::Forward, Self::Out];
+
+    /// All that packets can have of which it is said where they come in, or where they go out.
+    pub fn possible(has_from: bool, has_to: bool) -> BTreeSet<Self> {
+        let fits = |direction: &Self| match direction {
+            Self::In => !has_to,
+            Self::Forward => true,
+            Self::Out => !has_from,
+        };
+        Self::ALL.into_iter().filter(fits).collect()
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::In => "in",
+            Self::Forward => "forward",
+            Self::Out => "out",
+        })
+    }
 }
 
 impl FromStr for Direction {
     type Err = WordFault;
 
     fn from_str(text: &str) -> Result<Self, WordFault> {
-        match text {
-            "in" => Ok(Self::In),
-            "forward" => Ok(Self::Forward),
-            "out" => Ok(Self::Out),
-            _ => Err(fault("a direction", "in, forward or out")),
-        }
+        let known = Self::ALL.into_iter().find(|direction| direction.to_string() == text);
+        known.ok_or(fault("a direction", "in, forward or out"))
     }
 }
 

@@ -22,6 +22,13 @@ pub struct ChainRule {
     pub counters: (u64, u64),
 }
 
+impl ChainRule {
+    /// Whose it is.
+    pub fn policy(&self) -> Option<&str> {
+        self.mark.as_deref()?.split(':').nth(1)
+    }
+}
+
 /// A chain of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnChain {

@@ -18,6 +18,19 @@ use std::time::SystemTime;
 /// The addresses of every group: those of its file, and those that its guests have now.
 pub type Members = BTreeMap<GroupName, BTreeSet<Prefix>>;
 
+/// The addresses of a family that ends have now, each once.
+pub(in crate::policy) fn addresses(ends: &[End], family: Family, members: &Members) -> BTreeSet<Prefix> {
+    let mut all = BTreeSet::new();
+    for end in ends {
+        match end {
+            End::Prefix(prefix) => drop(all.insert(*prefix)),
+            End::Group(name) => all.extend(members.get(name).into_iter().flatten()),
+        }
+    }
+    all.retain(|prefix| prefix.family() == family);
+    all
+}
+
 /// What is wanted of the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
@@ -72,10 +85,8 @@ impl Desired {
             let Some(matching) = only_drop(policy) else { continue };
             let traffic = matching.traffic();
             let (side, ends) = side(traffic);
-            let secs = policy.expiry.left(now).map_or(0, |left| {
-                let secs = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-                u32::try_from(secs).unwrap_or(LONGEST_SECS).clamp(1, LONGEST_SECS)
-            });
+            let secs = policy.expiry.secs_left(now);
+            let secs = secs.map_or(0, |secs| u32::try_from(secs).unwrap_or(LONGEST_SECS).min(LONGEST_SECS));
             for prefix in ends.iter().filter_map(prefix_of) {
                 let family = prefix.family();
                 let name = SetName::drops(family, side, &traffic.directions, policy.priority);

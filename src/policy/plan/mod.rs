@@ -14,9 +14,10 @@ mod standing;
 mod tunnel;
 
 pub use chains::{ChainRule, Chains, OwnChain, Tables};
+pub(in crate::policy) use desired::addresses;
 pub use desired::{Desired, Members};
 pub use observed::Observed;
-pub(in crate::policy) use render::matches;
+pub(in crate::policy) use render::{matches, sum};
 pub use sets::{Member, Set, SetName, Sets};
 
 use super::model::{Family, Table};
@@ -126,10 +127,9 @@ pub fn plan(desired: &Desired, observed: &Observed, echoes: &Echoes) -> Vec<Step
 
 /// The steps that take out the rules and the addresses of these policies, and touch nothing else.
 pub fn sweep(over: &BTreeSet<&str>, observed: &Observed) -> Vec<Step> {
-    let name = |mark: &str| mark.split(':').nth(1).is_some_and(|name| over.contains(name));
     let mut left = observed.tables.clone();
     for chain in left.values_mut().flat_map(BTreeMap::values_mut) {
-        chain.rules.retain(|rule| !rule.mark.as_deref().is_some_and(name));
+        chain.rules.retain(|rule| !rule.policy().is_some_and(|name| over.contains(name)));
     }
     let mut steps: Vec<_> = tables(&left, &observed.tables).collect();
     let mut sets = observed.sets.clone();

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 pub(super) type Place = (Family, Table, Chain);
 
 /// A number for words that must differ when the words do; FNV-1a, nothing hangs on it being hard to meet.
-fn sum(parts: &[&str]) -> u64 {
+pub(in crate::policy) fn sum(parts: &[&str]) -> u64 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
     bytes.fold(0xCBF2_9CE4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }

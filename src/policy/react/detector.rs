@@ -3,18 +3,16 @@
 //! judged though nothing is sampled of it.
 
 use super::alarm::{Alarms, Change, Limits};
-use super::filter::Filter;
+use super::filter::Only;
 use super::flow::Flow;
 use super::key::{Field, Key};
 use super::window::{Estimate, Window};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// Bytes on the wire.
     Bytes,
@@ -33,7 +31,7 @@ pub struct Rule {
     /// What packets have in common that are counted together.
     pub fields: Vec<Field>,
     /// Those that are looked at.
-    pub filter: Filter,
+    pub only: Only,
     /// What is counted of them.
     pub measure: Measure,
     /// So much a second is too much.
@@ -116,7 +114,7 @@ impl Detector {
 
     /// Takes in a sampled packet that came now.
     pub fn flow(&mut self, now: Duration, flow: &Flow<'_>, emit: &mut impl FnMut(&Event)) {
-        if !self.rule.filter.fits(flow) {
+        if !self.rule.only.fits(flow) {
             return;
         }
         let Some(key) = Key::of(flow, &self.rule.fields) else {
@@ -162,11 +160,6 @@ impl Detector {
     /// When to call [`Self::tick`] at the latest; `None` while no key needs it.
     pub fn next_tick(&self) -> Option<Duration> {
         (self.alarms.count() > 0).then(|| self.window.next_slice())
-    }
-
-    /// The rule.
-    pub fn rule(&self) -> &Rule {
-        &self.rule
     }
 
     /// Keys that are over the threshold now.

@@ -6,7 +6,7 @@
 //! dies leaves nothing behind.
 
 use super::detector::{Measure, Rule, WHOLE};
-use super::filter::{Filter, Network};
+use super::filter::Only;
 use super::key::{Field, Key};
 use crate::policy::model::{
     Action, Body, Contradiction, Direction, End, Expiry, Match, Owner, Policy, PolicyName, Ports, Prefix,
@@ -34,21 +34,6 @@ pub enum Threshold {
     Rate(Rate),
     /// So many per cent of the speed of the link it was sampled on, 1 to 100.
     Percent(u8),
-}
-
-/// Conditions on packets that stand in the detector's filter and in the policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Only {
-    /// From one of these.
-    pub sources: Vec<Prefix>,
-    /// To one of these.
-    pub destinations: Vec<Prefix>,
-    /// Of this protocol.
-    pub protocol: Option<Protocol>,
-    /// From one of these.
-    pub source_ports: Vec<Ports>,
-    /// To one of these.
-    pub destination_ports: Vec<Ports>,
 }
 
 /// One `[[react]]`.
@@ -88,7 +73,7 @@ impl Reaction {
         let (places, links) = if measure == Measure::Link { OF_LINKS } else { (PLACES, 1) };
         Rule {
             fields: self.fields.clone(),
-            filter: self.only.filter(),
+            only: self.only.clone(),
             measure,
             raise_per_sec: raise,
             release_per_sec: self.release.map_or(raise / 2, |release| measured(release).1),
@@ -161,26 +146,6 @@ impl Reaction {
         }
         name.parse().unwrap_or_else(|_| self.name.clone())
     }
-}
-
-impl Only {
-    fn filter(&self) -> Filter {
-        let mut all: Vec<_> = self.protocol.map(|number| Filter::Protocol(number.0)).into_iter().collect();
-        let network = |prefix: &Prefix| Network { address: prefix.address(), bits: prefix.length() };
-        let range = |ports: &Ports| {
-            let (first, last) = ports.ends();
-            first..=last
-        };
-        all.extend(any(&self.sources, |prefix| Filter::Source(network(prefix))));
-        all.extend(any(&self.destinations, |prefix| Filter::Destination(network(prefix))));
-        all.extend(any(&self.source_ports, |ports| Filter::SourcePort(range(ports))));
-        all.extend(any(&self.destination_ports, |ports| Filter::DestinationPort(range(ports))));
-        Filter::All(all)
-    }
-}
-
-fn any<T>(values: &[T], filter: impl Fn(&T) -> Filter) -> Option<Filter> {
-    (!values.is_empty()).then(|| Filter::Any(values.iter().map(filter).collect()))
 }
 
 /// Of a key that has the address it alone; it fits the conditions, or it would not have been counted.

@@ -3,10 +3,10 @@
 //! In: the credentials of a socket's peer, or the `Authorization` header of a request. Out: a [`Caller`] with its role, or
 //! nothing. Rule: whoever is not known is nobody; tokens are compared in the same time whatever is wrong in them.
 
+use super::secret::{self, SecretFault};
 use crate::policy::file::Rest;
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a token that is one at all.
@@ -68,22 +68,9 @@ pub(super) struct Tokens(Vec<(String, String, bool)>);
 /// Why a token file is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFault {
-    /// It cannot be read.
-    #[error("{path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Others can read it.
-    #[error("{path}: mode {mode:04o}; tokens are for their owner alone: chmod 0600")]
-    Mode {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// It cannot be read, or not by its owner alone.
+    #[error(transparent)]
+    Secret(#[from] SecretFault),
     /// A line is no token.
     #[error(
         "{path}:{line}: a line is 'name:token' or 'name:token:read', a token has {SHORTEST} characters or more"
@@ -103,12 +90,7 @@ impl Tokens {
     }
 
     fn read(path: &Path) -> Result<Self, TokenFault> {
-        let failed = |source| TokenFault::Read { path: path.to_owned(), source };
-        let mode = std::fs::metadata(path).map_err(failed)?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(TokenFault::Mode { path: path.to_owned(), mode });
-        }
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let text = secret::read(path)?;
         parse(&text).map(Self).map_err(|line| TokenFault::Line { path: path.to_owned(), line })
     }
 

@@ -7,7 +7,7 @@
 use super::access::Caller;
 use super::reply::{self, Refused, Reply};
 use super::{Asked, Shared, asker, body};
-use crate::policy::desk::{Origin, Page, Rejection, Wish};
+use crate::policy::desk::{Page, Rejection, Wish};
 use crate::policy::lines::{self, Dialect};
 use crate::policy::model::{Body, Expiry, Owner, Policy, PolicyName, RawRule};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, WARNING};
@@ -167,7 +167,7 @@ async fn put(shared: &Shared, asked: &Asked<'_>, name: PolicyName, caller: &Call
         None => return reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
     };
     if asked.word("dry_run") == Some("1") {
-        return match shared.desk.ask(Wish::Plan(vec![policy]), Origin::Asked, caller.to_string()).await {
+        return match asker::ask(shared, caller, Wish::Plan(vec![policy])).await {
             Ok(receipt) => json(&serde_json::json!({"plan": receipt.plan})),
             Err(why) => reply::rejection(&why),
         };
@@ -244,12 +244,9 @@ fn ask(
     order: Option<(PolicyName, u64)>,
 ) -> Result<impl Future<Output = Result<(), Rejection>> + Send + use<>, Refused> {
     let (desk, known) = (shared.desk.clone(), Arc::clone(&shared.acl.known));
-    let answer = asker::spares(shared, caller, &wish)
-        .and_then(|()| desk.order(wish, Origin::Asked, caller.to_string()))
-        .map_err(|why| {
-            shared.acl.with(|known| order.as_ref().map(|(name, _)| known.sets.remove(name)));
-            Box::new(reply::rejection(&why))
-        })?;
+    let answer = asker::order(shared, caller, wish).inspect_err(|_| {
+        shared.acl.with(|known| order.as_ref().map(|(name, _)| known.sets.remove(name)));
+    })?;
     Ok(async move {
         let outcome = answer.await.unwrap_or(Err(Rejection::Ending)).map(drop);
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,15 +3,28 @@
 
 use super::Shared;
 use super::access::Caller;
-use crate::policy::desk::{Rejection, Wish};
+use crate::policy::desk::{Answer, Origin, Receipt, Rejection, Wish};
 use crate::policy::model::{Limits, PortAt, Prefix, Protected, Protocol};
 use crate::policy::own;
 
-/// Whether what is asked for spares the one who asks.
+/// Asks the desk for what spares the one who asks, and waits for the outcome.
 ///
 /// # Errors
-/// The policy that does not.
-pub(super) fn spares(shared: &Shared, caller: &Caller, wish: &Wish) -> Result<(), Rejection> {
+/// It is not done.
+pub(super) async fn ask(shared: &Shared, caller: &Caller, wish: Wish) -> Result<Receipt, Rejection> {
+    order(shared, caller, wish)?.await.unwrap_or(Err(Rejection::Ending))
+}
+
+/// The same, and leaves the waiting to the caller.
+///
+/// # Errors
+/// It was not even taken.
+pub(super) fn order(shared: &Shared, caller: &Caller, wish: Wish) -> Result<Answer, Rejection> {
+    spares(shared, caller, &wish)?;
+    shared.desk.order(wish, Origin::Asked, caller.to_string())
+}
+
+fn spares(shared: &Shared, caller: &Caller, wish: &Wish) -> Result<(), Rejection> {
     let wish = if let Wish::If(_, _, wish) = wish { wish } else { wish };
     let (Wish::Put { policies, .. }, Some(at)) = (wish, caller.address()) else { return Ok(()) };
     let (peer, host) = (Prefix::from(at.ip().to_canonical()), own::addresses());

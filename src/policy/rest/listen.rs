@@ -6,12 +6,10 @@
 
 use super::access::{self, Caller};
 use super::places::{Peer, Places};
-use super::{Paths, ServeError, Shared, certificate};
+use super::{Paths, Shared, certificate};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -23,7 +21,6 @@ const MOST_STRANGERS: usize = 8;
 /// To be told that one is nobody.
 const A_MOMENT: Duration = Duration::from_secs(1);
 const HANDSHAKE: Duration = Duration::from_secs(10);
-const WAITING: i32 = 1024;
 /// Where there is no place; it is not waited for the request.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
@@ -48,25 +45,6 @@ pub(super) struct Client {
     pub(super) at: Option<SocketAddr>,
     /// For the log, where it is nobody.
     pub(super) name: String,
-}
-
-/// Also at an address that this host has not yet.
-pub(super) fn tcp(at: SocketAddr) -> io::Result<TcpListener> {
-    crate::host::listen::tcp(at, WAITING)
-}
-
-pub(super) fn unix(path: &Path) -> Result<UnixListener, ServeError> {
-    let failed = |source| ServeError::Listen { at: path.display().to_string(), source };
-    // What is left of a run before; of one that still lives it is not ours to take.
-    if std::os::unix::net::UnixStream::connect(path)
-        .is_err_and(|why| why.kind() == io::ErrorKind::ConnectionRefused)
-    {
-        std::fs::remove_file(path).map_err(failed)?;
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    // Everybody may knock: who is let in is decided by the credentials of the peer.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(failed)?;
-    Ok(listener)
 }
 
 /// Out of file descriptors, most likely: they come back, and asking at once would take all the time there is.

@@ -16,6 +16,7 @@ mod patient;
 mod places;
 mod reply;
 mod routes;
+mod secret;
 mod tc;
 mod tls;
 mod v1;
@@ -23,21 +24,26 @@ mod v1;
 pub use super::file::Rest as Settings;
 pub use access::TokenFault;
 pub use routes::openapi;
+pub use secret::SecretFault;
 pub use tls::TlsFault;
 
 use super::desk::Desk;
 use super::file::Unsafe;
 use super::lines::Dialect;
-use crate::host::Clock;
+use crate::host::{Clock, listen as sockets};
 use access::Tokens;
 use answer::Asked;
-use listen::{Door, tcp, unix};
+use listen::Door;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// Connections that may wait to be accepted.
+const WAITING: i32 = 1024;
 
 /// Why nothing is heard.
 #[derive(Debug, thiserror::Error)]
@@ -129,17 +135,17 @@ impl Rest {
         settings.check()?;
         let tokens = Tokens::of(&settings)?;
         let tls = tls::acceptor(&settings)?;
+        let failed = |at: &dyn Display, source| ServeError::Listen { at: at.to_string(), source };
         let mut remote = Vec::new();
         let own = settings.listen.iter().map(|at| (*at, Paths::Own));
         let compatible = [(settings.acl, Paths::Acl), (settings.tc, Paths::Tc)];
         let compatible = compatible.into_iter().filter_map(|(at, paths)| Some((at?, paths)));
         for (at, paths) in own.chain(compatible) {
-            let failed = |source| ServeError::Listen { at: at.to_string(), source };
             let old = before.into_iter().flat_map(|before| &before.remote);
             let mut same = old.filter(|door| door.at == at && (door.paths == paths || at.port() != 0));
             let listener = match same.next() {
                 Some(door) => Arc::clone(&door.listener),
-                None => Arc::new(tcp(at).map_err(failed)?),
+                None => Arc::new(sockets::tcp(at, WAITING).map_err(|why| failed(&at, why))?),
             };
             let is_open = paths != Paths::Own && settings.open().any(|(_, open)| open == at);
             remote.push(Door { at, listener, paths, is_open, tls: tls.clone().filter(|_| !is_open) });
@@ -147,7 +153,11 @@ impl Rest {
         settings.open().for_each(|open| log::warn!("policy: {}", openness(open)));
         let local = match before.filter(|before| before.shared.settings.socket == settings.socket) {
             Some(before) => Arc::clone(&before.local),
-            None => Arc::new(unix(&settings.socket)?),
+            // Everybody may knock: who is let in is decided by the credentials of the peer.
+            None => {
+                let at = &settings.socket;
+                Arc::new(sockets::unix(at, 0o666).map_err(|why| failed(&at.display(), why))?)
+            }
         };
         let is_over = watch::Sender::new(false);
         let heard = remote.iter().filter_map(|door: &Door| door.listener.local_addr().ok());
@@ -168,7 +178,8 @@ impl Rest {
             tasks.spawn(Arc::clone(&self.shared).remote(door));
         }
         tasks.spawn(self.shared.local(self.local));
-        while tasks.join_next().await.is_some() {}
+        // A panic of one is passed on.
+        tasks.join_all().await;
     }
 }
 

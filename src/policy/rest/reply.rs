@@ -26,6 +26,18 @@ pub(super) type Reply = Response<Payload>;
 /// A reply that ends the work early.
 pub(super) type Refused = Box<Reply>;
 
+impl From<BodyFault> for Refused {
+    fn from(fault: BodyFault) -> Self {
+        refused(&fault).into()
+    }
+}
+
+impl From<Rejection> for Refused {
+    fn from(why: Rejection) -> Self {
+        rejection(&why).into()
+    }
+}
+
 impl Body for Payload {
     type Data = Bytes;
     type Error = Infallible;

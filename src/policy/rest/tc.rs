@@ -7,9 +7,9 @@
 use super::access::Caller;
 use super::reply::{self, Reply};
 use super::{Asked, Shared, asker, body};
-use crate::policy::desk::{Origin, Shown, Wish};
+use crate::policy::desk::{Shown, Wish};
 use crate::policy::file::write;
-use crate::policy::model::{Device, Expiry, PolicyName};
+use crate::policy::model::{Device, Expiry, Policy, PolicyName};
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -82,9 +82,7 @@ async fn put(
         return conflict;
     }
     let policy = match asked.life() {
-        Ok(life) => {
-            crate::policy::model::Policy { expiry: life.map_or(Expiry::Never, Expiry::After), ..policy }
-        }
+        Ok(life) => Policy { expiry: life.map_or(Expiry::Never, Expiry::After), ..policy },
         Err(refusal) => return *refusal,
     };
     let wish = Wish::Put { policies: vec![policy], confirm: None };
@@ -104,11 +102,7 @@ async fn remove(shared: &Shared, name: PolicyName, caller: &Caller) -> Reply {
 
 /// Its clients know 204 and 400.
 async fn done(shared: &Shared, wish: Wish, caller: &Caller) -> Reply {
-    let outcome = match asker::spares(shared, caller, &wish) {
-        Ok(()) => shared.desk.ask(wish, Origin::Asked, caller.to_string()).await,
-        Err(why) => Err(why),
-    };
-    match outcome {
+    match asker::ask(shared, caller, wish).await {
         Ok(_) => reply::empty(StatusCode::NO_CONTENT),
         Err(why) => {
             let mut reply = reply::rejection(&why);

@@ -4,9 +4,9 @@
 //! CA is named, and is a must where there are no tokens; the key is for its owner alone. Files are read at the start and with each reload.
 //! Spec: RFC 8446.
 
+use super::secret::{self, SecretFault};
 use crate::policy::file::Rest as Settings;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -27,14 +27,9 @@ pub enum TlsFault {
         /// Why.
         source: io::Error,
     },
-    /// Others can read the key.
-    #[error("{path}: mode {mode:04o}; a key is for its owner alone: chmod 0600")]
-    Mode {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// The key cannot be read, or not by its owner alone.
+    #[error(transparent)]
+    Key(#[from] SecretFault),
     /// It is not what it should be.
     #[error("{path}: {source}")]
     Pem {
@@ -91,23 +86,14 @@ fn verifier(
     builder.build().map_err(|why: VerifierBuilderError| TlsFault::Ca(why.to_string()))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsFault> {
-    std::fs::read(path).map_err(|source| TlsFault::Read { path: path.to_owned(), source })
-}
-
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
-    let text = read(path)?;
+    let text = std::fs::read(path).map_err(|source| TlsFault::Read { path: path.to_owned(), source })?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|source| TlsFault::Pem { path: path.to_owned(), source })?;
     if found.is_empty() { Err(TlsFault::Empty { path: path.to_owned() }) } else { Ok(found) }
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
-    let failed = |source| TlsFault::Read { path: path.to_owned(), source };
-    let mode = std::fs::metadata(path).map_err(failed)?.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(TlsFault::Mode { path: path.to_owned(), mode });
-    }
-    PrivateKeyDer::from_pem_slice(&read(path)?)
+    PrivateKeyDer::from_pem_slice(secret::read(path)?.as_bytes())
         .map_err(|source| TlsFault::Pem { path: path.to_owned(), source })
 }

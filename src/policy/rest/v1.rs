@@ -7,10 +7,10 @@ use super::access::Caller;
 use super::reply::{self, Payload, Refused, Reply};
 use super::routes::{self, Call, Miss};
 use super::{Asked, Shared, asker, body};
-use crate::policy::desk::{Origin, Shown, Source, State, Wish};
+use crate::policy::desk::{Shown, Source, State, Wish};
 use crate::policy::file::write;
 use crate::policy::model::{Expiry, GroupName, PolicyName, Prefix};
-use hyper::header::{ALLOW, ETAG, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -113,20 +113,14 @@ fn show(shared: &Shared, text: &str) -> Result<Reply, Refused> {
 }
 
 async fn order(shared: &Shared, wish: Wish, caller: &Caller) -> Result<Reply, Refused> {
-    match shared.desk.ask(wish, Origin::Asked, caller.to_string()).await {
-        Ok(receipt) => {
-            let body =
-                json!({"changed": receipt.changed, "generation": receipt.generation, "plan": receipt.plan});
-            Ok(reply::value(StatusCode::OK, &body))
-        }
-        Err(why) => Err(reply::rejection(&why).into()),
-    }
+    let receipt = asker::ask(shared, caller, wish).await?;
+    let body = json!({"changed": receipt.changed, "generation": receipt.generation, "plan": receipt.plan});
+    Ok(reply::value(StatusCode::OK, &body))
 }
 
 async fn put_one(shared: &Shared, asked: &Asked<'_>, caller: &Caller, text: &str) -> Result<Reply, Refused> {
     let name = name(text)?;
-    let read = body::policy(&name, &asked.body, shared.acl.dialect());
-    let (policies, confirm) = read.map_err(|fault| Box::new(reply::refused(&fault)))?;
+    let (policies, confirm) = body::policy(&name, &asked.body, shared.acl.dialect())?;
     put(shared, asked, caller, on_condition(asked, name, Wish::Put { policies, confirm })?).await
 }
 
@@ -143,17 +137,14 @@ async fn put_many(shared: &Shared, asked: &Asked<'_>, caller: &Caller) -> Result
         let why = "If-Match is for one policy by its path";
         return Err(reply::fault(StatusCode::BAD_REQUEST, "match", why).into());
     }
-    let read = body::policies(&asked.body, shared.acl.dialect());
-    let (policies, confirm) = read.map_err(|fault| Box::new(reply::refused(&fault)))?;
+    let (policies, confirm) = body::policies(&asked.body, shared.acl.dialect())?;
     put(shared, asked, caller, Wish::Put { policies, confirm }).await
 }
 
 async fn put(shared: &Shared, asked: &Asked<'_>, caller: &Caller, wish: Wish) -> Result<Reply, Refused> {
-    asker::spares(shared, caller, &wish).map_err(|why| Box::new(reply::rejection(&why)))?;
     if asked.word("wait") == Some("0") {
         // Who does not wait finds what became of it among events.
-        let taken = shared.desk.order(wish, Origin::Asked, caller.to_string());
-        taken.map_err(|why| Box::new(reply::rejection(&why)))?;
+        asker::order(shared, caller, wish)?;
         return Ok(reply::empty(StatusCode::ACCEPTED));
     }
     order(shared, wish, caller).await
@@ -169,8 +160,7 @@ async fn confirm(shared: &Shared, caller: &Caller, text: &str) -> Result<Reply, 
 }
 
 async fn plan(shared: &Shared, asked: &Asked<'_>, caller: &Caller) -> Result<Reply, Refused> {
-    let read = body::policies(&asked.body, shared.acl.dialect());
-    let (policies, _) = read.map_err(|fault| Box::new(reply::refused(&fault)))?;
+    let (policies, _) = body::policies(&asked.body, shared.acl.dialect())?;
     order(shared, Wish::Plan(policies), caller).await
 }
 
@@ -185,7 +175,7 @@ async fn set_group(
     text: &str,
 ) -> Result<Reply, Refused> {
     let group = name(text)?;
-    let (mut keys, confirm) = body::object(&asked.body).map_err(|fault| Box::new(reply::refused(&fault)))?;
+    let (mut keys, confirm) = body::object(&asked.body)?;
     if confirm.is_some() {
         let why = "a group is not taken back: let a policy that names it be confirmed";
         return Err(Box::new(reply::fault(StatusCode::BAD_REQUEST, "confirm", why)));
@@ -272,7 +262,6 @@ fn events(shared: &Shared) -> Reply {
         }
     });
     let mut reply = Response::new(Payload::Lines(lines));
-    let kind = hyper::header::HeaderValue::from_static("application/jsonl");
-    reply.headers_mut().insert(hyper::header::CONTENT_TYPE, kind);
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jsonl"));
     reply
 }

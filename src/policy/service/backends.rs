@@ -104,28 +104,26 @@ impl Backends {
 
     /// Brings everything about.
     pub async fn apply(&mut self, wanted: &Wanted, now: SystemTime) -> Vec<(Carrier, Outcome)> {
-        let mut all = vec![(Carrier::Tables, self.tables.apply(wanted, now).await)];
+        let mut tables = self.tables.apply(wanted, now).await;
+        forgive(&mut tables, wanted.of(Carrier::Tables).next().is_none());
+        let mut all = vec![(Carrier::Tables, tables)];
         for carrier in [Carrier::Traffic, Carrier::Bridge, Carrier::Cumulus] {
             all.extend(self.apply_one(carrier, wanted, now).await.map(|outcome| (carrier, outcome)));
-        }
-        for (carrier, outcome) in &mut all {
-            forgive(outcome, wanted.of(*carrier).next().is_none());
         }
         all
     }
 
     /// One that is not iptables, where there is something to do or to take away.
-    pub async fn apply_one(&mut self, carrier: Carrier, wanted: &Wanted, now: SystemTime) -> Option<Outcome> {
+    async fn apply_one(&mut self, carrier: Carrier, wanted: &Wanted, now: SystemTime) -> Option<Outcome> {
         let is_unused = wanted.of(carrier).next().is_none();
         if is_unused && self.idle.contains(&carrier) {
             return None;
         }
         let mut outcome = match (carrier, &mut self.cumulus) {
-            (Carrier::Tables, _) => self.tables.apply(wanted, now).await,
             (Carrier::Traffic, _) => self.traffic.apply(wanted, now).await,
             (Carrier::Bridge, _) => self.bridges.apply(wanted, now).await,
             (Carrier::Cumulus, Some(cumulus)) => cumulus.apply(wanted, now).await,
-            (Carrier::Cumulus, None) => return None,
+            (Carrier::Tables, _) | (Carrier::Cumulus, None) => return None,
         };
         forgive(&mut outcome, is_unused);
         // A switch that is away may have flows of ours when it is back; its back end knows when there are none.

@@ -18,7 +18,7 @@ pub use files::{Files, ReadFault};
 
 use crate::host::Clock;
 use crate::policy::apply::{Runner, Watch};
-use crate::policy::book::{Book, KeptPolicy, Stage};
+use crate::policy::book::{Book, KeptPolicy};
 use crate::policy::desk::{Clerk, Desk, Source};
 use crate::policy::file::{Rest, Service as Settings};
 use crate::policy::lines::Dialect;
@@ -100,7 +100,7 @@ pub struct Service {
     troubles: BTreeMap<Carrier, String>,
     /// Why what is asked for does not outlive the program.
     unkept: Option<String>,
-    /// What does not work of the files as a whole.
+    /// What does not work of the files as a whole, or was lost of what was kept; until the next reload.
     wrong: Vec<String>,
     plans: VecDeque<Planned>,
     sources: BTreeMap<&'static str, Source>,
@@ -128,14 +128,11 @@ impl Service {
     pub fn open(setup: Setup, clerk: Clerk) -> Result<Self, StartError> {
         let Setup { folder, state, runner, clock, dialect } = setup;
         let (store, kept, damage) = Store::open(&state, dialect)?;
-        damage.iter().for_each(|fault| log::error!("{fault}"));
         let (wall, now) = (clock.wall(), clock.now());
         let mut book = Book::new(dialect == Dialect::Cumulus);
-        let there = kept.policies.iter().filter(|kept| kept.stage != Stage::Spent);
-        let in_force = there.map(|kept| (kept.said.name.clone(), kept.clone())).collect();
+        let in_force = kept.there().map(|kept| (kept.said.name.clone(), kept.clone())).collect();
         let mut backends = Backends::new(&runner, dialect);
-        let netns = kept.policies.iter().filter_map(|kept| kept.said.netns.clone());
-        backends.remember(netns.chain(kept.namespaces.iter().cloned()));
+        backends.remember(kept.everywhere());
         book.restore(kept, wall);
         let mut files = Files::new(&folder, dialect);
         let wishes = files.read()?;
@@ -167,7 +164,8 @@ impl Service {
             in_force,
             troubles: BTreeMap::new(),
             unkept: None,
-            wrong: Vec::new(),
+            // Told with the first page; whoever has read it reloads.
+            wrong: damage,
             plans: VecDeque::new(),
             sources: BTreeMap::new(),
             clocks: (now, wall),
@@ -189,7 +187,7 @@ impl Service {
         self.bring_about().await;
         let rest = (self.rest.clone(), self.dialect);
         let mut parts = Parts::open(desk, self.clock.clone(), rest, &self.settings.agent)?;
-        parts.detect(&self.reactions, &self.settings.agent);
+        parts.follow(&self.reactions, &self.settings.agent);
         self.manager.ready();
         self.say_ready();
         let mut orders = Vec::with_capacity(MOST_BATCH);
@@ -203,6 +201,7 @@ impl Service {
                 _ = self.clerk.orders.recv_many(&mut orders, MOST_BATCH) => Event::Orders,
                 () = self.watch.changed() => Event::News,
                 () = self.traffic.changed() => Event::Traffic,
+                never = parts.watch() => match never {},
                 () = tokio::time::sleep(pause) => Event::Time,
             };
             self.follow_clocks();

@@ -35,7 +35,7 @@ pub struct Seen {
     pub away: Option<(SystemTime, String)>,
     /// Guests.
     pub guests: usize,
-    /// Lines that were no event, and guests beyond those that are kept in mind.
+    /// Lines that were no event, and guests and addresses beyond those that are kept in mind.
     pub lost: u64,
 }
 
@@ -126,8 +126,10 @@ impl Guests {
                     }
                 }
                 heard = heard(self.neighbours.as_mut()) => {
+                    let new = heard.iter().filter(|one| self.known.hear(one.ip, one.mac)).count();
+                    self.count();
                     // Most are no guests, or say again what is known.
-                    if heard.iter().filter(|one| self.known.hear(one.ip, one.mac)).count() == 0 {
+                    if new == 0 {
                         continue;
                     }
                 }
@@ -146,6 +148,10 @@ impl Guests {
                 log::debug!(target: "guests", "not an event: {e}");
             }
         }
+        self.count();
+    }
+
+    fn count(&self) {
         let (guests, lost) = (self.known.count(), self.broken + self.known.left_out());
         self.seen.send_if_modified(|seen| {
             let changed = (seen.guests, seen.lost) != (guests, lost);

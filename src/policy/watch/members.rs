@@ -3,11 +3,11 @@
 //! In: [`Event`]s in their order, neighbours, groups. Out: addresses for each group that selects guests. Rules: what was
 //! known before the agent went stays until it has told all that are there; a guest that shares the host's addresses is in
 //! no group; of a virtual machine, into which the agent does not see, those count that its Ethernet address was heard
-//! with, each until another one is; pure.
+//! with, each until another one is, and of many those that were heard last; what finds no room is counted; pure.
 
-use crate::policy::model::{Group, GroupName, Groups, Prefix};
+use crate::policy::model::{Group, GroupName, Groups, Prefix, Selector};
 use crate::status::guests::{Event, Guest};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 /// By engine and the engine's word.
@@ -29,7 +29,8 @@ pub struct Known {
     is_whole: bool,
     left_out: u64,
     heard: BTreeMap<IpAddr, Mac>,
-    by_mac: BTreeMap<Mac, BTreeSet<IpAddr>>,
+    /// The one that was heard last is the last.
+    by_mac: BTreeMap<Mac, VecDeque<IpAddr>>,
 }
 
 impl Known {
@@ -70,17 +71,34 @@ impl Known {
 
     /// Takes in whose an address is; whether that is new.
     pub fn hear(&mut self, address: IpAddr, mac: Mac) -> bool {
-        let old = self.heard.get(&address).copied();
-        let has_room = self.heard.len() < MOST_HEARD.0 || old.is_some();
-        let own = self.by_mac.get(&mac).map_or(0, BTreeSet::len);
-        if old == Some(mac) || !has_room || own >= MOST_HEARD.1 || !is_its_own(address) {
+        if !is_its_own(address) {
             return false;
         }
-        if let Some(old) = old.and_then(|old| self.by_mac.get_mut(&old)) {
-            old.remove(&address);
+        let old = self.heard.get(&address).copied();
+        if old.is_none() && self.heard.len() >= MOST_HEARD.0 {
+            self.left_out += 1;
+            return false;
         }
+        if let Some(old) = old {
+            self.let_go(address, old);
+        }
+        let its = self.by_mac.entry(mac).or_default();
+        its.push_back(address);
+        // A machine that makes up a new address each day has the last ones, and not those of its first weeks.
+        let oldest = if its.len() > MOST_HEARD.1 { its.pop_front() } else { None };
+        oldest.map(|oldest| self.heard.remove(&oldest));
         self.heard.insert(address, mac);
-        self.by_mac.entry(mac).or_default().insert(address)
+        old != Some(mac)
+    }
+
+    /// An Ethernet address without any other is forgotten: of these, too, others may make up as many as they like.
+    fn let_go(&mut self, address: IpAddr, mac: Mac) {
+        if let Some(its) = self.by_mac.get_mut(&mac) {
+            its.retain(|other| *other != address);
+            if its.is_empty() {
+                self.by_mac.remove(&mac);
+            }
+        }
     }
 
     /// Whether all that were there have ever been told.
@@ -93,7 +111,7 @@ impl Known {
         self.guests.len()
     }
 
-    /// Times that a guest was left out for want of room.
+    /// Times that a guest or an address was left out for want of room.
     pub const fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -119,9 +137,8 @@ impl Known {
 
 fn is_of(group: &Group, guest: &Guest) -> bool {
     let namespace = guest.labels.get(POD_NAMESPACE).map(String::as_str);
-    let fits = |selector: &crate::policy::model::Selector| {
-        selector.fits(&guest.engine, &guest.name, guest.image.as_deref(), namespace)
-    };
+    let fits =
+        |selector: &Selector| selector.fits(&guest.engine, &guest.name, guest.image.as_deref(), namespace);
     group.guests.iter().any(fits)
 }
 
@@ -143,7 +160,6 @@ fn is_its_own(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::model::Selector;
     use crate::status::guests::GuestInterface;
 
     fn guest(id: &str, image: &str, addresses: &[&str]) -> Guest {
@@ -217,10 +233,23 @@ mod tests {
         machine.interfaces[0].addresses = vec!["10.0.0.9".parse().unwrap()];
         known.take(Event::Start(machine));
         assert_eq!(shown(&known), ["10.0.0.9/32"], "what the agent sees counts alone");
+    }
+
+    #[test]
+    fn what_others_make_up_is_bounded_and_the_address_in_use_stays() {
+        let (mut known, mac) = (Known::default(), [2, 0, 0, 0, 0, 1]);
+        let address = |n: usize| IpAddr::from([10, 1, 0, u8::try_from(n).unwrap()]);
         for n in 0..=MOST_HEARD.1 {
-            known.hear([10, 1, 0, u8::try_from(n).unwrap()].into(), macs[0]);
+            assert!(known.hear(address(n), mac), "one heard anew each day, for months: {n}");
+            assert!(n == 0 || !known.hear(address(1), mac), "heard again is not new");
         }
-        assert_eq!(known.by_mac[&macs[0]].len(), MOST_HEARD.1);
+        let its = &known.by_mac[&mac];
+        assert!(its.len() == MOST_HEARD.1 && its.contains(&address(1)) && !its.contains(&address(0)));
+        assert_eq!(known.heard.len(), MOST_HEARD.1);
+        for n in 0..100 {
+            known.hear([10, 9, 9, 9].into(), [4, 0, 0, 0, 0, n]);
+        }
+        assert_eq!(known.by_mac.len(), 2, "an Ethernet address that nobody has any more is forgotten");
     }
 
     #[test]

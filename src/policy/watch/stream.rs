@@ -11,7 +11,7 @@ use super::{AGAIN, LATEST, SOON};
 use crate::host::{Clock, connect};
 use crate::policy::desk::Desk;
 use crate::policy::model::Owner;
-use crate::policy::react::{Detector, Event, Reaction, flows, speeds};
+use crate::policy::react::{Datagram, Detector, Event, Reaction, Sample};
 use crate::sys::readable::readable;
 use socket2::Socket;
 use std::hash::RandomState;
@@ -162,38 +162,37 @@ impl Stream {
     fn datagram(&mut self, bytes: &[u8]) -> Duration {
         self.now.datagrams += 1;
         let read = self.time();
-        let time = self.number(bytes).map_or(read, |uptime_ms| self.dates.date(uptime_ms, read));
+        let Ok(datagram) = Datagram::new(bytes) else {
+            self.now.broken += 1;
+            return read;
+        };
+        self.number(datagram.sequence());
+        let time = self.dates.date(datagram.uptime_ms(), read);
         let (mut events, mut samples) = (Vec::new(), 0);
-        let told = flows(bytes, &mut |flow| {
-            samples += 1;
-            for (at, (_, detector)) in self.eyes.iter_mut().enumerate() {
-                detector.flow(time, flow, &mut |event| events.push((at, *event)));
+        let told = datagram.samples(&mut |sample| match sample {
+            Sample::Flow(flow) => {
+                samples += 1;
+                for (at, (_, detector)) in self.eyes.iter_mut().enumerate() {
+                    detector.flow(time, flow, &mut |event| events.push((at, *event)));
+                }
+            }
+            Sample::Speed { if_index, bits_per_sec } => {
+                self.eyes.iter_mut().for_each(|(_, detector)| detector.link(if_index, bits_per_sec));
             }
         });
         self.now.samples += samples;
         self.now.broken += u64::from(told.is_err());
-        let _ = speeds(bytes, &mut |index, bps| {
-            self.eyes.iter_mut().for_each(|(_, detector)| detector.link(index, bps));
-        });
         self.events(&events);
         time
     }
 
-    /// Counts those that are missing before this one: its sender's uptime. An agent that starts again begins at 1.
-    fn number(&mut self, bytes: &[u8]) -> Option<u32> {
-        let word = |at: usize| {
-            let word = bytes.get(at..)?.first_chunk::<4>()?;
-            Some(u32::from_be_bytes(*word))
-        };
-        // The agent's address is 4 or 16 bytes, then comes the sub-agent.
-        let at = if word(4)? == 2 { 28 } else { 16 };
-        let (number, uptime_ms) = (word(at)?, word(at + 4)?);
+    /// Counts those that are missing before this one. An agent that starts again begins at 1.
+    fn number(&mut self, number: u32) {
         let missing = self.expected.map_or(0, |expected| number.wrapping_sub(expected));
         if missing < 1 << 31 {
             self.now.lost += u64::from(missing);
         }
         self.expected = Some(number.wrapping_add(1));
-        Some(uptime_ms)
     }
 
     fn events(&mut self, events: &[(usize, Event)]) {

@@ -4,6 +4,7 @@
 use super::super::flow::{flows, tests::datagram};
 use super::super::odds::{self, Case};
 use super::*;
+use crate::policy::model::Protocol;
 use crate::sample::random::Random;
 use etherparse::PacketBuilder;
 
@@ -17,7 +18,7 @@ const NORMAL: f64 = ATTACK / 20.0;
 fn rule() -> Rule {
     Rule {
         fields: vec![Field::Destination, Field::SourcePort],
-        filter: Filter::Protocol(17),
+        only: Only { protocol: Some(Protocol::UDP), ..Only::default() },
         measure: Measure::Bytes,
         raise_per_sec: 50_000_000 / 8,
         release_per_sec: 25_000_000 / 8,
@@ -207,10 +208,15 @@ fn a_flood_of_keys_hides_no_attack_and_makes_none() {
 #[test]
 fn packets_of_no_key_are_counted_and_a_rate_of_packets_needs_no_bytes() {
     let rule =
-        Rule { measure: Measure::Packets, raise_per_sec: 5000, fields: vec![Field::TcpFlags], ..rule() };
+        Rule { measure: Measure::Packets, raise_per_sec: 5000, fields: vec![Field::SourcePort], ..rule() };
     let mut detector = Detector::new(rule.clone(), RandomState::new());
     let bytes = packet(2, 53);
-    flows(&bytes, &mut |flow| detector.flow(Duration::ZERO, flow, &mut |_| panic!("no key"))).unwrap();
+    let mut fragment = Vec::new();
+    let head = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([203, 0, 113, 7], [10, 0, 0, 2], 64);
+    head.udp(53, 9).write(&mut fragment, &[0; 50]).unwrap();
+    fragment[21] = 100; // the fragment's place
+    let fragment = datagram(&[(1400, &fragment)]);
+    flows(&fragment, &mut |flow| detector.flow(Duration::ZERO, flow, &mut |_| panic!("no key"))).unwrap();
     assert_eq!(detector.unkeyed(), 1);
     let mut detector = Detector::new(Rule { fields: vec![Field::Protocol], ..rule }, RandomState::new());
     let mut raised = Vec::new();

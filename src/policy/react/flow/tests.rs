@@ -1,11 +1,13 @@
 use super::*;
 use crate::sflow::datagram::{Datagrams, Stream, Unsent};
-use crate::sflow::decode::{Sample, decode};
+use crate::sflow::decode::{self, decode};
 use crate::sflow::flow::FlowRecord;
+use crate::sflow::flow::socket::Entities;
 use crate::sflow::ids::DataSource;
 use crate::sflow::sample::Port;
 use proptest::prelude::*;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// A datagram with a sample of each of these packets, one in 1,000.
@@ -38,27 +40,23 @@ pub(crate) fn datagram(packets: &[(u32, &[u8])]) -> Vec<u8> {
 }
 
 /// The same by the other decoder.
-fn told_by_decode(bytes: &[u8]) -> Vec<(FlowHeader, u32, Option<Entities>)> {
+fn told_by_decode(bytes: &[u8]) -> Vec<(FlowHeader, u32)> {
     let samples = decode(bytes).map(|datagram| datagram.samples).unwrap_or_default();
-    let flow = |sample| if let Sample::Flow(flow) = sample { Some(flow) } else { None };
+    let flow = |sample| if let decode::Sample::Flow(flow) = sample { Some(flow) } else { None };
     let told = samples.into_iter().filter_map(flow).filter_map(|flow| {
-        let (mut shown, mut entities) = (None, None);
-        for record in &flow.records {
-            match record {
-                FlowRecord::SampledHeader(header) => shown = Some(header.clone()),
-                FlowRecord::Entities(both) => entities = Some(*both),
-                _ => {}
-            }
-        }
+        let shown = flow.records.iter().rev().find_map(|record| match record {
+            FlowRecord::SampledHeader(header) => Some(header),
+            _ => None,
+        });
         let shown = shown.filter(|header| Start::of_header_protocol(header.protocol).is_some())?;
-        Some((flow.header, shown.frame_length, entities))
+        Some((flow.header, shown.frame_length))
     });
     told.collect()
 }
 
-fn told(bytes: &[u8]) -> Vec<(FlowHeader, u32, Option<Entities>)> {
+fn told(bytes: &[u8]) -> Vec<(FlowHeader, u32)> {
     let mut told = Vec::new();
-    let _ = flows(bytes, &mut |flow| told.push((flow.sample, flow.bytes, flow.entities)));
+    let _ = flows(bytes, &mut |flow| told.push((flow.sample, flow.bytes)));
     told
 }
 

@@ -6,6 +6,8 @@
 use super::{Heard, ROUTES, Route};
 use serde_json::{Map, Value, json};
 
+const JSON: &str = "application/json";
+
 /// The description of everything that may be asked for.
 pub fn openapi() -> Value {
     let mut paths = Map::new();
@@ -37,10 +39,10 @@ pub fn openapi() -> Value {
 }
 
 fn operation(route: &Route) -> Value {
-    let (tag, kind) = match route.heard {
-        Heard::Own(_) => ("v1", "application/json"),
-        Heard::Acl => ("acl", "application/json"),
-        Heard::Tc => ("tc", "application/json"),
+    let tag = match route.heard {
+        Heard::Own(_) => "v1",
+        Heard::Acl => "acl",
+        Heard::Tc => "tc",
     };
     let schema = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let content = |kind: &str, name: &str| json!({kind: {"schema": schema(name)}});
@@ -58,15 +60,15 @@ fn operation(route: &Route) -> Value {
             (200, "") | (202 | 204 | 404 | 406, _) if tag != "v1" => {}
             (200, "") | (202, _) => {}
             (200, "Events") => response["content"] = content("application/jsonl", "Event"),
-            (200, gives) => response["content"] = content(kind, gives),
-            _ => response["content"] = content("application/json", "Fault"),
+            (200, gives) => response["content"] = content(JSON, gives),
+            _ => response["content"] = content(JSON, "Fault"),
         }
         responses.insert(code.to_string(), response);
     }
     let mut operation =
         json!({"tags": [tag], "summary": route.says, "parameters": parameters, "responses": responses});
     if !route.takes.is_empty() {
-        operation["requestBody"] = json!({"required": true, "content": content(kind, route.takes)});
+        operation["requestBody"] = json!({"required": true, "content": content(JSON, route.takes)});
     }
     operation
 }

@@ -17,8 +17,8 @@ pub use select::{Classifier, Selected};
 pub use steps::steps;
 pub use whole::{end, ifb, whole};
 
-use crate::policy::model::{Action, Direction, Policy, PolicyName, Redirect, Rule, Shape, Traffic};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::policy::model::{Action, Direction, Policy, PolicyName, Redirect, Rule, Shape};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Preferences of a chain; from the middle on, the clsact qdisc that the filters hang on is ours too.
@@ -114,16 +114,11 @@ fn place(policy: &Policy, rule: &Rule, by: Classifier) -> Result<((String, Side)
     if at.0.ends_with('+') {
         return Err("tc works on one interface: a pattern is none");
     }
-    if traffic.directions != possible(traffic) {
+    if traffic.directions != Direction::possible(traffic.from.is_some(), traffic.to.is_some()) {
         return Err("tc does not tell forwarded packets from this host's own: leave 'direction' out");
     }
     let selected = Selected::of(rule.matching(), by)?;
     Ok((at, Wish { name: policy.name.clone(), action: rule.action().clone(), selected }))
-}
-
-fn possible(traffic: &Traffic) -> BTreeSet<Direction> {
-    let not = if traffic.to.is_some() { Direction::In } else { Direction::Out };
-    Direction::ALL.into_iter().filter(|direction| *direction != not).collect()
 }
 
 impl Lane {

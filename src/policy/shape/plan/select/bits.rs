@@ -16,7 +16,8 @@ type Block = Option<(u16, u16)>;
 /// How many filters there would be.
 pub(super) fn count(matching: &Match, family: Family) -> usize {
     let t = matching.traffic();
-    let (sources, destinations) = (blocks(&t.source_ports).len(), blocks(&t.destination_ports).len());
+    let (sources, destinations) =
+        (Ports::blocks(&t.source_ports).len(), Ports::blocks(&t.destination_ports).len());
     let has_ports = !(t.source_ports.is_empty() && t.destination_ports.is_empty());
     let each = if has_ports {
         headers(family).len().saturating_mul(sources).saturating_mul(destinations)
@@ -38,7 +39,7 @@ pub(super) fn keys(matching: &Match, family: Family) -> Vec<Vec<Key>> {
             Family::V6 => narrow(&mut general, (16, dscp << 6, 0x0fc0), 0),
         }
     }
-    let (sources, destinations) = (blocks(&t.source_ports), blocks(&t.destination_ports));
+    let (sources, destinations) = (Ports::blocks(&t.source_ports), Ports::blocks(&t.destination_ports));
     let has_ports = !(t.source_ports.is_empty() && t.destination_ports.is_empty());
     let (from, to) = if family == Family::V4 { (12, 16) } else { (8, 24) };
     let mut found = Vec::new();
@@ -109,44 +110,6 @@ fn address(keys: &mut Vec<Key>, prefix: &Prefix, at: u8) {
         let value = word.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
         if mask != 0 {
             narrow(keys, (32, value & mask, mask), at);
-        }
-    }
-}
-
-/// Ranges as values with masks; one `None` where any port will do.
-fn blocks(ports: &[Ports]) -> Vec<Block> {
-    if ports.is_empty() {
-        return vec![None];
-    }
-    let mut found = Vec::new();
-    for (first, last) in ports.iter().map(|ports| ports.ends()) {
-        let (mut at, last) = (u32::from(first), u32::from(last));
-        while at <= last {
-            let aligned = if at == 0 { 1 << 16 } else { at & at.wrapping_neg() };
-            let mut size = aligned;
-            while at + size - 1 > last {
-                size /= 2;
-            }
-            let (value, mask) = (u16::try_from(at), u16::try_from(0x1_0000 - size));
-            found.extend(value.ok().zip(Some(mask.unwrap_or(0))).map(Some));
-            at += size;
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn blocks_hold_the_ports_of_the_range_and_no_other(a: u16, b: u16, port: u16) {
-            let (first, last) = (a.min(b), a.max(b));
-            let found = blocks(&[Ports::new(first, last).unwrap()]);
-            let hits = found.iter().flatten().filter(|(value, mask)| port & mask == *value).count();
-            prop_assert_eq!(hits, usize::from((first..=last).contains(&port)));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! headers of IPv6 and a VLAN's tag are no hindrance; fragments have no ports. Spec: tc-flower(8).
 
 use super::super::part::Fields;
-use crate::policy::model::{End, Family, Match, Ports, Prefix, Protocol};
+use crate::policy::model::{End, Family, Match, Ports, Protocol};
 
 /// How many filters there would be, without those for tagged frames.
 pub(super) fn count(matching: &Match, family: Family) -> usize {
@@ -31,7 +31,7 @@ pub(super) fn fields(matching: &Match, family: Family) -> Result<Vec<Fields>, &'
         let mut start = general.clone();
         for (end, key) in [(source, "src_ip"), (destination, "dst_ip")] {
             if let Some(End::Prefix(prefix)) = end {
-                start.insert(key.to_owned(), address(prefix));
+                start.insert(key.to_owned(), prefix.short());
             }
         }
         for source in choices(&t.source_ports) {
@@ -56,12 +56,6 @@ fn word(protocol: Protocol) -> String {
         132 => "sctp".to_owned(),
         number => format!("{number:02x}"),
     }
-}
-
-/// Of one address without its length.
-fn address(prefix: &Prefix) -> String {
-    let is_one = u32::from(prefix.length()) == if prefix.address().is_ipv4() { 32 } else { 128 };
-    if is_one { prefix.address().to_string() } else { prefix.to_string() }
 }
 
 fn choices(ports: &[Ports]) -> impl Iterator<Item = Option<Ports>> {

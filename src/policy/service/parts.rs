@@ -135,17 +135,19 @@ async fn watch_over(tasks: &mut JoinSet<()>) -> Infallible {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     #[should_panic(expected = "a fault of a part")]
     fn a_part_that_panics_takes_the_program_with_it() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let outcome = runtime.block_on(async {
             let mut tasks = JoinSet::new();
             tasks.spawn(async {});
             tasks.spawn(std::future::pending()).abort();
             tasks.spawn(async { panic!("a fault of a part") });
-            watch_over(&mut tasks).await
+            tokio::time::timeout(Duration::from_secs(20), watch_over(&mut tasks)).await
         });
+        outcome.expect_err("it waits for ever otherwise");
     }
 }

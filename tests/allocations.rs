@@ -21,7 +21,8 @@ use hsflow::collect::sockets::{Place, Sockets, Wanted};
 use hsflow::config::model::CollectorSettings;
 use hsflow::export::Collectors;
 use hsflow::host::{Clock, Host};
-use hsflow::policy::react::{Change, Detector, Field, Filter, Measure, Rule, flows};
+use hsflow::policy::model::Protocol;
+use hsflow::policy::react::{Change, Detector, Field, Measure, Only, Rule, flows};
 use hsflow::sample::application::message::Reader;
 use hsflow::sample::connection::Connection;
 use hsflow::sample::flow::{Known, Packet, Sampler, discard, encode, path};
@@ -422,7 +423,7 @@ fn detecting_a_flood_of_keys_and_an_attack_in_it_allocates_nothing() {
     let attack = sampled(&flood_packet(u16::MAX));
     let rule = Rule {
         fields: vec![Field::Source, Field::SourcePort],
-        filter: Filter::Protocol(17),
+        only: Only { protocol: Some(Protocol::UDP), ..Only::default() },
         measure: Measure::Packets,
         raise_per_sec: 100_000,
         release_per_sec: 50_000,

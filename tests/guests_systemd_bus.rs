@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{TempDir, wait_until};
+use support::{TempDir, wait_listening};
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream, ObjectPath, Variant, connection};
 
@@ -57,7 +57,7 @@ impl Daemon {
             .spawn()
             .expect("dbus-daemon (package dbus-daemon)");
         let daemon = Self { root, child };
-        wait_until("the bus is there", Duration::from_secs(60), || socket.exists().then_some(()));
+        wait_listening(&socket, Duration::from_secs(60));
         daemon
     }
 

@@ -5,22 +5,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export HSFLOW_LONG=1
 features=$(pkg-config --exists libvirt && echo --features libvirt || true) # as in the Makefile
-log=$(mktemp); trap 'rm -f "$log"' EXIT
+log=$(mktemp); others=$(mktemp); trap 'rm -f "$log" "$others"' EXIT
 failed=0
 version="$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- . ':!tests/RESULTS.md' || echo ' and changes')"
 wanted=("$@")
-step() { # name, command: runs it, notes its result and the lines that count
+step() { # name, command: runs it, notes its result and the lines that count in the place of what was noted before
   local name=$1 start=$SECONDS result=passed; shift
-  if [ ${#wanted[@]} -gt 0 ]; then
-    [[ " ${wanted[*]} " == *" ${name%%,*} "* ]] || return 0
-    # What was noted of it before: up to the next step's line.
-    awk -v name="$name: " '/^[^ ].*: (passed|FAILED), /{old = index($0, name) == 1} !old' tests/RESULTS.md > "$log"
-    cat -s "$log" > tests/RESULTS.md
-  fi
+  [ ${#wanted[@]} -eq 0 ] || [[ " ${wanted[*]} " == *" ${name%%,*} "* ]] || return 0
   echo "== $name"
   "$@" 2>&1 | tee "$log" || { result=FAILED; failed=1; }
-  { printf '\n%s: %s, %d s, %s\n\n' "$name" $result $((SECONDS - start)) "$(date -u +%F), commit $version"
-    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services|reactions|attacks|samples: [0-9]+ alarms)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: |(TBF|HTB) .*: wanted ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\|TBF\|HTB\)/\1/; s/^ */    /; s/ (target.*//' || true; } >> tests/RESULTS.md
+  awk -v name="$name: " '/^[^ ].*: (passed|FAILED), /{old = index($0, name) == 1} !old' tests/RESULTS.md | cat -s > "$others"
+  { cat "$others"
+    printf '\n%s: %s, %d s, %s\n\n' "$name" $result $((SECONDS - start)) "$(date -u +%F), commit $version"
+    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services|reactions|attacks|samples: [0-9]+ alarms)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: |(TBF|HTB) .*: wanted ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\|TBF\|HTB\)/\1/; s/^ */    /; s/ (target.*//' || true; } | cat -s > tests/RESULTS.md
 }
 [ $# -gt 0 ] || cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`

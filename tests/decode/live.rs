@@ -4,7 +4,7 @@ use crate::netns::{isolated, run};
 use crate::stream::Stream;
 use crate::support::catcher::UdpCatcher;
 use crate::support::process::Process;
-use crate::support::{TempDir, wait_until};
+use crate::support::{TempDir, wait_listening};
 use crate::{columns, decode, objects, tshark};
 use std::io::Write;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn the_agents_stream_reads_as_its_collector_gets_it_and_as_wireshark_reads_it() 
         let (auto, socket) = (path("hsflowd.auto"), path("control.sock"));
         let arguments = ["-d", "-f", configuration.to_str().unwrap(), "-o", &auto, "--socket", &socket];
         let mut agent = Process::hsflowd(&arguments);
-        wait_until("the stream socket", LIMIT, || dir.path().join("stream.sock").exists().then_some(()));
+        wait_listening(&dir.path().join("stream.sock"), LIMIT);
         let read = decode(&["--stream", "--socket", &socket, "--json", "--count", "4", "--timeout", "40"]);
         assert_eq!((read.status, read.stderr.as_str()), (Some(0), ""));
         let read = objects(read.text());

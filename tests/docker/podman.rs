@@ -4,7 +4,7 @@ use crate::dockerd::{PATIENCE, PRIVATE, Remains, image};
 use crate::life::{differences_from, states};
 use crate::rig::{Watched, patient, skips};
 use crate::support::process::Process;
-use crate::support::wait_until;
+use crate::support::wait_listening;
 use hsflow::sample::guest::GuestState;
 use std::fs;
 use std::process::Command;
@@ -38,7 +38,7 @@ impl Podman {
         let mut command = Command::new("unshare");
         command.args(["-nm", "sh", "-c", &line]).envs(environment(&remains));
         let service = Process::start(&mut command);
-        wait_until("podman listens", PATIENCE, || root.join("podman.sock").exists().then_some(()));
+        wait_listening(&root.join("podman.sock"), PATIENCE);
         let podman = Self { service, remains };
         podman.podman(&format!("import {} bb", image(podman.remains.dir.path()).display()));
         podman

@@ -2,7 +2,7 @@
 
 use crate::netns;
 use crate::support::process::Process;
-use crate::support::{TempDir, wait_until};
+use crate::support::{TempDir, wait_listening, wait_until};
 use hsflow::host::Clock;
 use hsflow::policy::apply::{Runner, Tables};
 use hsflow::policy::desk::{Clerk, Receipt, Wish};
@@ -48,7 +48,7 @@ impl Agent {
             command.arg(option).arg(self.dir.path().join(name));
         }
         self.process = Some(Process::start(&mut command));
-        wait_until("the agent's sockets", LIMIT, || self.socket("guests").exists().then_some(()));
+        wait_listening(&self.socket("guests"), LIMIT);
     }
 
     /// `stream` or `guests`.

@@ -58,3 +58,10 @@ pub fn wait_until<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Opt
         std::thread::park_timeout(STEP);
     }
 }
+
+/// Waits until somebody takes connections at `socket`: its file is there a moment earlier, when connecting is refused.
+#[track_caller]
+pub fn wait_listening(socket: &Path, limit: Duration) {
+    let listens = || std::os::unix::net::UnixStream::connect(socket).ok();
+    wait_until(&format!("somebody listens at {}", socket.display()), limit, listens);
+}

@@ -2,7 +2,7 @@
 
 use crate::netns;
 use crate::support::process::Process;
-use crate::support::{TempDir, wait_listening, wait_until};
+use crate::support::{TempDir, wait_listening};
 use hsflow::host::Clock;
 use hsflow::policy::apply::{Runner, Tables};
 use hsflow::policy::desk::{Clerk, Receipt, Wish};

@@ -14,7 +14,7 @@ chmod 755 "$work"; mkdir "$work/bin"
 for p in hsflowd hsflowctl hsflowd-policy; do strip --strip-debug -o "$work/bin/$p" "$bin/$p"; done
 folders=(-v "$PWD:/src" -v "$work/bin:/bin-under-test")
 [ -z "${HSFLOW_DEBS:-}" ] || folders+=(-v "$(realpath "$HSFLOW_DEBS"):/debs")
-case " $* " in *" el "*) tests/orchestration/rpm-repository "$work/bin" "$work/el"; folders+=(-v "$work/el:/el") ;; esac
+case " $* " in *" el "*) tests/orchestration/rpm-repository "$work/bin" "$work/rpm"; folders+=(-v "$work/rpm:/el") ;; esac
 failed=0
 try() { # name
   local start=$SECONDS

@@ -155,8 +155,10 @@ within 20 "healthy" hsflowctl status
 conf "$wanted"; systemctl restart hsflowd; samples
 few=$(($(ls "/proc/$(pid)/fd" | wc -l) + 5))
 override LimitNOFILE=$few
+check "restart with $few descriptors" systemctl restart hsflowd
+samples
 conf 'pcap { dev.pattern = ^(v0|i) sampling = 10 }'
-check "restart with $few descriptors, too few for $interfaces interfaces" systemctl restart hsflowd
+check "which are too few for $interfaces interfaces" hsflowctl reload
 within 20 "it is said, with what to do" says 'Too many open files' && check "namely" says 'raise LimitNOFILE'
 goes_on "datagrams go on"
 check "it says so again" says 'Too many open files'

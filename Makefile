@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-orchestration test-packages test-long deb rpm apt static footprint sampled packets applications guests top web clean
+.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-orchestration test-packages test-long deb rpm apt yum static footprint sampled packets applications guests top web clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 4
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
@@ -55,11 +55,14 @@ rpm: ## RPM packages for x86_64 and aarch64, in target/packages/rpm
 apt: deb ## a signed apt repository of them in target/packages/apt; KEY=a key of your GnuPG keyring
 	packaging/apt target/packages/apt "$(KEY)" target/packages/deb/*.deb
 
+yum: rpm ## a signed repository of them for dnf and yum in target/packages/yum; KEY=an RSA key of your GnuPG keyring
+	packaging/yum target/packages/yum "$(KEY)" target/packages/rpm/*.rpm
+
 static: ## programs that need no library, for containers and old systems, in target/packages/programs
 	tests/install.sh build packages
 	packaging/build static-amd64 static-arm64
 
-test-packages: ## the packages of the debug build: contents, lintian, rpmlint, dpkg, rpm and apt in a copy of this system
+test-packages: ## the packages of the debug build: contents, lintian, rpmlint, dpkg, apt, rpm and dnf in a copy of this system
 	tests/install.sh build test packages
 	cargo build --locked $(FEATURES) --bins
 	tests/packages.sh

@@ -4,7 +4,10 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export LC_ALL=C.UTF-8 TZ=UTC
 umask 022
 version=${HSFLOW_VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)}
-maintainer="${DEBFULLNAME:-hsflowd-rs authors} <${DEBEMAIL:-hsflowd-rs@packages.invalid}>"
+# debian/control is the one place that names a maintainer, for all kinds of packages
+maintainer=$(sed -n 's/^Maintainer: //p' "$top/debian/control")
+name=${maintainer% <*} address=${maintainer##*<}
+maintainer="${DEBFULLNAME:-$name} <${DEBEMAIL:-${address%>}}>"
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
   SOURCE_DATE_EPOCH=$(git -C "$top" log -1 --format=%ct 2>/dev/null) || SOURCE_DATE_EPOCH=$(stat -c %Y "$top/packaging/CHANGELOG.md")
 fi

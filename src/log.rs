@@ -2,7 +2,7 @@
 //! when the agent was started as a daemon without `-d`. In: records of the `log` facade. Out: one line each,
 //! `component: clause`, no time stamp (journald and syslog add it).
 //!
-//! Rule: a line is written whole or not at all, and a log that cannot be written never stops the agent.
+//! Rule: a line is written whole or not at all, and a log that cannot be written never stops the agent; its lines are counted.
 //! Priorities: systemd `sd-daemon(3)`, `<N>` prefixes.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Where lines go.
@@ -50,6 +51,12 @@ enum Sink {
 struct Logger(Mutex<Sink>);
 
 static LOGGER: std::sync::OnceLock<Logger> = std::sync::OnceLock::new();
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Lines that could not be written since the start: no room, or more than the limit of `-D`.
+pub fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
 
 /// Starts logging. A second call only changes the destination.
 ///
@@ -136,8 +143,10 @@ impl Log for Logger {
         }
         let component = record.target().rsplit("::").next().unwrap_or_default();
         let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A log that fails has nowhere to say so.
-        let _ = write_line(&mut sink, record.level(), &format!("{component}: {}", record.args()));
+        // A log that fails cannot say so; the status does.
+        if write_line(&mut sink, record.level(), &format!("{component}: {}", record.args())).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn flush(&self) {}
@@ -156,7 +165,7 @@ fn write_line(sink: &mut Sink, level: Level, line: &str) -> io::Result<()> {
         Sink::File { file, written, limit, .. } => {
             let text = format!("{} {line}\n", level.as_str().to_lowercase());
             if *written + text.len() as u64 > *limit {
-                return Ok(());
+                return Err(io::ErrorKind::StorageFull.into());
             }
             *written += text.len() as u64;
             file.write_all(text.as_bytes())
@@ -183,7 +192,7 @@ mod tests {
         let path = dir.join("log");
         let mut sink = open(&Destination::File(path.clone(), 40)).unwrap();
         write_line(&mut sink, Level::Warn, "collector: first").unwrap();
-        write_line(&mut sink, Level::Warn, "collector: second and too long").unwrap();
+        assert!(write_line(&mut sink, Level::Warn, "collector: second and too long").is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "warn collector: first\n");
         std::fs::rename(&path, dir.join("log.1")).unwrap();
         let mut sink = open(&Destination::File(path.clone(), 40)).unwrap();

@@ -22,12 +22,12 @@ test="$test prometheus python3-prometheus-client libglib2.0-bin"
 # a terminal and a browser, in which top and web are looked at
 test="$test tmux chromium chromium-driver"
 # what packages are made, signed and looked through with; programs for another machine are stripped by its own binutils
-packages="debhelper dpkg-dev lintian rpm apt-utils gpg gpg-agent gpgv xz-utils binutils binutils-aarch64-linux-gnu binutils-x86-64-linux-gnu python3 python3-venv python3-rpm systemd"
+packages="debhelper dpkg-dev lintian rpm apt-utils gpg gpg-agent gpgv xz-utils binutils binutils-aarch64-linux-gnu binutils-x86-64-linux-gnu python3 python3-venv python3-rpm systemd createrepo-c dnf"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq debhelper dpkg-dev apt-utils gpg gpg-agent"
 
 # the root in which Ansible and Puppet are tried; both are installed there, not here
-orchestration="mmdebstrap util-linux iproute2 binutils"
+orchestration="mmdebstrap util-linux iproute2 binutils binutils-x86-64-linux-gnu rpm createrepo-c gpg gpg-agent"
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 rust_is_new_enough() {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# orchestration.sh [ansible|puppet|dns]...: the Ansible role and the Puppet module, linted and applied, and the example of a DNS zone, served, each in a Debian of its own
-# with systemd. Programs are those of $HSFLOW_BIN (default target/debug), put into packages for the test; or $HSFLOW_DEBS is a
+# orchestration.sh [ansible|puppet|el|dns]...: the Ansible role and the Puppet module, linted and applied, also with dnf and RPM
+# packages, and the example of a DNS zone, served, each in a Debian of its own with systemd. Programs are those of $HSFLOW_BIN (default target/debug), put into packages for the test; or $HSFLOW_DEBS is a
 # folder of packages. Prints PASS or FAIL of each, and of a failure everything. As root or with sudo.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,12 +8,13 @@ bin=${HSFLOW_BIN:-target/debug}
 if [ "$(id -u)" != 0 ]; then exec sudo -E "$0" "$@"; fi
 for p in hsflowd hsflowctl hsflowd-policy; do [ -x "$bin/$p" ] || { echo "orchestration: no $bin/$p, build it first" >&2; exit 2; }; done
 tests/orchestration/build-image
-[ $# -gt 0 ] || set -- ansible puppet dns
+[ $# -gt 0 ] || set -- ansible puppet el dns
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"; mkdir "$work/bin"
 for p in hsflowd hsflowctl hsflowd-policy; do strip --strip-debug -o "$work/bin/$p" "$bin/$p"; done
 folders=(-v "$PWD:/src" -v "$work/bin:/bin-under-test")
 [ -z "${HSFLOW_DEBS:-}" ] || folders+=(-v "$(realpath "$HSFLOW_DEBS"):/debs")
+case " $* " in *" el "*) tests/orchestration/rpm-repository "$work/bin" "$work/rpm"; folders+=(-v "$work/rpm:/el") ;; esac
 failed=0
 try() { # name
   local start=$SECONDS

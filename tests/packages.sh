@@ -1,6 +1,6 @@
 #!/bin/bash
 # packages.sh [PROGRAMS]: makes the packages of these programs (default: those of target/debug) and tries them: what they
-# contain, what lintian and rpmlint say, that two builds are the same, that dpkg, rpm and apt install, upgrade, take over and
+# contain, what lintian and rpmlint say, that two builds are the same, that dpkg, apt, rpm and dnf install, upgrade, take over and
 # remove them. Installs into a copy of this system that vanishes, in namespaces of its own. As root.
 # UPDATE_GOLDEN=1 rewrites tests/packages/contents.
 set -u
@@ -75,11 +75,19 @@ check "and gets a new version" packaging/apt "$work/repository" packages@example
 equal "which has both" "$(grep -c '^Package: hsflowd-rs$' "$work"/repository/dists/stable/main/binary-*/Packages)" 2
 cp "$work"/old/hsflowd-rs_*.deb "$work/other"; echo >> "$work/other"; mkdir "$work/forged"; mv "$work/other" "$work/forged/$(cd "$work/old" && echo hsflowd-rs_*.deb)"
 refute "another content for a version that is there is refused" packaging/apt "$work/repository" packages@example.org "$work"/forged/*.deb
+# the same for RPM; its key is of the kind that the oldest rpm knows
+gpg --batch --quiet --passphrase '' --quick-generate-key 'rpm <rpm@example.org>' rsa3072 sign never 2>/dev/null
+mkdir "$work/forged-rpm"; cp "$work"/rpm/hsflowd-rs-policy-*.rpm "$work/forged-rpm/$(cd "$work/old" && echo hsflowd-rs-policy-0.0.1-*.rpm)"
+check "the repository for rpm systems is made" packaging/yum "$work/yum" rpm@example.org "$work"/old/*.rpm
+check "and gets a new version" packaging/yum "$work/yum" rpm@example.org "$work"/rpm/*.rpm
+check "once more changes no package" eval 'before=$(sha256sum "$work"/yum/packages/*) && packaging/yum "$work/yum" rpm@example.org "$work"/rpm/*.rpm && [ "$before" = "$(sha256sum "$work"/yum/packages/*)" ]'
+refute "another content for a version that is there is refused" packaging/yum "$work/yum" rpm@example.org "$work"/forged-rpm/*.rpm
+check "a stand-in for a distribution" tests/packages/distribution "$work" "$work"/rpm/*.rpm "$work"/old/*.rpm
 tests/packages/c-agent deb "$work"; tests/packages/c-agent rpm "$work"
 
 # ---- each in a copy of this system that vanishes, side by side
 gpgconf --kill all
-tools="dpkg apt rpm container"
+tools="dpkg apt rpm dnf container"
 for tool in $tools; do
   # a folder of its own for each, in which it makes its copy
   mkdir "$work/of-$tool"

@@ -38,7 +38,7 @@ use crate::status::registry::{Registry, State};
 use crate::status::telemetry::Telemetry;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// The agent and everything it owns.
@@ -92,6 +92,8 @@ pub struct Agent {
     pub(super) polls: Polls,
     /// Clients that the control socket dropped, when it last said.
     pub(super) control_clients: u64,
+    /// The agent before this one was killed, or crashed.
+    pub(super) follows_a_crash: bool,
     /// The thread that reads transceivers.
     pub(super) optics: Optics,
     pub(super) flow_control: FlowControls,
@@ -135,7 +137,6 @@ impl Agent {
         let uuid = identity::uuid(&host, &options, &settings);
         let mut measures = Measures::new(interfaces, &host, settings.polling_secs);
         measures.set_uuid(uuid.uuid);
-        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let limit = settings.datagram_bytes as usize;
         let pace = Pace::new(now);
         let outlet = SharedOutlet::new(&options.root, settings.sub_agent(), pace.start());
@@ -147,6 +148,7 @@ impl Agent {
             questions: Some(questions),
             polls: Polls::default(),
             control_clients: 0,
+            follows_a_crash: false,
             packets: Packets::new(&host, &outlet, pace),
             applications: Applications::new(&host, &outlet, pace),
             open_vswitch: OpenVswitch::default(),
@@ -165,7 +167,7 @@ impl Agent {
             wish: Wish::default(),
             unresolved: None,
             election: elect(&[], &Wish::default(), None),
-            datagrams: Datagrams::new(limit, nobody),
+            datagrams: Datagrams::new(limit, Ipv4Addr::UNSPECIFIED.into()),
             measures,
             auto: AutoFile::open(&options.auto_file),
             registry: Registry::default(),

@@ -4,7 +4,7 @@
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
@@ -83,6 +83,13 @@ pub(super) fn listen_for_messages(path: &Path, mode: u32) -> io::Result<Socket> 
     std::fs::set_permissions(path, Permissions::from_mode(mode))?;
     listener.listen(BACKLOG)?;
     Ok(listener)
+}
+
+/// Whether an agent left a socket there that it could have taken away: it did not end by itself.
+pub(super) fn is_left_behind(path: &Path) -> bool {
+    let there = std::fs::symlink_metadata(path).ok().filter(|there| there.file_type().is_socket());
+    let folder = path.parent().and_then(|folder| std::fs::metadata(folder).ok());
+    there.zip(folder).is_some_and(|(socket, folder)| socket.uid() == folder.uid())
 }
 
 fn remove_old(path: &Path) -> io::Result<()> {

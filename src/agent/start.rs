@@ -183,6 +183,10 @@ fn open_control(agent: &mut Agent) -> Option<Control> {
     match Control::open(&agent.options.socket) {
         Ok(control) => {
             agent.set("control", State::Running);
+            agent.follows_a_crash = control.follows_a_crash();
+            if agent.follows_a_crash {
+                log::warn!(target: "agent", "the agent before this one did not end by itself");
+            }
             Some(control)
         }
         Err(e) => {

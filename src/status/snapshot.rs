@@ -69,6 +69,9 @@ pub struct Agent {
     pub pid: u32,
     /// Seconds since its start.
     pub uptime_secs: u64,
+    /// The agent before it did not end by itself: it was killed, or crashed.
+    #[serde(default)]
+    pub follows_a_crash: bool,
     /// The agent address in every datagram; none while there is no usable address (then nothing is sent).
     pub address: Option<String>,
     /// The device that has it.
@@ -303,4 +306,7 @@ pub struct Losses {
     /// Guests that could not be taken in.
     #[serde(default)]
     pub guests_refused: u64,
+    /// Lines of the log that could not be written.
+    #[serde(default)]
+    pub log_lines: u64,
 }

@@ -30,6 +30,25 @@ fn term_and_int_end_it_with_status_zero() {
 }
 
 #[test]
+fn the_next_agent_says_of_one_that_was_killed_and_of_no_other() {
+    isolated(|| {
+        let mut rig = Rig::running("polling = 1");
+        rig.next_sample(DataSource::HOST);
+        let says = |rig: &Rig| rig.ctl(&["status"]).1.contains("was killed or crashed");
+        for (signal, expected) in
+            [(Signal::SIGTERM, false), (Signal::SIGKILL, true), (Signal::SIGTERM, false)]
+        {
+            rig.agent().signal(signal);
+            rig.agent().wait_exit(LIMIT);
+            rig.start();
+            rig.next_sample(DataSource::HOST);
+            assert_eq!(says(&rig), expected, "{signal}");
+            assert_eq!(rig.snapshot()["healthy"], true);
+        }
+    });
+}
+
+#[test]
 fn usr1_logs_the_eleven_counters_of_the_c_agent() {
     isolated(|| {
         let rig = Rig::running("polling = 300");

@@ -116,6 +116,14 @@ fn telemetry_and_switch_ports_are_told_as_the_c_agent_does() {
             "{described}"
         );
         assert_eq!(rig.component("dbus"), "running");
+        // As the manual has it, on this bus.
+        let page = include_str!("../../man/hsflowd.8").replace("\\\n", " ");
+        let example = page.lines().find(|line| line.starts_with("busctl call ")).unwrap();
+        let words = example.split_whitespace().skip(1);
+        let asked =
+            Command::new("busctl").arg(format!("--address={}", bus.address())).args(words).output().unwrap();
+        let answer = String::from_utf8_lossy(&asked.stdout).into_owned();
+        assert!(answer.starts_with("x ") && asked.status.success(), "{example}: {answer} {asked:?}");
     });
 }
 

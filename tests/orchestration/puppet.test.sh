@@ -4,7 +4,7 @@ exec 2>&1
 modules=/src/orchestration/puppet module=$modules/hsflowd_rs
 check "puppet-lint finds nothing" puppet-lint --fail-on-warnings $module
 check "the manifests are valid" puppet parser validate $module/manifests $module/functions $module/types
-check "the templates are" puppet epp validate $module/templates/hsflowd-rs.sources.epp
+check "the templates are" puppet epp validate $module/templates/hsflowd-rs.sources.epp $module/templates/hsflowd-rs.repo.epp
 check "every drop-in is known" every_drop_in $module/types/drop_in_name.pp
 check "and each has its place" eval 'cat $module/manifests/{agent,policy}.pp > drop_ins; every_drop_in drop_ins'
 check "metadata.json is whole" jq -e '.name == "hsflowd-hsflowd_rs" and (.dependencies | length == 0)' $module/metadata.json

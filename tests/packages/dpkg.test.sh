@@ -64,7 +64,13 @@ rm $conf
 deploy "a configuration that was deleted"
 refute "stays deleted" test -e $conf
 mkdir -p /var/lib/hsflowd-policy; echo > /var/lib/hsflowd-policy/state.toml
+check "drop-ins by hsflowctl privileges --apply" apply_by_hand /lib/systemd/system-generators
+check "removal" dpkg -r hsflowd-rs
+check "leaves them: they are configuration" test -s $applied
 check "purge" dpkg -P hsflowd-rs hsflowd-rs-policy
+refute "takes them, and their folder" test -e ${applied%/*}
+check "but not what somebody wrote" rm $theirs
+rmdir ${theirs%/*}
 equal "which leaves no file" "$(files)" ""
 check "but the users, who may own files" id hsflowd
 for d in /etc/hsflowd /var/lib/hsflowd-policy /usr/share/hsflowd-rs /usr/lib/hsflowd /usr/share/doc/hsflowd-rs /var/lib/systemd/deb-systemd-helper-enabled/hsflowd.service.dsh-also; do

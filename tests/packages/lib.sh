@@ -28,3 +28,14 @@ has_name() {
   return $got
 }
 mine="sflow { polling = 17 collector { ip = 192.0.2.77 } } # mine"
+# What hsflowctl privileges --apply leaves on a host without the generator, and beside it a file that an administrator wrote under
+# the same name. The second stays.
+apply_by_hand() { # folder of the generator
+  mv "$1/hsflowd-rs" /tmp/generator
+  hsflowctl privileges --apply
+  mv /tmp/generator "$1/hsflowd-rs"
+  mkdir -p /etc/systemd/system/ovsdb-server.service.d; echo "# somebody's" > $theirs
+  test -s $applied
+}
+applied=/etc/systemd/system/hsflowd.service.d/00-hsflowd-privileges.conf
+theirs=/etc/systemd/system/ovsdb-server.service.d/00-hsflowd-privileges.conf

@@ -24,7 +24,13 @@ check "an upgrade" rpm -U "$agent" "$policy"
 equal "the configuration is the user's" "$(cat $conf)" "$mine"
 equal "version" "$(command rpm -q --qf '%{VERSION}' hsflowd-rs)" "$version"
 cp packaging/hsflowd.conf $conf
+check "drop-ins by hsflowctl privileges --apply" apply_by_hand /usr/lib/systemd/system-generators
+check "the same again" rpm -U --replacepkgs "$agent"
+check "leaves them" test -s $applied
 check "erased" rpm -e hsflowd-rs hsflowd-rs-policy
+refute "which takes them, and their folder" test -e ${applied%/*}
+check "but not what somebody wrote" rm $theirs
+rmdir ${theirs%/*}
 equal "which leaves no file" "$(files | grep -v '^/var/lib/hsflowd-policy')" ""
 
 echo "$mine" > $conf

@@ -98,6 +98,17 @@ fn every_table_of_the_file_says_its_keys() {
 }
 
 #[test]
+fn the_example_of_the_manual_is_a_policy() {
+    let page = fs::read_to_string(repository("man/policy.toml.5")).unwrap();
+    let examples: Vec<_> = page.split(".Bd -literal -offset indent\n").skip(1).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let wishes = assert_faultless("man/policy.toml.5", example.split("\n.Ed").next().unwrap());
+        assert_ne!(wishes, file::Wishes::default());
+    }
+}
+
+#[test]
 fn the_manual_has_every_key_and_no_other() {
     let page = fs::read_to_string(repository("man/policy.toml.5")).unwrap();
     let mut found = BTreeSet::new();

@@ -53,6 +53,23 @@ fn the_drop_in_follows_the_configuration() {
 }
 
 #[test]
+fn another_configuration_is_looked_at_whatever_stands_in_it() {
+    let root = Root::with("");
+    generate(&root);
+    assert_eq!(made(&root, "hsflowd-privileges.path"), None);
+    root.write("/etc/default/hsflowd", "DAEMON_ARGS=\"-f '/etc/my hsflowd.conf'\"\n");
+    for text in ["sflow { collector { ip = 192.0.2.1 } }", "sflow { collectr"] {
+        root.write("/etc/my hsflowd.conf", text);
+        generate(&root);
+        let made = made(&root, "hsflowd-privileges.path").unwrap();
+        assert!(made.ends_with("\nPathChanged=/etc/my hsflowd.conf\n"), "{made}");
+    }
+    assert_eq!(made(&root, "hsflowd.service"), None);
+    let said = root.run(&["privileges"]);
+    assert_eq!(said.status, Some(1), "the mistake is said: {}", said.stderr);
+}
+
+#[test]
 fn of_a_file_that_cannot_be_used_nothing_is_made_and_it_is_said_in_one_line() {
     let root = Root::with("samplng = 5 } }");
     let refuse = |words: &str| {

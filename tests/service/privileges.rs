@@ -64,6 +64,22 @@ fn where_the_generator_is_installed_it_is_left_to_it() {
 }
 
 #[test]
+fn whether_another_configuration_is_looked_at_is_told_where_somebody_would_look() {
+    let root = Root::with("");
+    root.write("/etc/other.conf", "sflow { collector { ip = 192.0.2.1 } }");
+    root.write("/etc/default/hsflowd", "DAEMON_ARGS=\"-f /etc/other.conf\"\n");
+    let said = || root.run(&["privileges"]).stdout;
+    assert!(!said().contains("hsflowd-privileges.path"), "{}", said());
+    root.write("/usr/lib/systemd/system-generators/hsflowd-rs", "");
+    assert!(said().contains("hsflowd-privileges.path: not yet: systemctl daemon-reload"), "{}", said());
+    root.write(
+        &format!("/run/systemd/generator/hsflowd-privileges.path.d/{DROP_IN}"),
+        "# Made.\n[Path]\n# -f in DAEMON_ARGS: the configuration\nPathChanged=/etc/other.conf\n",
+    );
+    assert!(said().contains("hsflowd-privileges.path: so it is, by "), "{}", said());
+}
+
+#[test]
 fn the_command_line_of_the_unit_decides_which_configuration_it_is() {
     let root = Root::with("pcap { }");
     root.write(

@@ -1,4 +1,4 @@
-# The unit under a real systemd: own user, sandbox, reload, watchdog, restart, stop. Run by tests/vm/run.
+# The unit under a real systemd: own user, sandbox, reload, stop; what goes wrong is in adversity.test.sh. Run by tests/vm/run.
 . /src/tests/vm/lib.sh
 
 # ---- installed as a package would
@@ -81,26 +81,6 @@ conf 2; systemctl reload hsflowd
 equal "start is information" "$(journalctl -u hsflowd _PID="$(pid)" -o json | jq -r .PRIORITY | sort -u | grep -cx 6)" 1
 refute "no priority prefix is left in a message" eval "journalctl -u hsflowd -o cat | grep '^<[0-7]>'"
 refute "no debug output" eval "journalctl -u hsflowd _PID=$(pid) -o json | jq -r .PRIORITY | grep -x 7"
-
-# ---- killed
-restarts=$(show NRestarts); : > $caught
-kill -9 "$(pid)"
-within 10 "killed, and not yet restarted" eval '[ "$(systemctl show -P SubState hsflowd)" = auto-restart ]'
-check "the settings file outlives the process" test -s /etc/hsflowd.auto
-within 20 "restarted after kill -9" eval "[ \"\$(systemctl show -P NRestarts hsflowd)\" -gt $restarts ] && systemctl is-active hsflowd"
-within 20 "datagrams again, numbered from 1" seen 'any(.[]; .sequence == 1)'
-
-# ---- the watchdog
-equal "watchdog" "$(show WatchdogUSec)" 2min
-mkdir -p /run/systemd/system/hsflowd.service.d
-printf '[Service]\nWatchdogSec=4\n' > /run/systemd/system/hsflowd.service.d/watchdog.conf
-systemctl daemon-reload; systemctl restart hsflowd
-before=$(show WatchdogTimestampMonotonic); restarts=$(show NRestarts)
-within 15 "the agent feeds the watchdog" eval "[ \"\$(systemctl show -P WatchdogTimestampMonotonic hsflowd)\" -gt $((before + 5000000)) ]"
-equal "and is not restarted" "$(show NRestarts)" "$restarts"
-kill -STOP "$(pid)"
-within 30 "a stalled agent is restarted" eval "[ \"\$(systemctl show -P NRestarts hsflowd)\" -gt $restarts ] && systemctl is-active hsflowd"
-rm -r /run/systemd/system/hsflowd.service.d; systemctl daemon-reload; systemctl restart hsflowd
 
 # ---- a collector in a network namespace
 ip netns add far && ip -n far link set lo up

@@ -6,7 +6,7 @@
 
 use super::{drop_in, facts, load, options};
 use crate::host::{Host, generator};
-use crate::setup::{AGENT, drop_ins, plan};
+use crate::setup::{AGENT, DropIn, Watched, drop_ins, plan, watched};
 use lexopt::{Arg, Parser};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -31,14 +31,20 @@ fn generate(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String>
         folder.ok_or("no folder was named: systemd runs this, hsflowctl privileges is for people")?;
     let host = Host::at(root);
     let options = options(&host).map_err(|why| format!("DAEMON_ARGS: {why}"))?;
+    let put = |made: &DropIn| {
+        let path = drop_in::path(&folder, made.unit);
+        drop_in::put(&folder, made).map_err(|e| format!("{}: {e}", path.display()))
+    };
+    let head = drop_in::head(&options.config, true);
+    // Whatever stands in the file: when it is mended, that has to be seen.
+    match watched(&options.config.to_string_lossy(), &head) {
+        Watched::By(made) => put(&made).map(drop)?,
+        Watched::Already | Watched::Never => {}
+    }
     let loaded = load(&host, &options, None)
         .map_err(|e| format!("hsflowd.service stays as it was shipped: {}", e.summary()))?;
     let plan = plan(&loaded.settings, &facts(&host, &options));
-    for made in drop_ins(&plan.grants, &[AGENT], &drop_in::head(&options.config, true)) {
-        let path = drop_in::path(&folder, made.unit);
-        drop_in::put(&folder, &made).map_err(|e| format!("{}: {e}", path.display()))?;
-    }
-    Ok(())
+    drop_ins(&plan.grants, &[AGENT], &head).iter().try_for_each(|made| put(made).map(drop))
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(PathBuf, Option<PathBuf>), lexopt::Error> {

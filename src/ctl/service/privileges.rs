@@ -2,9 +2,10 @@
 //! with `--apply` the drop-ins, for a host without the generator.
 
 use super::{drop_in, facts, load, options};
+use crate::agent::args::Options;
 use crate::ctl::{Exit, fail, print};
 use crate::host::Host;
-use crate::setup::{AGENT, DropIn, Plan, drop_ins, plan};
+use crate::setup::{AGENT, DropIn, Plan, WATCH, Watched, drop_ins, plan, watched};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +40,7 @@ pub(in crate::ctl) fn privileges(asked: &Asked) -> Result<(), Exit> {
     print(&plan.page())?;
     match asked.apply {
         true => apply(&host, &plan, config),
-        false => print(&state(&host, &plan)),
+        false => print(&state(&host, &plan, &options)),
     }
 }
 
@@ -49,9 +50,19 @@ fn body(text: &str) -> Vec<&str> {
 }
 
 /// Whether systemd has been told the same.
-fn state(host: &Host, plan: &Plan) -> String {
+fn state(host: &Host, plan: &Plan, options: &Options) -> String {
     let mut text = String::new();
-    for DropIn { unit, text: wanted } in drop_ins(&plan.grants, &[AGENT], "") {
+    let mut all = drop_ins(&plan.grants, &[AGENT], "");
+    // Without the generator there is nothing to be run when the file changes.
+    match watched(&options.config.to_string_lossy(), "") {
+        Watched::By(made) if has_generator(host) => all.push(made),
+        Watched::Never if has_generator(host) => {
+            let why = "systemd has no words for the path of -f, so nobody looks whether it changes: then";
+            let _ = writeln!(text, "{WATCH}: {why} {RESTART}");
+        }
+        _ => {}
+    }
+    for DropIn { unit, text: wanted } in all {
         let _ = match drop_in::in_force(host, unit) {
             Some((path, there)) if body(&there) == body(&wanted) => {
                 writeln!(text, "{unit}: so it is, by {}", path.display())

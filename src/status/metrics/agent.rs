@@ -77,6 +77,7 @@ static LOSSES: &[Row<Snapshot>] = &[
     lost("control_clients", |s| Value::Whole(s.losses.control_clients)),
     lost("event_clients", |s| Value::Whole(s.losses.event_clients)),
     lost("stream_readers", |s| Value::Whole(s.losses.stream_readers)),
+    lost("log_lines", |s| Value::Whole(s.losses.log_lines)),
 ];
 
 static COLLECTORS: &[Row<Collector>] = &[

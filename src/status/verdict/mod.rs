@@ -7,6 +7,7 @@
 
 mod components;
 mod interfaces;
+mod process;
 pub mod remedy;
 mod sending;
 
@@ -61,6 +62,7 @@ pub fn findings(snapshot: &Snapshot) -> Vec<Finding> {
     let mut all: Vec<Finding> = components::findings(snapshot)
         .chain(interfaces::findings(snapshot))
         .chain(sending::findings(snapshot))
+        .chain(process::findings(snapshot))
         .collect();
     all.sort_by_key(|finding| finding.severity);
     all

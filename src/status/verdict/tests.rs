@@ -237,3 +237,24 @@ fn a_cause_that_is_the_same_everywhere_has_the_same_remedy_everywhere() {
     assert!(of("settings-file", "/x: No space left on device").contains("df -h"));
     assert!(of("nobody-knows", "what").contains("journalctl"));
 }
+
+#[test]
+fn an_agent_that_died_is_told_of_for_a_day_and_is_no_fault() {
+    let mut snapshot = snapshot(Vec::new());
+    assert_eq!(findings(&snapshot), []);
+    snapshot.agent.follows_a_crash = true;
+    let finding = one(&snapshot);
+    assert_eq!((finding.what.as_str(), finding.severity), ("agent", Severity::Information));
+    assert!(finding.cause.contains("started 1000 s ago"), "{}", finding.cause);
+    snapshot.agent.uptime_secs = 24 * 3600;
+    assert_eq!(findings(&snapshot), []);
+}
+
+#[test]
+fn a_log_with_gaps_is_told_where_it_is_not_written() {
+    let mut snapshot = snapshot(Vec::new());
+    snapshot.losses.log_lines = 3;
+    let finding = one(&snapshot);
+    assert_eq!((finding.what.as_str(), finding.severity), ("log", Severity::Information));
+    assert!(finding.cause.starts_with("3 lines "), "{}", finding.cause);
+}

@@ -40,13 +40,13 @@ class hsflowd_rs::packages {
     }
   }
   if $hsflowd_rs::rpm_repository {
-    yumrepo { 'hsflowd-rs':
-      descr    => 'hsflowd-rs',
-      baseurl  => $hsflowd_rs::rpm_repository['baseurl'],
-      gpgkey   => $hsflowd_rs::rpm_repository['gpgkey'],
-      gpgcheck => true,
-      enabled  => true,
-      before   => Package[$packages],
+    # Puppet's own type for it is a module of its own since Puppet 6.
+    file { '/etc/yum.repos.d/hsflowd-rs.repo':
+      owner   => 'root',
+      group   => 'root',
+      mode    => '0644',
+      content => epp('hsflowd_rs/hsflowd-rs.repo.epp', $hsflowd_rs::rpm_repository),
+      before  => Package[$packages],
     }
   }
 

@@ -1,10 +1,20 @@
 #!/bin/bash
 # dpkg: install, upgrade, downgrade, remove, purge; over the C agent's package with its file touched or not; over a file that
-# was there before; a failure on the way. Nobody answers questions. Run by tests/packages.sh.
+# was there before; a failure on the way. Nobody answers questions. With HSFLOW_QUICK the first and the last of one. Run by
+# tests/packages.sh.
 . "$PWD/tests/packages/lib.sh"
 wanted=$(sha256sum < packaging/hsflowd.conf)
 same() { equal "$1" "$(sha256sum < $conf)" "$2"; }
 deploy() { check "$1" dpkg -i "$(deb hsflowd-rs)"; }
+purged() {
+  mkdir -p /var/lib/hsflowd-policy; echo > /var/lib/hsflowd-policy/state.toml
+  check "purge" dpkg -P hsflowd-rs hsflowd-rs-policy
+  equal "which leaves no file" "$(files)" ""
+  check "but the users, who may own files" id hsflowd
+  for d in /etc/hsflowd /var/lib/hsflowd-policy /usr/share/hsflowd-rs /usr/lib/hsflowd /usr/share/doc/hsflowd-rs /var/lib/systemd/deb-systemd-helper-enabled/hsflowd.service.dsh-also; do
+    refute "$d is gone" test -e $d
+  done
+}
 left() { ls -d /etc/hsflowd.conf.* /etc/default/hsflowd.* 2>/dev/null | xargs; }
 
 # ---- on a system that has none
@@ -44,6 +54,7 @@ refute "the process is another" test "$(cat /run/hsflowd.pid)" = "$process"
 check "stop" service stop
 refute "it knows that it does not run" service status
 rm /etc/init.d/hsflowd
+[ -z "${HSFLOW_QUICK:-}" ] || { purged; finish; }
 
 # ---- other versions
 echo "$mine" > $conf
@@ -63,13 +74,7 @@ equal "it is the user's" "$(cat $conf)" "$mine"
 rm $conf
 deploy "a configuration that was deleted"
 refute "stays deleted" test -e $conf
-mkdir -p /var/lib/hsflowd-policy; echo > /var/lib/hsflowd-policy/state.toml
-check "purge" dpkg -P hsflowd-rs hsflowd-rs-policy
-equal "which leaves no file" "$(files)" ""
-check "but the users, who may own files" id hsflowd
-for d in /etc/hsflowd /var/lib/hsflowd-policy /usr/share/hsflowd-rs /usr/lib/hsflowd /usr/share/doc/hsflowd-rs /var/lib/systemd/deb-systemd-helper-enabled/hsflowd.service.dsh-also; do
-  refute "$d is gone" test -e $d
-done
+purged
 
 # ---- a file that was there before the package
 echo "$mine" > $conf; echo 'DAEMON_ARGS="-dd"' > /etc/default/hsflowd

@@ -1,5 +1,5 @@
 # Every target installs the Debian packages it needs, only where they are absent.
-.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-orchestration test-packages test-long deb rpm apt yum static footprint sampled packets applications guests top web clean
+.PHONY: help run build test lint check compile compile-fuzz fuzz bench bench-check libvirt check-libvirt test-vm test-orchestration check-packages test-packages test-programs test-long deb rpm apt yum static footprint sampled packets applications guests top web clean
 SHELL := /bin/bash
 FUZZ_SECS ?= 4
 # The helper for libvirt's domains, wherever it can be built: the same features everywhere are one build for all.
@@ -16,9 +16,9 @@ build: ## release programs in target/release
 	cargo build --release --locked
 
 test: ## everything, at sizes for 30 minutes on 2 cores
-	tests/install.sh build test vm
+	tests/install.sh build test packages vm
 	$(MAKE) --no-print-directory -j2 compile compile-fuzz
-	$(MAKE) --no-print-directory check fuzz bench-check test-vm
+	$(MAKE) --no-print-directory check fuzz bench-check check-packages test-vm
 
 # Side by side, because the end of each build keeps one processor only.
 compile: lint
@@ -67,6 +67,18 @@ test-packages: ## the packages of the debug build: contents, lintian, rpmlint, d
 	cargo build --locked $(FEATURES) --bins
 	tests/packages.sh
 
+check-packages: ## the short form of test-packages: made once, looked through, installed and purged
+	cargo build --locked $(FEATURES) --bins
+	tests/packages.sh --quick
+
+test-programs: ## release programs of packages and of `make static`: what they run on, that they run, that they are the same built elsewhere
+	tests/install.sh build test packages
+	packaging/build amd64 libvirt static-amd64 arm64 static-arm64
+	tests/packages/programs amd64 static-amd64 arm64 static-arm64
+	tests/packages.sh target/packages/programs/amd64
+	tests/packages/reproduced static-amd64
+	benches/footprint/footprint --idle --agent target/packages/programs/static-amd64/hsflowd
+
 fuzz: ## every fuzz target for FUZZ_SECS, from the stored corpus
 	tests/fuzz.sh $(FUZZ_SECS)
 
@@ -93,7 +105,7 @@ test-orchestration: ## the Ansible role, the Puppet module and the DNS zone, eac
 	tests/orchestration.sh
 
 test-long: ## the full sizes (hours); writes tests/RESULTS.md, to be committed
-	tests/install.sh build test vm
+	tests/install.sh build test packages vm orchestration
 	tests/long.sh
 
 footprint: build ## processor time, wake-ups and memory of a running agent, beside a floor

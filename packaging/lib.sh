@@ -21,6 +21,11 @@ machine() { # the architecture of a program, as Debian calls it
     *) die "$1: for a machine that no package is made for" ;;
   esac
 }
+tool_for() { # program, name: the binutils of that program's machine
+  local prefix
+  case $(machine "$1") in amd64) prefix=x86_64 ;; arm64) prefix=aarch64 ;; esac
+  if [ "$prefix" = "$(uname -m)" ]; then echo "$2"; else echo "$prefix-linux-gnu-$2"; fi
+}
 sources() { # copies there what packages are made of, besides programs
   (cd "$top" && cp -R debian packaging man etc systemd LICENSE README.md "$1/")
   rm -rf "$1"/packaging/*.pyc "$1"/packaging/__pycache__

@@ -1,5 +1,5 @@
-//! The shells' completions are made from the programs' own command lines: `UPDATE_GOLDEN=1` rewrites them. bash, where it
-//! is, completes by them.
+//! The shells' completions are made from the programs' own command lines: `UPDATE_GOLDEN=1` rewrites them. bash, fish
+//! and zsh, where they are, complete by them.
 
 #![allow(clippy::unwrap_used)] // a panic is how a test fails
 
@@ -80,8 +80,16 @@ fn the_completions_are_those_of_the_programs() {
     }
 }
 
+/// The words that a shell's own run says, with spaces between; nothing where that shell is absent.
+fn said(shell: &str, arguments: &[&str]) -> Option<Vec<String>> {
+    let output = process::Command::new(shell).args(arguments).stdin(process::Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shell}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    Some(text.split_ascii_whitespace().map(str::to_owned).collect())
+}
+
 /// What bash offers after these words.
-fn offered(program: &str, words: &[&str]) -> Option<String> {
+fn by_bash(program: &str, words: &[&str]) -> Option<Vec<String>> {
     let script = format!(
         ". '{}'; COMP_WORDS=({program} {}); COMP_CWORD={}; _{} {program} '{}' '{}'; echo ${{COMPREPLY[@]}}",
         folder().join(format!("{program}.bash")).display(),
@@ -91,21 +99,57 @@ fn offered(program: &str, words: &[&str]) -> Option<String> {
         words.last().unwrap(),
         words.iter().rev().nth(1).unwrap_or(&program),
     );
-    let output = process::Command::new("bash").args(["--norc", "-c", &script]).output().ok()?;
-    Some(String::from_utf8(output.stdout).unwrap())
+    said("bash", &["--norc", "-c", &script])
+}
+
+/// What fish offers; it says what each word is for, too.
+fn by_fish(program: &str, words: &[&str]) -> Option<Vec<String>> {
+    let file = folder().join(format!("{program}.fish"));
+    let line = format!("{program} {}", words.join(" "));
+    let script = format!("source '{}'; complete -C '{line}' | string replace -r '\\t.*' ''", file.display());
+    said("fish", &["--no-config", "-c", &script])
+}
+
+/// What zsh offers.
+fn by_zsh(program: &str, words: &[&str]) -> Option<Vec<String>> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/completions.zsh");
+    let line = format!("{program} {}", words.join(" "));
+    said("zsh", &["-f", script.to_str()?, folder().to_str()?, &line])
+}
+
+/// A shell with these completions offers what can stand there, and nothing that cannot.
+fn completes(shell: &str, offered: fn(&str, &[&str]) -> Option<Vec<String>>) {
+    let Some(commands) = offered("hsflowctl", &[""]) else {
+        println!("SKIP {shell}: not here");
+        return;
+    };
+    for command in ["check", "status", "explain", "policy", "reload"] {
+        assert!(commands.iter().any(|word| word == command), "{shell}: {command}: {commands:?}");
+    }
+    for (program, words, wanted, unwanted) in [
+        ("hsflowctl", &["sta"] as &[_], &["status"] as &[_], "check"),
+        ("hsflowctl", &["status", "--j"], &["--json"], "--socket"),
+        ("hsflowd", &["--"], &["--socket", "--root"], "--state"),
+        ("hsflowd-policy", &["--"], &["--dry-run", "--state"], "--socket"),
+    ] {
+        let offered = offered(program, words).unwrap();
+        let has = |what: &str| offered.iter().any(|word| word == what);
+        assert!(wanted.iter().all(|word| has(word)), "{shell}: {program} {words:?}: {offered:?}");
+        assert!(!has(unwanted), "{shell}: {program} {words:?}: {offered:?}");
+    }
 }
 
 #[test]
 fn bash_offers_subcommands_and_options() {
-    let Some(commands) = offered("hsflowctl", &[""]) else {
-        println!("SKIP bash_offers_subcommands_and_options: no bash");
-        return;
-    };
-    for command in ["check", "status", "explain", "policy", "reload"] {
-        assert!(commands.split_whitespace().any(|word| word == command), "{command}: {commands}");
-    }
-    assert!(offered("hsflowctl", &["status", "--j"]).unwrap().contains("--json"));
-    assert!(offered("hsflowd", &["--"]).unwrap().contains("--socket"));
-    let policy = offered("hsflowd-policy", &["--"]).unwrap();
-    assert!(policy.contains("--dry-run") && policy.contains("--state"), "{policy}");
+    completes("bash", by_bash);
+}
+
+#[test]
+fn fish_offers_subcommands_and_options() {
+    completes("fish", by_fish);
+}
+
+#[test]
+fn zsh_offers_subcommands_and_options() {
+    completes("zsh", by_zsh);
 }

@@ -23,6 +23,8 @@ test="$test prometheus python3-prometheus-client libglib2.0-bin"
 test="$test tmux chromium chromium-driver"
 # what packages are made, signed and looked through with; programs for another machine are stripped by its own binutils
 packages="debhelper dpkg-dev lintian rpm apt-utils gpg gpg-agent gpgv xz-utils binutils binutils-aarch64-linux-gnu binutils-x86-64-linux-gnu python3 python3-venv python3-rpm systemd createrepo-c dnf"
+# shells that take the completions; what runs programs of the other machine, with its C library
+packages="$packages zsh fish qemu-user-static libc6-arm64-cross"
 # tools that put a guest together, and QEMU
 vm="mmdebstrap e2fsprogs qemu-system-x86 gcc-12 make binutils cpio kmod xz-utils python3 jq debhelper dpkg-dev apt-utils gpg gpg-agent"
 

@@ -17,7 +17,7 @@ step() { # name, command: runs it, notes its result and the lines that count in 
   awk -v name="$name: " '/^[^ ].*: (passed|FAILED), /{old = index($0, name) == 1} !old' tests/RESULTS.md | cat -s > "$others"
   { cat "$others"
     printf '\n%s: %s, %d s, %s\n\n' "$name" $result $((SECONDS - start)) "$(date -u +%F), commit $version"
-    grep -E '^(test result:|PASS|FAIL|     Running|idle|start|[0-9]+ (ports|containers|services|reactions|attacks|samples: [0-9]+ alarms)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: |(TBF|HTB) .*: wanted ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\|TBF\|HTB\)/\1/; s/^ */    /; s/ (target.*//' || true; } | cat -s > tests/RESULTS.md
+    grep -E '^(test result:|PASS|FAIL|packages: |ok   [a-z0-9-]+/hsflow.* is the same|     Running|idle|start|[0-9]+ (ports|containers|services|reactions|attacks|samples: [0-9]+ alarms)|cells?|pool|.*packets, [0-9]+ samples, |[0-9]+ taps)|... cell |[0-9]+ acts: |(TBF|HTB) .*: wanted ' "$log" | sed 's/^test .* \.\.\. \(cell\|[0-9]* acts\|TBF\|HTB\)/\1/; s/^ */    /; s/ (target.*//' || true; } | cat -s > tests/RESULTS.md
 }
 [ $# -gt 0 ] || cat > tests/RESULTS.md <<HEAD
 # Results of \`make test-long\`
@@ -38,5 +38,8 @@ step "fuzzing, 20 s for a target" tests/fuzz.sh 20
 step "footprint, beside its floor" make --no-print-directory footprint
 step "guests, beside their floor" make --no-print-directory guests
 step "benchmarks" make --no-print-directory bench-check
+step "packages" make --no-print-directory test-packages
+step "programs" make --no-print-directory test-programs
+step "orchestration" make --no-print-directory test-orchestration
 step "machines" make --no-print-directory test-vm
 exit $failed

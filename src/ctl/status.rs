@@ -85,6 +85,7 @@ fn write_counts(page: &mut String, t: &Telemetry, l: &Losses) -> std::fmt::Resul
         (l.control_clients, "control clients"),
         (l.stream_readers, "stream readers"),
         (l.event_clients, "readers of guest events"),
+        (l.log_lines, "lines of the log"),
     ]);
     writeln!(page, "sent       {sent}")?;
     writeln!(page, "lost       {lost}; {others}; {} full readings", l.interface_resyncs)

@@ -14,11 +14,15 @@ exec podman --root $store/root --runroot $store/run --storage-driver vfs "\$@"
 END
 chmod 755 /usr/local/bin/builder
 
-# Programs of the debug build want their libraries; those of packages for containers want none.
+# Programs of the debug build want their libraries; those that are static want none.
 libraries() { ldd "$work"/programs/{hsflowd,hsflowctl} | grep -o '/[^ ]*' | grep -v ':$' | sort -u; }
-tar -chf "$store/base.tar" $(libraries) 2>/dev/null
-check "libraries for the programs of this build" podman import -q "$store/base.tar" localhost/base
-check "the image is made" env BUILDER=/usr/local/bin/builder packaging/container/build "$work/programs" localhost/hsflowd-rs --build-arg BASE=localhost/base --pull=never --format docker
+base=() needed=$(libraries 2>/dev/null)
+if [ -n "$needed" ]; then
+  base=(--build-arg BASE=localhost/base)
+  tar -chf "$store/base.tar" $needed 2>/dev/null
+  check "libraries for the programs of this build" podman import -q "$store/base.tar" localhost/base
+fi
+check "the image is made" env BUILDER=/usr/local/bin/builder packaging/container/build "$work/programs" localhost/hsflowd-rs "${base[@]}" --pull=never --format docker
 
 # As the DaemonSet says it.
 manifest() { python3 - "$1" <<'END'

@@ -1,10 +1,10 @@
 # What the machine tests share. A test sources this file, calls `check` and friends, and ends with `finish`.
 # Each check prints one line, "ok" or "FAIL"; a failed one does not end the test.
-failures=0
+passed=0 failures=0
 here=/src/tests/vm
 
 result() { # status, what
-  if [ "$1" = 0 ]; then echo "ok   $2"; else echo "FAIL $2"; failures=$((failures + 1)); fi
+  if [ "$1" = 0 ]; then echo "ok   $2"; passed=$((passed + 1)); else echo "FAIL $2"; failures=$((failures + 1)); fi
 }
 check() { # what, command...: the command succeeds
   local what=$1; shift

@@ -24,6 +24,8 @@ use tokio::sync::{Notify, mpsc};
 /// After news of interfaces, further news gathers for so long and is taken in at once: a container engine that starts a
 /// hundred guests costs a few readings, not a thousand.
 const GATHERING: Duration = Duration::from_millis(50);
+/// After no descriptor was left to wait for news with.
+const NO_DESCRIPTOR: Duration = Duration::from_secs(1);
 
 /// The signals that mean something.
 pub struct Signals {
@@ -146,10 +148,13 @@ pub async fn run(agent: &mut Agent, sockets: &mut Sockets, mut signals: Signals)
     loop {
         let now = agent.host.clock.now();
         let mut wake = agent.next_wake();
+        if news.is_none() && now >= gathered_at {
+            // Without a descriptor left to wait with it is tried again: that is no reason to end.
+            news = readable(&agent.measures.interfaces).ok();
+            gathered_at = if news.is_none() { now + NO_DESCRIPTOR } else { now };
+        }
         if now < gathered_at {
             wake = wake.min(gathered_at);
-        } else if news.is_none() {
-            news = Some(readable(&agent.measures.interfaces)?);
         }
         service.beat(now, wake);
         service.status(&agent.status_line());

@@ -29,7 +29,8 @@ runs() {
   equal "of its unit systemd knows that it follows the configuration" "$(systemctl is-active hsflowd-privileges.path)" active
 }
 gone() { # as it was before
-  command dnf -y --quiet remove hsflowd-rs hsflowd-rs-policy && rm -rf /etc/yum.repos.d/hsflowd-rs.repo /etc/hsflowd* /var/lib/hsflowd* /var/cache/dnf
+  # keys stay in rpm's data base
+  command dnf -y --quiet remove hsflowd-rs hsflowd-rs-policy && rpm --root=/ -e --allmatches gpg-pubkey && rm -rf /etc/yum.repos.d/hsflowd-rs.repo /etc/hsflowd* /var/lib/hsflowd* /var/cache/dnf
 }
 
 # ---- Ansible
@@ -73,11 +74,11 @@ has "$version"
 runs 10 4444
 check "in check mode" play --check -e hsflowd_rs_package_state=latest
 equal "nothing would change" "$changed" 0
-check "removed" gone
+check "removed, with the key" gone
 sed -i 1d vars.yml
 check "with files" play -e "{\"hsflowd_rs_package_files\": [$(printf '"%s",' /el/hsflowd-rs-*.rpm)]}"
 has "$version"
-check "removed" gone
+check "removed" eval 'command dnf -y --quiet remove hsflowd-rs hsflowd-rs-policy && rm -rf /etc/hsflowd* /var/lib/hsflowd*'
 
 # ---- Puppet
 modules=/src/orchestration/puppet

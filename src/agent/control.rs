@@ -39,6 +39,10 @@ pub struct Control {
 struct Spare(Arc<Mutex<Option<OwnedFd>>>);
 
 impl Spare {
+    fn keep(&self) {
+        self.fill(|| File::open("/dev/null").map(OwnedFd::from));
+    }
+
     fn let_go(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
@@ -79,13 +83,15 @@ impl Control {
         let follows_a_crash = is_left_behind(path);
         // Counters of the host are world-readable in /proc; so is this.
         let listener = listen(path, 0o666).map_err(error)?;
+        let spare = Spare::default();
+        spare.keep();
         Ok(Self {
             listener,
             path: path.to_owned(),
             places: Arc::new(Semaphore::new(MOST_CLIENTS)),
             dropped: Arc::default(),
             last: RefCell::default(),
-            spare: Spare::default(),
+            spare,
             follows_a_crash,
         })
     }
@@ -98,7 +104,7 @@ impl Control {
     /// Waits for a client.
     pub async fn client(&self) -> UnixStream {
         loop {
-            self.spare.fill(|| File::open("/dev/null").map(OwnedFd::from));
+            self.spare.keep();
             let accepted = match self.listener.accept().await {
                 // Out of descriptors, usually.
                 Err(_) if self.spare.let_go() => self.listener.accept().await,

@@ -82,6 +82,7 @@ check "removed" eval 'command dnf -y --quiet remove hsflowd-rs hsflowd-rs-policy
 
 # ---- Puppet
 modules=/src/orchestration/puppet
+rpm --root=/ --import /el/somebody.asc # a package, too: Puppet's provider fails where rpm knows of one alone
 run() { # settings of the class
   printf '%s\n' "class { 'hsflowd_rs':" "$@" "config => { 'polling' => 15, 'collector' => { 'ip' => '127.0.0.1' } }," 'manage_policy => true,' \
     "policy_config => { 'policy' => { 'good' => { 'direction' => 'in', 'protocol' => 'udp', 'destination_port' => 5555, 'action' => 'drop' } } } }" > site.pp

@@ -9,6 +9,7 @@ kind=$2 programs=$PWD/target/packages/programs/$2
 case $(machine "$programs/hsflowd") in amd64) m=x86_64 ;; arm64) m=aarch64 ;; esac
 by=() taps='pcap { dev = d0 }'
 [ $m = "$(uname -m)" ] || { by=(qemu-$m-static -L /usr/$m-linux-gnu); taps=; }
+kind_of() { readelf -hW "$1" | awk '$1 == "Type:" {print $2}'; }
 program() { local p=$1; shift; "${by[@]}" "$programs/$p" "$@"; }
 
 # ---- what they are
@@ -24,8 +25,14 @@ for p in hsflowd hsflowctl hsflowd-policy; do
   esac
   # what runs often lies together: packaging/often still names most of it
   [ $p != hsflowd ] || check "its polls are side by side" eval '[ $((16#0$(readelf -SW "$file" | sed -n "s/.* .text_often *PROGBITS *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p"))) -gt 262144 ]'
-  equal "wherever it is loaded" "$(readelf -hW "$file" | awk '$1 == "Type:" {print $2}')" DYN
-  check "what is relocated is read-only afterwards" eval 'readelf -lW "$file" | grep -q GNU_RELRO && readelf -dW "$file" | grep -q "FLAGS_1.*NOW"'
+  # zig links static programs for one address
+  case $kind in
+    static-*) equal "its kind" "$(kind_of "$file")" EXEC ;;
+    *)
+      equal "wherever it is loaded" "$(kind_of "$file")" DYN
+      check "all of it is linked at its start" eval 'readelf -dW "$file" | grep -q "FLAGS_1.*NOW"' ;;
+  esac
+  check "what is linked is read-only afterwards" eval 'readelf -lW "$file" | grep -q GNU_RELRO'
   equal "its stack cannot be run" "$(readelf -lW "$file" | awk '$1 == "GNU_STACK" {print $7}')" RW
   # as packages have it: what debuggers read names zig's own files
   "$(tool_for "$file" strip)" -o "$work/stripped" "$file"

@@ -3,7 +3,7 @@
 //! that could fill memory; nobody ever finds a half.
 
 use nix::fcntl::OFlag;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,21 +11,27 @@ use std::path::Path;
 /// No file that people write is this long.
 const MOST_BYTES: u64 = 4 << 20;
 
+/// For reading.
+///
+/// # Errors
+/// It is not there, not permitted, or no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    // A pipe would keep who opens it waiting for its other end.
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+}
+
 /// All of it.
 ///
 /// # Errors
-/// It is not there, not permitted, no regular file, or too long.
+/// As of [`open`], or it is too long.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // A pipe would keep who opens it waiting for its other end.
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    let there = file.metadata()?;
-    if !there.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    if there.len() > MOST_BYTES {
+    let file = open(path)?;
+    let length = file.metadata()?.len();
+    if length > MOST_BYTES {
         return Err(io::Error::other(format!("longer than {MOST_BYTES} bytes")));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(there.len()).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(MOST_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

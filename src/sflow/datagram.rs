@@ -22,18 +22,23 @@ const MAX_HEADER: usize = 40;
 /// Room for the longest queue (one sample over the limit) and the sample that makes it go out.
 const CAPACITY: usize = MAX_HEADER + 2 * MAX_SAMPLE;
 
+/// How far the clocks of the threads' queues may be apart, in milliseconds: a poll has the time of its start all through.
+const APART: u32 = 60_000;
+
 /// Who sends datagrams, and how many there were.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream {
     agent: IpAddr,
     sub_agent_id: u32,
     sequence: u32,
+    /// Of the datagram sent last.
+    uptime_ms: u32,
 }
 
 impl Stream {
     /// A stream whose next datagram is number 1.
     pub fn new(agent: IpAddr, sub_agent_id: u32) -> Self {
-        Self { agent, sub_agent_id, sequence: 0 }
+        Self { agent, sub_agent_id, sequence: 0, uptime_ms: 0 }
     }
 
     /// Changes the agent address. Then the datagrams count from 1 again, since a collector tells streams apart by this
@@ -54,11 +59,15 @@ impl Stream {
         self.sequence
     }
 
-    /// Gives a datagram its header with the next number; it is to be sent before any later one.
+    /// Gives a datagram its header with the next number; it is to be sent before any later one. Its uptime is not before
+    /// that of the last one: to a collector that would be an agent that was started again.
     pub fn complete<'a>(&mut self, unsent: Unsent<'a>) -> &'a [u8] {
         let Unsent { buffer, samples, uptime_ms } = unsent;
         self.sequence = self.sequence.wrapping_add(1);
-        let Self { agent, sub_agent_id, sequence } = *self;
+        if self.uptime_ms.wrapping_sub(uptime_ms) > APART {
+            self.uptime_ms = uptime_ms;
+        }
+        let Self { agent, sub_agent_id, sequence, uptime_ms } = *self;
         let header = Header { agent, sub_agent_id, sequence, uptime_ms, samples };
         let start = MAX_HEADER - header_len(self.agent);
         let datagram = buffer.get_mut(start..).unwrap_or_default();

@@ -128,6 +128,7 @@ fn what_an_agent_lacks_is_found_capability_and_module() {
         rig.configure("polling = 1\npcap { dev = a0 sampling = 1 }\npsample { group = 1 }");
         rig.start_as_nobody(&[]);
         rig.wait_component("privileges", "degraded");
+        rig.wait_component("pcap", "CAP_NET_RAW is missing");
         let (status, checks) = examine(&rig, &[]);
         assert_eq!(status, 1);
         assert_eq!(grade(&checks, "CAP_NET_RAW", "the agent does not have it: pcap"), "wrong");

@@ -3,11 +3,12 @@
 //! In: the folder. Out: what the files say. Rule: where a file is no TOML (somebody is at work on it), what it said
 //! before counts, and that is said; where one cannot be read at all, or what it protects, everything stays as it is.
 
+use crate::host::files;
 use crate::policy::file::{Fault, FaultKind, MOST_BYTES, Wishes, parse_on};
 use crate::policy::lines::Dialect;
 use crate::policy::own;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -101,7 +102,7 @@ impl Files {
 
 fn text(path: &Path) -> Result<Option<(String, String)>, ReadFault> {
     let wrong = |source| ReadFault::Path { path: path.to_owned(), source };
-    let file = match File::open(path) {
+    let file = match files::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(error)),
@@ -135,6 +136,9 @@ mod tests {
         assert_eq!(read(good, good), Ok(2));
         assert!(lost(read(good, "[[protect]]\npeer = 7\n")));
         assert_eq!(read(good, "[[protect]\n"), Ok(2), "torn: what it said before counts");
+        nix::unistd::mkfifo(&folder.join("policy.d/a.toml"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let why = read(good, good).unwrap_err();
+        assert!(why.contains("a.toml: not a regular file"), "nobody waits for who writes: {why}");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -222,6 +222,19 @@ fn two_queues_share_the_numbers_of_one_stream() {
 }
 
 #[test]
+fn uptime_never_goes_back_but_for_what_is_another_time() {
+    let mut bench = Bench::new(V4, 1400);
+    // A poll that began before what another queue has sent; nothing sent for weeks; the numbers' end, and another such poll.
+    let given = [9_000, 12_000, 9_500, 12_001, 2_200_000_000, u32::MAX - 1, 3, u32::MAX, 4];
+    for uptime_ms in given {
+        bench.add(100).unwrap();
+        bench.flush(uptime_ms);
+    }
+    let sent: Vec<_> = bench.decoded().iter().map(|datagram| datagram.uptime_ms).collect();
+    assert_eq!(sent, [9_000, 12_000, 12_000, 12_001, 2_200_000_000, u32::MAX - 1, 3, 3, 4]);
+}
+
+#[test]
 fn limits_outside_the_allowed_range_are_brought_into_it() {
     let mut bench = Bench::new(V4, 0);
     bench.add(100).unwrap();

@@ -45,16 +45,15 @@ impl State {
         if problems.is_empty() {
             return Self::Running;
         }
-        let problems: Vec<_> = problems.iter().map(T::to_string).collect();
-        Self::degraded(&some_of(&problems, "; ", "; and "))
+        Self::degraded(&some_of(problems, "; ", "; and "))
     }
 }
 
 /// The first four, joined, and how many more: with `", "` and `" and "`, `swp1, swp2, swp3, swp4 and 60 more`.
-pub fn some_of(all: &[impl AsRef<str>], between: &str, last: &str) -> String {
+pub fn some_of<T: ToString>(all: &[T], between: &str, last: &str) -> String {
     const MOST: usize = 4;
     let (named, more) = all.split_at(all.len().min(MOST));
-    let named = named.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(between);
+    let named = named.iter().map(T::to_string).collect::<Vec<_>>().join(between);
     if more.is_empty() { named } else { format!("{named}{last}{} more", more.len()) }
 }
 

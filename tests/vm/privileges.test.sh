@@ -123,6 +123,8 @@ check "healthy" hsflowctl status
 equal "who looks for changes looks at that file too" "$(systemctl show -P Paths hsflowd-privileges.path | grep -c 'my hsflowd.conf')" 1
 mv '/etc/my hsflowd.conf' /tmp/kept; echo 'sflow { collector { ip = 127.0.0.1 udpport = 6343 } psample { } }' > '/etc/my hsflowd.conf'
 within 30 "what it is given follows that file" is_bound cap_net_admin
+# systemd takes no news of a file while it acts on the one before
+within 30 "that is done" eval '[ "$(systemctl is-active hsflowd-privileges.service)" != activating ]'
 mv /tmp/kept '/etc/my hsflowd.conf'
 within 30 "and follows it again, when another is put in its place" is_bound ""
 refute "migrate says what is lost" hsflowctl migrate

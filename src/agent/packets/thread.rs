@@ -30,6 +30,8 @@ const USUAL_GATHER_MS: u8 = 10;
 const FREQUENT: Duration = Duration::from_millis(USUAL_GATHER_MS as u64);
 /// After packets came, losses are asked for.
 const CHECKING: Duration = Duration::from_secs(1);
+/// While taps are still to be opened, at least.
+const LOOKS_APART: Duration = Duration::from_millis(100);
 
 /// The thread.
 pub(super) struct PacketThread {
@@ -113,7 +115,9 @@ impl PacketThread {
             self.taps.work(&self.desk, now);
             // What was sampled at the old rates leaves before there are samples at the new ones.
             self.desk.lock().flush(now);
-            self.check_at = Some(now);
+            // A look costs what all taps cost: while more of them wait, a few a second are enough.
+            let look = if self.taps.has_work() { now + LOOKS_APART } else { now };
+            self.check_at = [self.check_at, Some(look)].into_iter().flatten().min();
         }
         if let Some(making) = self.making.take_if(|_| !self.taps.has_work()) {
             self.desk.lock().configure(making, now);

@@ -621,7 +621,7 @@ _hsflowctl() {
             return 0
             ;;
         hsflowctl__subcmd__privileges)
-            opts="-f -h --config --apply --root --help"
+            opts="-f -h --config --apply --refresh --root --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

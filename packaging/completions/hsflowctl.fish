@@ -137,6 +137,7 @@ complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand policy; and __fish_s
 complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand privileges" -s f -l config -d 'Configuration, instead of the one that the unit has' -r -F
 complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand privileges" -l root -d 'Where the host\'s files are' -r -F
 complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand privileges" -l apply -d 'Write the drop-ins, where no generator does'
+complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand privileges" -l refresh -d 'Have systemd run the generator, until no file changes meanwhile'
 complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand privileges" -s h -l help -d 'Print help'
 complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand reload" -l socket -d 'The agent\'s control socket' -r -F
 complete -c hsflowctl -n "__fish_hsflowctl_using_subcommand reload" -s h -l help -d 'Print help'

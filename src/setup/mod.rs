@@ -20,7 +20,7 @@ pub mod words;
 pub use grant::{DropIn, Grant, What, drop_in_path, drop_ins, page};
 pub use need::{Need, needed, wished};
 pub use plan::{AGENT, Facts, LeftOut, Plan, plan};
-pub use watch::{WATCH, Watched, watched};
+pub use watch::{DEFAULTS, WATCH, Watched, watched};
 
 /// The drop-ins that are made have this name in each unit's folder: by the order of names what an operator adds counts after
 /// it, and a file of this name in `/etc/systemd/system` takes its place.

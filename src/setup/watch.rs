@@ -6,8 +6,10 @@ use super::grant::DropIn;
 
 /// The unit that has the drop-ins made anew when the configuration changes.
 pub const WATCH: &str = "hsflowd-privileges.path";
-/// What that unit looks at by itself.
+/// What that unit looks at by itself, beside [`DEFAULTS`].
 const SHIPPED: &str = "/etc/hsflowd.conf";
+/// Where the unit's command line comes from.
+pub const DEFAULTS: &str = "/etc/default/hsflowd";
 
 /// What is to be done so that changes of a configuration are seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +35,13 @@ pub fn watched(config: &str, head: &str) -> Watched {
     let head: String = head.lines().map(|line| format!("# {line}\n")).collect();
     // Of all other letters only this one means something there.
     let path = path.replace('%', "%%");
-    Watched::By(DropIn {
-        unit: WATCH,
-        text: format!("{head}[Path]\n# -f in DAEMON_ARGS: the configuration\nPathChanged={path}\n"),
-    })
+    // One that is not there is waited for by its folder: with each news of that systemd looks at all of them afresh, and
+    // loses what it has not yet heard of the others.
+    let text = format!(
+        "{head}[Path]\n# -f in DAEMON_ARGS: this is the configuration, and no other\nPathChanged=\n\
+         PathChanged={DEFAULTS}\nPathChanged={path}\n"
+    );
+    Watched::By(DropIn { unit: WATCH, text })
 }
 
 #[cfg(test)]
@@ -53,7 +58,8 @@ mod tests {
         assert_eq!(made.unit, "hsflowd-privileges.path");
         assert_eq!(
             made.text,
-            "# Made.\n[Path]\n# -f in DAEMON_ARGS: the configuration\nPathChanged=/etc/my 50%% hsflowd.conf\n"
+            "# Made.\n[Path]\n# -f in DAEMON_ARGS: this is the configuration, and no other\nPathChanged=\n\
+             PathChanged=/etc/default/hsflowd\nPathChanged=/etc/my 50%% hsflowd.conf\n"
         );
         for odd in ["/a\n[Service]\nExecStart=/b", "/a\\", "/a ", "/a\u{fffd}"] {
             assert_eq!(watched(odd, ""), Watched::Never, "{odd:?}");
@@ -62,12 +68,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_name_it_is_one_directive_that_means_it(config in "/?[ -~\n\t]{0,30}") {
+        fn whatever_the_name_the_last_directive_means_it(config in "/?[ -~\n\t]{0,30}") {
             let Watched::By(made) = watched(&config, "Made.") else { return Ok(()) };
             let read = directives(&made.text);
-            prop_assert_eq!(read.len(), 1);
-            prop_assert_eq!((read[0].section.as_str(), read[0].key.as_str()), ("Path", "PathChanged"));
-            let meant = read[0].value.replace("%%", "%");
+            prop_assert_eq!(read.len(), 3);
+            prop_assert!(read.iter().all(|line| line.section == "Path" && line.key == "PathChanged"));
+            let meant = read[2].value.replace("%%", "%");
             prop_assert_eq!(meant.trim_start_matches('/'), config.trim_start_matches('/'));
         }
     }

@@ -1,6 +1,8 @@
 //! `hsflowctl privileges`.
 
-use crate::{DROP_IN, Root};
+use crate::{DROP_IN, Root, run};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 const KEPT: &str = "/etc/systemd/system/hsflowd.service.d";
 const GENERATED: &str = "/run/systemd/generator/hsflowd.service.d";
@@ -74,9 +76,46 @@ fn whether_another_configuration_is_looked_at_is_told_where_somebody_would_look(
     assert!(said().contains("hsflowd-privileges.path: not yet: systemctl daemon-reload"), "{}", said());
     root.write(
         &format!("/run/systemd/generator/hsflowd-privileges.path.d/{DROP_IN}"),
-        "# Made.\n[Path]\n# -f in DAEMON_ARGS: the configuration\nPathChanged=/etc/other.conf\n",
+        "# Made.\n[Path]\n# -f in DAEMON_ARGS: this is the configuration, and no other\nPathChanged=\n\
+         PathChanged=/etc/default/hsflowd\nPathChanged=/etc/other.conf\n",
     );
     assert!(said().contains("hsflowd-privileges.path: so it is, by "), "{}", said());
+}
+
+/// In the place of systemctl: puts the next of the waiting configurations in force while it runs, if there is one.
+const CHANGES_MEANWHILE: &str = "#!/bin/sh
+root=${0%/bin/*}
+echo \"$@\" >> $root/asked
+for next in $root/next/*; do [ ! -e $next ] || { mv $next $root/etc/other.conf; break; }; done
+";
+
+#[test]
+fn units_are_read_until_no_file_changes_meanwhile() {
+    let root = Root::new();
+    root.write("/etc/default/hsflowd", "DAEMON_ARGS=\"-f /etc/other.conf\"\n");
+    root.write("/bin/systemctl", CHANGES_MEANWHILE);
+    let everybodys = PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(root.path("/bin/systemctl"), everybodys).unwrap();
+    let refresh = || {
+        let path = format!("{}:/usr/bin:/bin", root.path("/bin").display());
+        let arguments = ["privileges", "--refresh", "--root", &root.argument()];
+        run(Command::new(env!("CARGO_BIN_EXE_hsflowctl")).args(arguments).env("PATH", path))
+    };
+    let asked = |waiting: usize| {
+        (0..waiting).for_each(|n| root.write(&format!("/next/{n}"), "pcap { }"));
+        let _ = std::fs::remove_file(root.path("/asked"));
+        let ran = refresh();
+        assert_eq!((ran.status, ran.stdout.as_str()), (Some(0), ""), "{}", ran.stderr);
+        root.text("/asked").unwrap()
+    };
+    assert_eq!(asked(0), "daemon-reload\n");
+    assert_eq!(asked(2), "daemon-reload\n".repeat(3));
+    // Who changes it each time also has it looked at each time.
+    assert_eq!(asked(9), "daemon-reload\n".repeat(5));
+    root.write("/bin/systemctl", "#!/bin/sh\nexit 3\n");
+    let ran = refresh();
+    assert_eq!(ran.status, Some(1));
+    assert!(ran.stderr.contains("systemctl daemon-reload: exit status: 3"), "{}", ran.stderr);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn folder() -> Root {
         let standing_in = |line: &str| match line.split_once('=') {
             Some((key, command))
                 if key.starts_with("Exec")
-                    && command.contains("/hsflowd")
+                    && command.contains("/hsflow")
                     && !command.contains("/install ") =>
             {
                 format!("{key}=/bin/true")
@@ -99,7 +99,7 @@ fn what_is_not_needed_makes_the_unit_less_exposed_and_what_is_needed_is_seen() {
 }
 
 #[test]
-fn the_units_of_policies_and_of_their_end_are_confined_alike() {
+fn units_that_do_one_work_are_confined_alike() {
     let of = |name: &str| shipped().into_iter().find(|(unit, _)| unit == name).unwrap().1;
     let confinement = |text: &str| -> Vec<String> {
         let section = text.split("\n[Service]\n").nth(1).unwrap().split("\n[").next().unwrap().to_owned();
@@ -115,5 +115,8 @@ fn the_units_of_policies_and_of_their_end_are_confined_alike() {
         lines.sort();
         lines
     };
-    assert_eq!(confinement(&of("hsflowd-policy.service")), confinement(&of("hsflowd-policy-expire.service")));
+    for (one, other) in [("policy", "policy-expire"), ("privileges", "privileges-changed")] {
+        let [one, other] = [one, other].map(|name| confinement(&of(&format!("hsflowd-{name}.service"))));
+        assert_eq!(one, other);
+    }
 }

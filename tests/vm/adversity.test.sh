@@ -31,7 +31,7 @@ while True:
     time.sleep(.05)' & disown
 conf "$wanted"
 install_service
-install -m 644 /src/systemd/hsflowd-privileges.{path,service} /lib/systemd/system/
+install -m 644 /src/systemd/hsflowd-privileges{.path,.service,-changed.service} /lib/systemd/system/
 ln -s ../../../bin/hsflowctl /usr/lib/systemd/system-generators/hsflowd-rs
 systemd-sysusers hsflowd.conf; systemd-tmpfiles --create hsflowd.conf
 systemctl daemon-reload

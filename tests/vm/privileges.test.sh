@@ -16,7 +16,7 @@ echo 'g docker -' | systemd-sysusers -
 conf 'collector { ip = 127.0.0.1 udpport = 6344 namespace = far } pcap { dev = lo sampling = 1 } dropmon { } docker { }'
 install -D -m 644 /dev/null /etc/hsflowd/modules/mod_pcap.so
 install_service
-install -m 644 /src/systemd/hsflowd-privileges.{path,service} /lib/systemd/system/
+install -m 644 /src/systemd/hsflowd-privileges{.path,.service,-changed.service} /lib/systemd/system/
 generators=/usr/lib/systemd/system-generators
 ln -s ../../../bin/hsflowctl $generators/hsflowd-rs
 ln -s ../../../sbin/hsflowd-policy $generators/hsflowd-rs-policy
@@ -121,12 +121,33 @@ within 10 "the log is where -D says" test -s /var/log/hsflowd.log
 equal "and the agent's" "$(stat -c %U /var/log/hsflowd.log)" hsflowd
 check "healthy" hsflowctl status
 equal "who looks for changes looks at that file too" "$(systemctl show -P Paths hsflowd-privileges.path | grep -c 'my hsflowd.conf')" 1
-mv '/etc/my hsflowd.conf' /tmp/kept; echo 'sflow { collector { ip = 127.0.0.1 udpport = 6343 } psample { } }' > '/etc/my hsflowd.conf'
-within 30 "what it is given follows that file" is_bound cap_net_admin
-# systemd takes no news of a file while it acts on the one before
-within 30 "that is done" eval '[ "$(systemctl is-active hsflowd-privileges.service)" != activating ]'
-mv /tmp/kept '/etc/my hsflowd.conf'
-within 30 "and follows it again, when another is put in its place" is_bound ""
+
+# ---- every change counts, at whatever moment it comes and however many there are
+# As those write who write: another file beside it, then its name. There is no /etc/hsflowd.conf, so that folder is no quiet one.
+mv '/etc/my hsflowd.conf' /tmp/plain; sed 's/}$/psample { } }/' /tmp/plain > /tmp/psample
+have() { cp "/tmp/$1" '/etc/my hsflowd.new'; mv '/etc/my hsflowd.new' '/etc/my hsflowd.conf'; }
+given() { case $1 in plain) is_bound "" ;; psample) is_bound cap_net_admin ;; esac; }
+soon() { local end=$((SECONDS + 30)); until "$@"; do [ $SECONDS -lt $end ] || return 1; done; }
+follows() { for file in psample plain psample plain psample plain; do have $file; soon given $file || return 1; done; }
+check "what it is given follows that file, six times" follows
+equal "and may as often as it likes" "$(systemctl show -P StartLimitIntervalUSec hsflowd-privileges-changed hsflowd-privileges | xargs)" "0 0"
+is_waiting() { [ "$(systemctl show -P SubState "$1")" = start-pre ]; }
+for unit in hsflowd-privileges-changed hsflowd-privileges; do
+  have psample
+  check "$unit runs" soon is_waiting $unit
+  have plain
+  within 30 "what comes then counts too" given plain
+done
+install -D -m 755 /dev/stdin /etc/systemd/system-generators/late <<'G'
+#!/bin/sh
+[ -e /tmp/next ] || exit
+until [ -e "$1/hsflowd.service.d/00-hsflowd-privileges.conf" ]; do :; done
+mv /tmp/next '/etc/my hsflowd.conf'
+G
+cp /tmp/plain /tmp/next; have psample
+within 30 "it changes when it has just been read, and systemd reads on" test ! -e /tmp/next
+within 30 "that counts too" given plain
+rm -r /etc/systemd/system-generators
 refute "migrate says what is lost" hsflowctl migrate
 hsflowctl migrate > /tmp/said
 for words in 'DAEMON_ARGS: -l: ' 'DAEMON_ARGS: -c: ' 'DAEMON_ARGS: -p: ' 'UUID=ignored: only the C agent' '/etc/hsflowd/modules: '; do

@@ -7,17 +7,15 @@ mod drop_in;
 pub(super) mod generator;
 pub(super) mod migrate;
 pub(super) mod privileges;
+mod refresh;
 
 use crate::agent::args::{self, Action, Options};
 use crate::agent::configuration::{LoadError, Loaded, load_or_built_in};
 use crate::host::{Host, files};
-use crate::setup::{Facts, words};
+use crate::setup::{DEFAULTS, Facts, words};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
-
-/// Where the unit's command line comes from.
-const DEFAULTS: &str = "/etc/default/hsflowd";
 
 /// The command line that the unit will have here, or why the agent will refuse it.
 fn options(host: &Host) -> Result<Options, String> {

@@ -1,7 +1,7 @@
 //! `hsflowctl privileges`: what the units are given for a configuration, why, and whether systemd knows. In: files. Out: a page;
 //! with `--apply` the drop-ins, for a host without the generator.
 
-use super::{drop_in, facts, load, options};
+use super::{drop_in, facts, load, options, refresh};
 use crate::agent::args::Options;
 use crate::ctl::{Exit, fail, print};
 use crate::host::Host;
@@ -26,6 +26,9 @@ pub(in crate::ctl) struct Asked {
     /// Write the drop-ins, where no generator does.
     #[arg(long)]
     apply: bool,
+    /// Have systemd run the generator, until no file changes meanwhile.
+    #[arg(long, conflicts_with_all = ["config", "apply"])]
+    refresh: bool,
     /// Where the host's files are.
     #[arg(long, default_value = "/")]
     root: PathBuf,
@@ -33,6 +36,9 @@ pub(in crate::ctl) struct Asked {
 
 pub(in crate::ctl) fn privileges(asked: &Asked) -> Result<(), Exit> {
     let host = Host::at(&asked.root);
+    if asked.refresh {
+        return refresh::refresh(&host);
+    }
     let options = options(&host).map_err(|why| fail(&format!("DAEMON_ARGS: {why}"), Exit::No))?;
     let loaded = load(&host, &options, asked.config.as_deref()).map_err(|e| fail(&e, Exit::No))?;
     let plan = plan(&loaded.settings, &facts(&host, &options));

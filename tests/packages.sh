@@ -47,9 +47,9 @@ check "the files, their owners and modes are those of tests/packages/contents" d
 # the distributions' own places and formats
 alike() { sed -E 's,^/usr/lib/systemd/(system|system-generators)/,/lib/systemd/\1/,; s,/zsh/site-functions/,/zsh/vendor-completions/,; s,\.gz$,,' | grep -vE '^/usr/share/(licenses|doc)/|^/etc/hsflowd/policy.d$' | sort; }
 check "the RPM packages have the same files" diff <(contents | awk '{print $4}' | alike) <(rpm -qlp --nosignature "$work"/rpm/*.rpm | while read -r f; do echo "$f"; done | grep -vxE '/etc/hsflowd|/usr/lib/systemd/system/paths.target.wants|/usr/(lib|libexec)/hsflowd|/usr/share/hsflowd-rs(/drop-ins)?' | alike)
-named() { sed -n 's/^Exec[A-Za-z]*=[-+!@]*\([^ ]*hsflowd[^ ]*\).*/\1/p' systemd/*.service | sort -u; }
+named() { sed -n 's/^Exec[A-Za-z]*=[-+!@]*\([^ ]*hsflow[^ ]*\).*/\1/p' systemd/*.service | sort -u; }
 for f in $(named); do check "a unit runs $f, which is there" eval "contents | grep -q ' $f$'"; done
-equal "programs that units run" "$(named | wc -l)" 3
+equal "programs that units run" "$(named | wc -l)" 4
 check "the agent's package says the same when it saves a configuration as what it ships" diff packaging/hsflowd.conf \
   <(dpkg-deb --ctrl-tarfile "$work"/deb/hsflowd-rs_*.deb | tar -xO ./preinst | sed -n "/<<-'END_OF_CONF'/,/^END_OF_CONF/p" | sed '1d;$d')
 equal "it asks for no newer glibc than its programs do" "$(dpkg-deb -f "$work"/deb/hsflowd-rs_*.deb Depends | grep -o 'libc6.*')" "libc6 (>= $(packaging/glibc -r "$work"/programs/*))"

@@ -79,7 +79,7 @@ restart "with psample"
 equal "holds CAP_NET_ADMIN alone" "$(all_sets)" 0000000000001000
 within 10 "without the module psample says so" state psample DEGRADED
 tc qdisc add dev v0 clsact && tc filter add dev v0 egress matchall action sample rate 1 group 2 trunc 128
-within 5 "the module that tc loads is noticed" state psample running || component psample
+within 20 "the module that tc loads is noticed" state psample running || component psample
 sampled "psample samples what leaves"
 within 10 "so v0 sends its counters" eval 'hsflowctl explain interface v0 | grep -q "It sends its counters (sampled by psample"' || hsflowctl explain interface v0
 conf; systemctl reload hsflowd

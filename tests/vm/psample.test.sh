@@ -21,7 +21,7 @@ echo 'sflow { collector { ip = 127.0.0.1 } psample { } dent { switchport = ^sw }
 doctor() { /bin-under-test/hsflowctl doctor --socket /tmp/agent/socket -f /tmp/agent/other "$@"; }
 check "doctor says how to load it" eval 'doctor | grep -A1 "^? .* module act_sample: there, and not loaded" | grep -q "modprobe act_sample"' || doctor
 modprobe act_sample
-within 5 "the agent hears of the module at once" reads running || { state; cat /tmp/agent/log; }
+within 20 "the agent hears of the module at once" reads running || { state; cat /tmp/agent/log; }
 
 # ---- a wire: v0 sends, v1 receives
 ip link add v0 type veth peer name v1
@@ -134,10 +134,10 @@ ip link del gre1
 # ---- the module goes and comes again
 quiet v0 v1
 for l in v0 v1; do tc qdisc del dev $l clsact; done
-within 5 "the module can be unloaded under the agent" eval 'rmmod act_sample; rmmod psample; ! grep -q "^psample" /proc/modules'
-within 5 "and the status says so" reads CTRL_CMD_GETFAMILY
+within 20 "the module can be unloaded under the agent" eval 'rmmod act_sample; rmmod psample; ! grep -q "^psample" /proc/modules'
+within 20 "and the status says so" reads CTRL_CMD_GETFAMILY
 modprobe act_sample
-within 5 "loaded again, it is joined again" reads running
+within 20 "loaded again, it is joined again" reads running
 : > $caught
 tc qdisc add dev v1 clsact; sampled v1 ingress 1; send 5 100; settled
 equal "and samples come" "$(count v1)" 5

@@ -9,10 +9,8 @@ mod words;
 use super::asked::Desk;
 use super::board::Board;
 use super::daemon::Agent;
-use super::supervisor::supervise;
 use crate::collect::guests::systemd::SOCKET;
 use crate::status::registry::State;
-use std::future::ready;
 use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -68,12 +66,7 @@ impl Agent {
         };
         let start = |board: Board| {
             let (address, desk, clock): (_, Desk, _) = (address(), desk.clone(), host.clock.clone());
-            let told = board.clone();
-            let start = move || bus::run(address.clone(), desk.clone(), board.clone(), clock.clone());
-            tokio::spawn(supervise(start, move |state| {
-                told.tell(state);
-                ready(true)
-            }))
+            board.run(move |board| bus::run(address.clone(), desk.clone(), board, clock.clone()))
         };
         dbus.apply(settings.modules.dbus, start);
         self.on_dbus();

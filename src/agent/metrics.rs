@@ -10,14 +10,12 @@ use super::asked::Desk;
 use super::board::Board;
 use super::cost;
 use super::daemon::Agent;
-use super::supervisor::supervise;
 use crate::config::model::Listen;
 use crate::status::asked::Asked;
 use crate::status::cost::Cost;
 use crate::status::metrics::{Format, Gathered};
 use bytes::Bytes;
 use server::Counts;
-use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -170,11 +168,7 @@ fn start(
         Listen::Tcp(at) => server::Place::Tcp(*at),
         Listen::Unix(path) => server::Place::Unix(host.path(path)),
     };
-    let (desk, clock, told) = (desk.clone(), host.clock.clone(), board.clone());
-    let start =
-        move || server::run(place.clone(), desk.clone(), board.clone(), Arc::clone(&counts), clock.clone());
-    tokio::spawn(supervise(start, move |state| {
-        told.tell(state);
-        ready(true)
-    }))
+    let (desk, clock) = (desk.clone(), host.clock.clone());
+    board
+        .run(move |board| server::run(place.clone(), desk.clone(), board, Arc::clone(&counts), clock.clone()))
 }

@@ -135,8 +135,8 @@ impl Optics {
             self.ports.values().filter(|k| k.said.as_ref().is_err_and(failed)).collect();
         let [first, ..] = failed.as_slice() else {
             let read = self.ports.values().any(|k| !matches!(k.said, Err(OpticsError::Unsupported)));
-            let reason = "no driver of an interface that sends counters reads transceivers".to_owned();
-            let state = if read { State::Running } else { State::unavailable(&reason) };
+            let reason = "no driver of an interface that sends counters reads transceivers";
+            let state = if read { State::Running } else { State::unavailable(reason) };
             return (!self.ports.is_empty()).then_some(state);
         };
         if let Err(error @ OpticsError::Denied) = &first.said {

@@ -9,7 +9,7 @@ use crate::agent::stream;
 use crate::host::connect;
 use crate::sys::readable::readable;
 use crate::view::limits::{Limits, parse};
-use socket2::Socket;
+use socket2::{Socket, Type};
 use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -109,7 +109,8 @@ impl Local {
 
     async fn connect(&mut self) -> News {
         tokio::time::sleep_until(self.again).await;
-        let outcome = connect::at_once(&self.path).and_then(|socket| Ok((readable(&socket)?, socket)));
+        let outcome = connect::at_once(&self.path, Type::SEQPACKET);
+        let outcome = outcome.and_then(|socket| Ok((readable(&socket)?, socket)));
         match outcome {
             Ok((news, socket)) => {
                 self.connected = Some((socket, news));

@@ -57,10 +57,7 @@ fn write_page(page: &mut String, s: &Snapshot, now_unix: u64) -> std::fmt::Resul
 
 /// What was sent, and every count of what was not.
 fn write_counts(page: &mut String, t: &Telemetry, l: &Losses) -> std::fmt::Result {
-    let list = |all: &[(u64, &str)]| {
-        all.iter().map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
-    };
-    let sent = list(&[
+    let sent = counted(&[
         (t.datagrams, "datagrams"),
         (t.counter_samples, "counter samples"),
         (t.flow_samples, "flow samples"),
@@ -68,7 +65,7 @@ fn write_counts(page: &mut String, t: &Telemetry, l: &Losses) -> std::fmt::Resul
         (t.rtmetric_samples, "rtmetric samples"),
         (t.rtflow_samples, "rtflow samples"),
     ]);
-    let lost = list(&[
+    let lost = counted(&[
         (t.dropped_samples, "packet samples"),
         (t.flow_samples_unknown, "packets not describable"),
         (t.flow_samples_suppressed, "flow samples held back"),
@@ -79,7 +76,7 @@ fn write_counts(page: &mut String, t: &Telemetry, l: &Losses) -> std::fmt::Resul
         (l.datagrams_unsent, "datagrams without agent address or collector"),
         (l.guests_refused, "guests without room"),
     ]);
-    let others = list(&[
+    let others = counted(&[
         (l.interface_overruns, "notification overruns"),
         (l.interface_malformed, "unreadable notifications"),
         (l.control_clients, "control clients"),
@@ -89,6 +86,12 @@ fn write_counts(page: &mut String, t: &Telemetry, l: &Losses) -> std::fmt::Resul
     ]);
     writeln!(page, "sent       {sent}")?;
     writeln!(page, "lost       {lost}; {others}; {} full readings", l.interface_resyncs)
+}
+
+/// `3 datagrams, 2 counter samples`.
+fn counted<'c>(all: impl IntoIterator<Item = &'c (u64, &'c str)>) -> String {
+    let said: Vec<_> = all.into_iter().map(|(count, what)| format!("{count} {what}")).collect();
+    said.join(", ")
 }
 
 fn write_settings(page: &mut String, c: &SettingsInForce) -> std::fmt::Result {

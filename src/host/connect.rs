@@ -18,12 +18,12 @@ pub fn patiently(path: &Path, kind: Type, patience: Duration) -> io::Result<Sock
     connect(socket, path)
 }
 
-/// A connection that keeps the boundaries of messages (`SOCK_SEQPACKET`), for a program that waits elsewhere.
+/// Waits for nothing, for a program that waits elsewhere.
 ///
 /// # Errors
-/// Nobody listens there, or the queue is full.
-pub fn at_once(path: &Path) -> io::Result<Socket> {
-    connect(Socket::new(Domain::UNIX, Type::SEQPACKET.nonblocking(), None)?, path)
+/// Nobody listens there, or the queue is full (`WouldBlock`).
+pub fn at_once(path: &Path, kind: Type) -> io::Result<Socket> {
+    connect(Socket::new(Domain::UNIX, kind.nonblocking(), None)?, path)
 }
 
 fn connect(socket: Socket, path: &Path) -> io::Result<Socket> {
@@ -52,11 +52,9 @@ mod tests {
             assert!((1..4).contains(&kept.len()), "the queue is full");
             let why = patiently(&path, kind, patience).unwrap_err();
             assert!(why.to_string().contains("accepts nobody"), "{why}");
-            if kind == Type::SEQPACKET {
-                assert_eq!(at_once(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-            }
+            assert_eq!(at_once(&path, kind).unwrap_err().kind(), io::ErrorKind::WouldBlock);
             std::fs::remove_file(&path).unwrap();
+            assert_eq!(at_once(&path, kind).unwrap_err().kind(), io::ErrorKind::NotFound);
         }
-        assert_eq!(at_once(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

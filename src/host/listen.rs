@@ -2,7 +2,8 @@
 //! this host has not yet; a socket that is left of a program that has gone is replaced, and that of one that lives is not;
 //! any other file of that name is somebody's and stays.
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use super::connect;
+use socket2::{Domain, Socket, Type};
 use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
@@ -49,9 +50,8 @@ pub fn unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
 /// # Errors
 /// It cannot be tried.
 pub fn somebody_listens(path: &Path) -> io::Result<bool> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-    match socket.connect(&SockAddr::unix(path)?) {
-        Ok(()) => Ok(true),
+    match connect::at_once(path, Type::STREAM) {
+        Ok(_) => Ok(true),
         // Its queue is full.
         Err(why) if why.kind() == io::ErrorKind::WouldBlock => Ok(true),
         Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
@@ -62,6 +62,7 @@ pub fn somebody_listens(path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use socket2::SockAddr;
 
     #[test]
     fn a_program_that_accepts_nobody_is_there_and_not_waited_for() {

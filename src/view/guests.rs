@@ -153,9 +153,10 @@ impl Guest {
             (false, true) => Kind::Container,
             (false, false) => Kind::Service,
         };
-        let mut ended = metrics(std::mem::replace(&mut self.row.kind, kind)).to_vec();
-        ended.retain(|metric| !metrics(kind).contains(metric));
-        alerts.gone(of, (self.row.index, &self.row.name), &ended);
+        let before = metrics(std::mem::replace(&mut self.row.kind, kind));
+        for ended in before.into_iter().filter(|metric| !metrics(kind).contains(metric)) {
+            alerts.gone(of, (self.row.index, &self.row.name), &[ended]);
+        }
         self.conclude(Of { over: over.unwrap_or(0.0), ..of }, alerts);
     }
 

@@ -1,25 +1,15 @@
 # The Ansible role, applied to a Debian with systemd. Run by tests/orchestration.sh.
 . /src/tests/orchestration/lib.sh
 exec 2>&1
-export ANSIBLE_ROLES_PATH=/tmp/ansible/roles ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1
+export ANSIBLE_ROLES_PATH=/tmp/ansible/roles
 cp -r /src/orchestration/ansible /tmp/ansible
 check "ansible-lint finds nothing" eval '(cd ansible && ansible-lint --offline --strict --profile production)'
 
 check "every drop-in is known" every_drop_in ansible/roles/hsflowd_rs/{meta/argument_specs,vars/main}.yml
 
-cat > site.yml <<'YAML'
-- hosts: all
-  connection: local
-  gather_subset: ["!all", min, pkg_mgr]
-  vars: {ansible_python_interpreter: /usr/bin/python3}
-  roles: [hsflowd_rs]
-YAML
 play() { # options: with the variables of the files in /tmp/vars
   local file options=(); for file in vars/*.yml; do options+=(-e "@$file"); done
-  ${oldest:-}ansible-playbook -i localhost, site.yml "${options[@]}" "$@" > play.log 2>&1; local status=$?
-  changed=$(sed -n 's/.* changed=\([0-9]*\) .*/\1/p' play.log)
-  [ $status = 0 ] || grep -B 2 -A 12 -e '^fatal' -e '^\[ERROR\]' -e 'FAILED' play.log
-  return $status
+  play_site "${options[@]}" "$@"
 }
 mkdir vars
 make_repository

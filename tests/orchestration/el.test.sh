@@ -34,25 +34,14 @@ gone() { # as it was before
 }
 
 # ---- Ansible
-export ANSIBLE_ROLES_PATH=/src/orchestration/ansible/roles ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1
-cat > site.yml <<'YAML'
-- hosts: all
-  connection: local
-  gather_subset: ["!all", min, pkg_mgr]
-  vars: {ansible_python_interpreter: /usr/bin/python3}
-  roles: [hsflowd_rs]
-YAML
+export ANSIBLE_ROLES_PATH=/src/orchestration/ansible/roles
 cat > vars.yml <<'YAML'
 hsflowd_rs_rpm_repository: {baseurl: "file:///el/yum", gpgkey: "file:///el/yum/hsflowd-rs.asc"}
 hsflowd_rs_config: {polling: 20, collector: [{ip: 127.0.0.1}]}
 hsflowd_rs_policy: true
 hsflowd_rs_policy_config: {policy: {good: {direction: in, protocol: udp, destination_port: 4444, action: drop}}}
 YAML
-play() {
-  ansible-playbook -i localhost, site.yml -e @vars.yml "$@" > play.log 2>&1; local status=$?
-  changed=$(sed -n 's/.* changed=\([0-9]*\) .*/\1/p' play.log)
-  [ $status = 0 ] || { grep -B 2 -A 12 -e '^fatal' -e '^\[ERROR\]' play.log; return $status; }
-}
+play() { play_site -e @vars.yml "$@"; }
 check "check mode on a new host" play --check
 equal "it would change something" "$([ "${changed:-0}" -gt 0 ] && echo yes)" yes
 refute "and installs nothing" rpm -q hsflowd-rs
@@ -81,14 +70,11 @@ has "$version"
 check "removed" eval 'command dnf -y --quiet remove hsflowd-rs hsflowd-rs-policy && rm -rf /etc/hsflowd* /var/lib/hsflowd*'
 
 # ---- Puppet
-modules=/src/orchestration/puppet
 rpm --root=/ --import /el/somebody.asc # a package, too: Puppet's provider fails where rpm knows of one alone
 run() { # settings of the class
   printf '%s\n' "class { 'hsflowd_rs':" "$@" "config => { 'polling' => 15, 'collector' => { 'ip' => '127.0.0.1' } }," 'manage_policy => true,' \
     "policy_config => { 'policy' => { 'good' => { 'direction' => 'in', 'protocol' => 'udp', 'destination_port' => 5555, 'action' => 'drop' } } } }" > site.pp
-  puppet apply --color=false --modulepath $modules --detailed-exitcodes site.pp > run.log 2>&1; local status=$?
-  changed=$([ $status = 2 ] && echo yes || echo no)
-  case $status in 0|2) ;; *) cat run.log; return 1 ;; esac
+  apply_site
 }
 repository() { echo "rpm_repository => { 'baseurl' => 'file:///el/yum', 'gpgkey' => 'file:///el/$1' },"; }
 refute "packages that another key has signed are refused" run "$(repository somebody.asc)"

@@ -1,5 +1,5 @@
-# What the tests of orchestration share, in the machine: checks as in tests/vm/lib.sh, packages in a signed repository, and
-# what a run is held to. A file with $what = ansible or puppet sources this and calls `trial`.
+# What the tests of orchestration share, in the machine: checks as in tests/vm/lib.sh, packages in a signed repository, a run of
+# either tool, and what it is held to.
 . /src/tests/vm/lib.sh
 cd /tmp || exit 1
 
@@ -68,6 +68,29 @@ every_drop_in() { # files that name them
   local file name; for file in /src/systemd/*.conf; do name=${file##*/} name=${name%.conf}
     for list; do grep -q -e "[- '{]$name[',]" -e "- $name\$" "$list" || { echo "$list: no $name"; return 1; }; done
   done
+}
+
+# The role on this host, which $ANSIBLE_ROLES_PATH has; $changed says how much a run changed.
+export ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1
+cat > site.yml <<'YAML'
+- hosts: all
+  connection: local
+  gather_subset: ["!all", min, pkg_mgr]
+  vars: {ansible_python_interpreter: /usr/bin/python3}
+  roles: [hsflowd_rs]
+YAML
+play_site() { # options
+  ${oldest:-}ansible-playbook -i localhost, site.yml "$@" > play.log 2>&1; local status=$?
+  changed=$(sed -n 's/.* changed=\([0-9]*\) .*/\1/p' play.log)
+  [ $status = 0 ] || grep -B 2 -A 12 -e '^fatal' -e '^\[ERROR\]' -e 'FAILED' play.log
+  return $status
+}
+# The class in site.pp on this host; $changed says whether a run changed something: it is good either way.
+modules=/src/orchestration/puppet
+apply_site() { # options
+  puppet apply --color=false --modulepath $modules --detailed-exitcodes "$@" site.pp > run.log 2>&1; local status=$?
+  changed=$([ $status = 2 ] && echo yes || echo no)
+  case $status in 0|2) ;; *) cat run.log; return 1 ;; esac
 }
 
 # All that a run might change. Logs, run-time files and what the tools keep for themselves are not the host's settings.

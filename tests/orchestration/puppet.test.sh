@@ -1,7 +1,7 @@
 # The Puppet module, applied to a Debian with systemd. Run by tests/orchestration.sh.
 . /src/tests/orchestration/lib.sh
 exec 2>&1
-modules=/src/orchestration/puppet module=$modules/hsflowd_rs
+module=$modules/hsflowd_rs
 check "puppet-lint finds nothing" puppet-lint --fail-on-warnings $module
 check "the manifests are valid" puppet parser validate $module/manifests $module/functions $module/types
 check "the templates are" puppet epp validate $module/templates/hsflowd-rs.sources.epp $module/templates/hsflowd-rs.repo.epp
@@ -28,11 +28,9 @@ declare -A class=(
       'good' => { 'direction' => 'in', 'source' => '@web', 'protocol' => 'udp', 'destination_port' => 4444, 'action' => 'drop' },
       'li.mit' => { 'direction' => 'in', 'protocol' => 'udp', 'destination_port' => [53, '1024-1030'], 'action' => { 'limit' => '10 kpps' } } } }"
 )
-run() { # options: 0 is done, whether or not something changed; $changed says
+run() { # options
   { echo "class { 'hsflowd_rs':"; for name in "${!class[@]}"; do echo "  $name => ${class[$name]},"; done; echo '}'; } > site.pp
-  puppet apply --color=false --modulepath $modules --detailed-exitcodes "$@" site.pp > run.log 2>&1; local status=$?
-  changed=$([ $status = 2 ] && echo yes || echo no)
-  case $status in 0|2) ;; *) cat run.log; return 1 ;; esac
+  apply_site "$@"
 }
 would() { grep -c '(noop)$' run.log; }
 

@@ -5,7 +5,7 @@
 #![allow(clippy::disallowed_methods)] // rates are measured against real time
 
 use crate::netns::{Elsewhere, isolated, run};
-use crate::shape::{apply, is_near};
+use crate::shape::{apply, counters, is_near};
 use crate::wishes::block;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::shape::Traffic;
@@ -90,10 +90,9 @@ fn on_the_wire(client: Child, is_v6: bool) -> f64 {
 }
 
 /// Counters, and when they were read: half way through the reading.
-fn counters(traffic: &mut Traffic) -> (Instant, BTreeMap<String, u64>) {
-    let start = Instant::now();
-    let all = block(traffic.count());
-    (start + start.elapsed() / 2, all.iter().map(|(name, hits)| (name.to_string(), hits.bytes)).collect())
+fn counted(traffic: &mut Traffic) -> (Instant, BTreeMap<String, u64>) {
+    let ([start, end], all) = counters(traffic);
+    (start + (end - start) / 2, all)
 }
 
 /// Bits a second by policy, and those that each client was told.
@@ -105,12 +104,12 @@ fn measured(
 ) -> (BTreeMap<String, f64>, Vec<f64>) {
     let clients: Vec<_> = ports.iter().map(|port| client(*port, is_v6, is_in)).collect();
     std::thread::park_timeout(Duration::from_secs(FIRST_SECS.into()));
-    let (start, before) = counters(traffic);
+    let (start, before) = counted(traffic);
     let until = start + WINDOW;
     while let Some(left) = until.checked_duration_since(Instant::now()) {
         std::thread::park_timeout(left);
     }
-    let (end, after) = counters(traffic);
+    let (end, after) = counted(traffic);
     let secs = (end - start).as_secs_f64();
     let told = clients.into_iter().map(|client| on_the_wire(client, is_v6)).collect();
     (

@@ -373,6 +373,13 @@ fn what_would_let_strangers_in_does_not_start() {
         assert!(matches!(open(&with).await, Err(ServeError::Tokens(_))));
         std::fs::set_permissions(&tokens, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(open(&with).await.unwrap(), 1);
+        std::fs::remove_file(&tokens).unwrap();
+        nix::unistd::mkfifo(&tokens, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let certificate = format!("tls_cert = {tokens:?}\ntls_key = {tokens:?}");
+        for with in [with, certificate] {
+            let why = open(&with).await.unwrap_err().to_string();
+            assert!(why.ends_with("tokens: not a regular file"), "nobody waits for who writes: {why}");
+        }
         let (socket, somebodys) = (folder.join("api.sock"), "not a socket");
         std::fs::remove_file(&socket).unwrap();
         std::fs::write(&socket, somebodys).unwrap();

@@ -105,7 +105,7 @@ pub(crate) fn pause(time: Duration) {
 }
 
 /// Bytes by policy, and when the reading of them began and ended.
-fn counters(traffic: &mut Traffic) -> ([Instant; 2], BTreeMap<String, u64>) {
+pub(crate) fn counters(traffic: &mut Traffic) -> ([Instant; 2], BTreeMap<String, u64>) {
     let start = Instant::now();
     let all = block(traffic.count());
     ([start, Instant::now()], all.iter().map(|(name, hits)| (name.to_string(), hits.bytes)).collect())

@@ -84,7 +84,6 @@ fn begin(
     }
 }
 
-/// Connecting waits too, where a service that hangs takes nobody in: as long as writing may.
 fn status(reader: &mut BufReader<UnixStream>) -> Result<u16, CallError> {
     let mut head = Vec::new();
     let mut lines = reader.take(LONGEST_HEAD);

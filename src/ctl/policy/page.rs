@@ -2,6 +2,7 @@
 //!
 //! In: its JSON. Out: text. Pure. Rule: what is missing is left out, and what came from outside is escaped.
 
+use crate::ctl::printable::printable;
 use crate::view::number::of_day;
 use serde_json::Value;
 use std::fmt::Write;
@@ -9,7 +10,7 @@ use std::fmt::Write;
 /// A value as a word.
 fn word(value: &Value) -> String {
     match value {
-        Value::String(text) => text.escape_debug().to_string(),
+        Value::String(text) => printable(text),
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     }
@@ -119,7 +120,7 @@ pub(super) fn plan(answer: &Value, _now: u64) -> String {
     }
     // Steps are texts of many lines: each line by itself is escaped.
     let lines = steps.iter().filter_map(Value::as_str).flat_map(str::lines);
-    lines.map(|line| format!("{}\n", line.escape_debug())).collect()
+    lines.map(|line| printable(line) + "\n").collect()
 }
 
 pub(super) fn done(answer: &Value, _now: u64) -> String {
@@ -137,7 +138,7 @@ pub(super) fn refusal(answer: &Value) -> String {
         let _ = write!(text, "\n  ");
         for (key, after) in [("policy", ": "), ("key", ": ")] {
             if let Some(said) = place[key].as_str().filter(|said| !said.is_empty()) {
-                let _ = write!(text, "{}{after}", said.escape_debug());
+                let _ = write!(text, "{}{after}", printable(said));
             }
         }
         if let Some(line) = place["line"].as_u64().filter(|line| *line > 0) {
@@ -185,8 +186,8 @@ mod tests {
     #[test]
     fn a_refusal_names_every_place() {
         let place = json!([{"policy": "web", "key": "source", "line": 0, "message": "no prefix"},
-            {"key": "", "line": 2, "column": 3, "message": "half"}]);
+            {"key": "", "line": 2, "column": 3, "message": "half a 'b"}]);
         let text = refusal(&json!({"message": "not well formed", "where": place}));
-        assert_eq!(text, "not well formed\n  web: source: no prefix\n  2:3: half");
+        assert_eq!(text, "not well formed\n  web: source: no prefix\n  2:3: half a 'b");
     }
 }

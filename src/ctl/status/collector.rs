@@ -1,7 +1,7 @@
 //! A collector on the page: reachable or not, what it got, when last, and what went wrong by kind. In: the snapshot's entry.
 //! Out: its lines.
 
-use super::duration;
+use super::{counted, duration};
 use crate::status::snapshot::{Collector, ErrorKinds};
 use std::fmt::Write;
 
@@ -48,6 +48,5 @@ pub(in crate::ctl) fn kinds(kinds: &ErrorKinds) -> String {
         (kinds.too_big, "too long"),
         (kinds.other, "of other kinds"),
     ];
-    let said = all.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
-    said.collect::<Vec<_>>().join(", ")
+    counted(all.iter().filter(|(count, _)| *count > 0))
 }

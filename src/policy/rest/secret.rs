@@ -2,8 +2,8 @@
 //!
 //! In: a path. Out: what it says. Rule: what others can read is no secret, and not used.
 
-use std::fs::File;
-use std::io::{self, Read};
+use crate::host::files;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -30,12 +30,10 @@ pub enum SecretFault {
 
 pub(super) fn read(path: &Path) -> Result<String, SecretFault> {
     let failed = |source| SecretFault::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(failed)?;
+    let file = files::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(SecretFault::Mode { path: path.to_owned(), mode });
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    io::read_to_string(file).map_err(failed)
 }

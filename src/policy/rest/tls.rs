@@ -5,6 +5,7 @@
 //! Spec: RFC 8446.
 
 use super::secret::{self, SecretFault};
+use crate::host::files;
 use crate::policy::file::Rest as Settings;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -87,7 +88,7 @@ fn verifier(
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
-    let text = std::fs::read(path).map_err(|source| TlsFault::Read { path: path.to_owned(), source })?;
+    let text = files::read(path).map_err(|source| TlsFault::Read { path: path.to_owned(), source })?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|source| TlsFault::Pem { path: path.to_owned(), source })?;
     if found.is_empty() { Err(TlsFault::Empty { path: path.to_owned() }) } else { Ok(found) }

@@ -13,7 +13,7 @@ use crate::policy::desk::Desk;
 use crate::policy::model::Owner;
 use crate::policy::react::{Datagram, Detector, Event, Reaction, Sample};
 use crate::sys::readable::readable;
-use socket2::Socket;
+use socket2::{Socket, Type};
 use std::hash::RandomState;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -90,7 +90,7 @@ impl Stream {
     pub async fn run(mut self) {
         let mut pause = SOON;
         loop {
-            let why = match connect::at_once(&self.socket) {
+            let why = match connect::at_once(&self.socket, Type::SEQPACKET) {
                 Ok(socket) => {
                     pause = SOON;
                     (self.began, self.expected) = (Some(self.clock.now()), None);

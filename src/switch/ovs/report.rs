@@ -41,10 +41,9 @@ pub(super) fn told(tables: &Tables, wish: &Wish, troubles: &Troubles<'_>) -> Tol
             .then(|| format!("cannot be read and is left out: {}", some_of(&odd, "; ", "; and "))),
     );
     wrong.extend(wish.remarks.iter().cloned());
-    let state = match (&wish.idle, wrong.is_empty()) {
-        (_, false) => State::degraded(&wrong.join("; ")),
-        (Some(idle), true) => State::unavailable(idle),
-        (None, true) => State::Running,
+    let state = match &wish.idle {
+        Some(idle) if wrong.is_empty() => State::unavailable(idle),
+        _ => State::from_problems(&wrong),
     };
     Told { state, switch: Some(switch) }
 }

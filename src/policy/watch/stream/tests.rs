@@ -9,7 +9,7 @@ use crate::sflow::counters::interface::GenericInterface;
 use crate::sflow::datagram::{Datagrams, Stream as Numbers, Unsent};
 use crate::sflow::ids::DataSource;
 use etherparse::PacketBuilder;
-use socket2::{Domain, SockAddr, Type};
+use socket2::{Domain, SockAddr};
 use std::io::Write;
 use std::path::Path;
 

@@ -157,7 +157,7 @@ few=$(($(ls "/proc/$(pid)/fd" | wc -l) + 20)) # a quarter is left to all but tap
 override LimitNOFILE=$few
 check "restart with $few descriptors" systemctl restart hsflowd
 samples
-conf 'pcap { dev.pattern = ^(v0|i) sampling = 10 }'
+conf "$wanted pcap { dev.pattern = ^i sampling = 10 }"
 check "which are too few for $interfaces interfaces" hsflowctl reload
 lacks() { page=$(hsflowctl status); [ $? = 1 ] && [[ $page = *"Too many open files"*"raise LimitNOFILE"* ]] || { head -n 5 <<< "$page"; false; }; }
 within 20 "it is said, with what to do" lacks

@@ -12,8 +12,9 @@ use std::os::fd::{AsFd, AsRawFd};
 
 /// As many as may come: 88 clients of all the agent's sockets, and what a poll, a reload and a question to DNS open at a time.
 const RESERVE: rlim_t = 96;
-/// But no more than this part of the limit: where it is low, the agent is still to sample something.
-const AT_MOST_ONE_IN: rlim_t = 4;
+/// But no more than this part of the limit: where it is low, the agent is still to sample something. After a start a dozen is
+/// of use before anybody comes, as files are opened with the first poll and taps at once.
+const AT_MOST_ONE_IN: rlim_t = 3;
 
 /// Refuses while only the reserve is left. For what is dear to open in vain; it may be gone a moment later.
 pub fn is_one_left() -> Result<(), Errno> {
@@ -39,8 +40,8 @@ mod tests {
 
     #[test]
     fn the_reserve_is_there_for_all_clients_and_leaves_most_of_a_low_limit() {
-        let firsts = [0, 3, 40, 256, 384, 1024, 65_536].map(first_of_reserve);
-        assert_eq!(firsts, [0, 3, 30, 192, 288, 928, 65_440]);
+        let firsts = [0, 3, 40, 63, 288, 1024, 65_536].map(first_of_reserve);
+        assert_eq!(firsts, [0, 2, 27, 42, 192, 928, 65_440]);
         assert!(first_of_reserve(RLIM_INFINITY) > rlim_t::from(i32::MAX.unsigned_abs()));
     }
 

@@ -153,7 +153,7 @@ within 20 "healthy" hsflowctl status
 
 # ---- few descriptors
 conf "$wanted"; systemctl restart hsflowd; samples
-few=$(($(ls "/proc/$(pid)/fd" | wc -l) + 20)) # a quarter is left to all but taps
+few=$(($(ls "/proc/$(pid)/fd" | wc -l) + 30)) # a third is left to all but taps
 override LimitNOFILE=$few
 check "restart with $few descriptors" systemctl restart hsflowd
 samples

@@ -1,18 +1,16 @@
 //! The control socket: `hsflowctl status` connects, gets one line of JSON (a [`Snapshot`]), and is done. Nothing is
 //! read from a client. Rules: the snapshot is a value made when somebody connects, and at most ten times a second, so
 //! nobody holds the agent's state or its time; a client that does not read is dropped after a deadline; so are all
-//! beyond the limit, and both are counted. An agent without a descriptor to spare still answers: that is what is asked then.
+//! beyond the limit, and both are counted. Where descriptors are few there is still one for a client, see [`crate::host::descriptors`].
 
 use super::sockets::{is_left_behind, listen};
 use crate::host::listen::somebody_listens;
 use crate::status::snapshot::Snapshot;
 use std::cell::RefCell;
-use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
@@ -29,30 +27,7 @@ pub struct Control {
     places: Arc<Semaphore>,
     dropped: Arc<AtomicU64>,
     last: RefCell<Option<Answer>>,
-    spare: Spare,
     follows_a_crash: bool,
-}
-
-/// A descriptor that is let go when a client waits and none is left. The one that the client then has is kept in its place
-/// when it has been answered: a free one would be taken by whoever else waits for one.
-#[derive(Clone, Default)]
-struct Spare(Arc<Mutex<Option<OwnedFd>>>);
-
-impl Spare {
-    fn keep(&self) {
-        self.fill(|| File::open("/dev/null").map(OwnedFd::from));
-    }
-
-    fn let_go(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
-    }
-
-    fn fill(&self, with: impl FnOnce() -> io::Result<OwnedFd>) {
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.is_none() {
-            *spare = with().ok();
-        }
-    }
 }
 
 /// One line, and what it tells of.
@@ -83,15 +58,12 @@ impl Control {
         let follows_a_crash = is_left_behind(path);
         // Counters of the host are world-readable in /proc; so is this.
         let listener = listen(path, 0o666).map_err(error)?;
-        let spare = Spare::default();
-        spare.keep();
         Ok(Self {
             listener,
             path: path.to_owned(),
             places: Arc::new(Semaphore::new(MOST_CLIENTS)),
             dropped: Arc::default(),
             last: RefCell::default(),
-            spare,
             follows_a_crash,
         })
     }
@@ -104,16 +76,10 @@ impl Control {
     /// Waits for a client.
     pub async fn client(&self) -> UnixStream {
         loop {
-            self.spare.keep();
-            let accepted = match self.listener.accept().await {
-                // Out of descriptors, usually.
-                Err(_) if self.spare.let_go() => self.listener.accept().await,
-                accepted => accepted,
-            };
-            match accepted {
+            match self.listener.accept().await {
                 Ok((client, _)) => return client,
                 Err(e) => {
-                    // Those who wait in the queue can wait longer.
+                    // Out of descriptors, the reserve included: those who wait in the queue can wait longer.
                     log::debug!(target: "control", "accept: {e}");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -134,15 +100,12 @@ impl Control {
             return;
         };
         let line = self.line(now, transitions, snapshot);
-        let (dropped, spare) = (Arc::clone(&self.dropped), self.spare.clone());
+        let dropped = Arc::clone(&self.dropped);
         tokio::spawn(async move {
             let written = tokio::time::timeout(PATIENCE, client.write_all(&line)).await;
             if !matches!(written, Ok(Ok(()))) {
                 dropped.fetch_add(1, Ordering::Relaxed);
             }
-            // With that it has its answer, whoever keeps the descriptor.
-            let _ = client.shutdown().await;
-            spare.fill(|| client.into_std().map(OwnedFd::from));
             drop(place);
         });
     }

@@ -9,6 +9,7 @@
 
 mod clock;
 pub mod connect;
+pub mod descriptors;
 mod error;
 pub mod files;
 pub mod generator;

@@ -113,9 +113,7 @@ pub enum Tcx {
 
 /// A program that runs for each packet of an interface (kernel 6.6), as long as this value lives.
 #[derive(Debug)]
-pub struct Link {
-    _fd: OwnedFd,
-}
+pub struct Link(OwnedFd);
 
 impl Link {
     /// Puts a program before all others. `ENODEV` where there is no such interface, `EINVAL` where the kernel has no tcx.
@@ -130,8 +128,14 @@ impl Link {
         };
         // SAFETY: the structure belongs to the command and points to nothing.
         let link = unsafe { create(Command::LinkCreate, &mut attr) };
-        link.map(|fd| Self { _fd: fd })
+        link.map(Self)
             .map_err(|errno| SysError::new(LINK_CREATE, format!("tcx of ifIndex {if_index}"), errno))
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

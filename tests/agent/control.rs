@@ -7,7 +7,6 @@ use crate::support::wait_until;
 use hsflow::sflow::ids::DataSource;
 use serde_json::Value;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 
 #[test]
 fn status_answers_yes_no_or_that_nobody_is_there() {
@@ -174,36 +173,5 @@ fn clients_that_order_nothing_are_few_and_an_order_is_carried_out_after_them() {
         drop(clients);
         assert_eq!(rig.ctl(&["reload"]).0, 0);
         assert_whole(&rig.datagrams());
-    });
-}
-
-#[test]
-fn an_agent_without_a_descriptor_left_still_says_so() {
-    isolated(|| {
-        let links: Vec<_> = (0..20)
-            .map(|n| format!("link add t{n} type veth peer name p{n}\nlink set t{n} up\nlink set p{n} up"))
-            .collect();
-        ip_batch(&links.join("\n"));
-        let mut rig = Rig::running("polling = 1\npcap { dev = t0 }");
-        rig.next_sample(DataSource::HOST);
-        let few = rig.descriptors().len() + 8;
-        rig.agent().stop(LIMIT);
-        // What it opens at its start comes first, and what root may do is decided there.
-        let mut command = Command::new("prlimit");
-        command.arg(format!("--nofile={few}:{few}")).arg(env!("CARGO_BIN_EXE_hsflowd"));
-        let _agent = Process::start(command.arg("-d").args(rig.arguments()));
-        rig.next_sample(DataSource::HOST);
-        let taps: String =
-            (0..20).map(|n| format!("\npcap {{ dev = t{n} }}\npcap {{ dev = p{n} }}")).collect();
-        rig.configure(&format!("polling = 1{taps}"));
-        assert_eq!(rig.ctl(&["reload"]).0, 0);
-        let said = || rig.ctl(&["status"]);
-        wait_until("the lack and its cure in the status", LIMIT, || {
-            let (status, page) = said();
-            (status == 1 && page.contains("Too many open files") && page.contains("raise LimitNOFILE"))
-                .then_some(())
-        });
-        (0..5).for_each(|_| assert_eq!(said().0, 1, "and it does so again"));
-        rig.next_sample(DataSource::HOST);
     });
 }

@@ -13,6 +13,7 @@ mod collectors;
 mod control;
 mod cumulus;
 mod daemon;
+mod descriptors;
 mod discovery;
 mod ends;
 mod guests;

@@ -123,6 +123,13 @@ impl Rig {
         self.agent = Some(Process::start(&mut command));
     }
 
+    /// Starts the agent in the foreground, to have at most so many descriptors.
+    pub(crate) fn start_with_descriptors(&mut self, most: usize) {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={most}:{most}")).arg(env!("CARGO_BIN_EXE_hsflowd"));
+        self.agent = Some(Process::start(command.arg("-d").args(self.arguments())));
+    }
+
     /// Starts the agent without a configuration of its own.
     pub(crate) fn start_unconfigured(&mut self) {
         let mut arguments = vec!["-d".to_owned()];

@@ -10,7 +10,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::Read;
 
 /// A program that reads along.
-struct Reader(Socket);
+pub(crate) struct Reader(Socket);
 
 impl Reader {
     fn try_new(rig: &Rig) -> Option<Self> {
@@ -21,7 +21,7 @@ impl Reader {
     }
 
     /// One that the agent knows of.
-    fn new(rig: &Rig) -> Self {
+    pub(crate) fn new(rig: &Rig) -> Self {
         let before = readers(rig).len();
         let reader = wait_until("the stream socket", LIMIT, || Self::try_new(rig));
         wait_until("a reader in the status", LIMIT, || (readers(rig).len() > before).then_some(()));
@@ -29,7 +29,7 @@ impl Reader {
     }
 
     /// The next datagram; none where the agent has hung up.
-    fn next(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn next(&mut self) -> Option<Vec<u8>> {
         let mut bytes = [0; 65536];
         let length = self.0.read(&mut bytes).expect("a datagram in time");
         (length > 0).then(|| bytes[..length].to_vec())

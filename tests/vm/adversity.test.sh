@@ -153,18 +153,19 @@ within 20 "healthy" hsflowctl status
 
 # ---- few descriptors
 conf "$wanted"; systemctl restart hsflowd; samples
-few=$(($(ls "/proc/$(pid)/fd" | wc -l) + 5))
+few=$(($(ls "/proc/$(pid)/fd" | wc -l) + 30)) # a third is left to all but taps
 override LimitNOFILE=$few
 check "restart with $few descriptors" systemctl restart hsflowd
 samples
-conf 'pcap { dev.pattern = ^(v0|i) sampling = 10 }'
+conf "$wanted pcap { dev.pattern = ^i sampling = 10 }"
 check "which are too few for $interfaces interfaces" hsflowctl reload
-# Not yet sure: a tap that is tried again may take the descriptor that the control socket has just let go.
-if [ -n "${HSFLOW_LONG:-}" ]; then
-  within 20 "it is said, with what to do" says 'Too many open files' && check "namely" says 'raise LimitNOFILE'
-fi
+lacks() { page=$(hsflowctl status); [ $? = 1 ] && [[ $page = *"Too many open files"*"raise LimitNOFILE"* ]] || { head -n 5 <<< "$page"; false; }; }
+within 20 "it is said, with what to do" lacks
+for ((n = 1; n <= 5; n++)); do check "and again, each time that it is asked ($n)" lacks; done
+echo "# $(ls "/proc/$(pid)/fd" | wc -l) of $few descriptors are taken"
 goes_on "datagrams go on"
-[ -z "${HSFLOW_LONG:-}" ] || check "it says so again" says 'Too many open files'
+within 20 "and samples of v0" seen "any(.[].samples[]; (.tag == 1 or .tag == 3) and .source == \"0:$(index v0)\")"
+check "and once more" lacks
 as_shipped; check "restart" systemctl restart hsflowd
 within 20 "healthy" hsflowctl status || hsflowctl status | head
 

@@ -2,11 +2,13 @@
 //! the ring is as large as the rate asks for, and the filter is the only place where packets are chosen.
 
 use super::Tap;
+use crate::host::descriptors;
 use crate::sample::frame::{Direction, End, Frame, LinkType, Sink, Vlan};
 use crate::sys::SysError;
 use crate::sys::packet::ring::{RawFrame, Shape};
 use crate::sys::packet::{Instruction, PacketSocket, Protocol};
 use crate::wire::cbpf;
+use nix::errno::Errno;
 use std::num::NonZeroU32;
 
 /// Slots of a ring at 1:1 for what comes in 10 ms at 6 million packets per second. One block, 157 frames of 128 bytes, then
@@ -32,7 +34,10 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn new(tap: Tap, rich: bool) -> Result<Self, SysError> {
-        let socket = PacketSocket::open()?;
+        let refused = |errno: Errno| SysError::new("socket", "AF_PACKET", errno);
+        // To close one in vain takes as long as to close a tap.
+        descriptors::is_one_left().map_err(refused)?;
+        let socket = descriptors::below_reserve(PacketSocket::open()?).map_err(refused)?;
         socket.bind(tap.if_index, Protocol::Nothing)?;
         let hardware = socket.bound()?.hardware;
         if hardware == libc::ARPHRD_LOOPBACK {

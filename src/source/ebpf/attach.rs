@@ -5,7 +5,8 @@
 //! see [`super::route`]. The kernel waits for all CPUs (some 10 ms) for each tcx link that comes or goes, not for filters.
 
 use super::route::Route;
-use crate::sys::bpf::{Link, Program, Tcx};
+use crate::host::descriptors::below_reserve;
+use crate::sys::bpf::{LINK_CREATE, Link, Program, Tcx};
 use crate::sys::{SysError, errno};
 use crate::wire::ebpf::Hook;
 use crate::wire::netlink::clsact::Place;
@@ -69,7 +70,9 @@ fn tcx(if_index: u32, programs: &[(Hook, Program)]) -> Result<Attached, SysError
             Hook::Ingress => Tcx::Ingress,
             Hook::Egress => Tcx::Egress,
         };
-        Link::tcx(program, if_index, place)
+        let link = Link::tcx(program, if_index, place)?;
+        below_reserve(link)
+            .map_err(|errno| SysError::new(LINK_CREATE, format!("tcx of ifIndex {if_index}"), errno))
     };
     Ok(Attached::Tcx { _links: programs.iter().map(link).collect::<Result<_, _>>()? })
 }

@@ -6,12 +6,13 @@
 use super::attach::{Attach, Attached};
 use super::counts::{Counts, Untold};
 use super::route::Route;
+use crate::host::descriptors;
 use crate::sample::frame::{Direction, End, Frame, LinkType, Vlan};
 use crate::source::af_packet::{Tap, link_type};
 use crate::sys::SysError;
-use crate::sys::bpf::Program;
 use crate::sys::bpf::ring::Ring;
 use crate::sys::bpf::words::Words;
+use crate::sys::bpf::{MAP_CREATE, Program};
 use crate::sys::packet::PacketSocket;
 use crate::wire::ebpf::Hook;
 use crate::wire::ebpf::event::Event;
@@ -46,6 +47,7 @@ pub(super) struct Open {
 impl Loaded {
     /// `hardware` is the interface's `ARPHRD_*`.
     pub(super) fn new(tap: Tap, hardware: u16, ring: &Ring, cpus: u32) -> Result<Self, SysError> {
+        descriptors::is_one_left().map_err(|errno| SysError::new(MAP_CREATE, "mapped array", errno))?;
         let (words, map) = Words::new(sampler::words(cpus))?;
         // lo would show each frame twice.
         let hooks: &[Hook] = match hardware {
@@ -136,7 +138,8 @@ impl Open {
 }
 
 fn make_promiscuous(if_index: u32) -> Result<PacketSocket, SysError> {
-    let socket = PacketSocket::open()?;
+    let socket = descriptors::below_reserve(PacketSocket::open()?)
+        .map_err(|errno| SysError::new("socket", "AF_PACKET", errno))?;
     socket.make_promiscuous(if_index)?;
     Ok(socket)
 }

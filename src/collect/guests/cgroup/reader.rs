@@ -15,6 +15,7 @@ use super::place::{Place, Role};
 use super::running::Running;
 use super::{DiskIo, Reading};
 use crate::host::ReadError;
+use crate::host::descriptors::below_reserve;
 use crate::sys::tally::{Call, count};
 use std::fs::{self, File};
 use std::io;
@@ -197,7 +198,7 @@ fn first_of(place: &Place, sources: &'static [Source], problems: &mut Vec<Cgroup
     for source in sources {
         let Some(path) = path_of(place, *source) else { continue };
         count(Call::Open);
-        match File::open(&path) {
+        match File::open(&path).and_then(|file| Ok(below_reserve(file)?)) {
             Ok(file) => return Some(Open { file, source }),
             Err(error) if is_absence(&error) => {}
             Err(error) => problems.push(ReadError::kernel("open", &path, &error).into()),

@@ -27,6 +27,8 @@ const CAPABILITY: &str = "CAP_NET_RAW";
 /// 4 GiB.
 const BUDGET_BYTES: usize = 64 << 20;
 const MAX_EVENTS: usize = 64;
+/// Taps closed at a time at the end.
+const CLOSED_AT_ONCE: usize = 64;
 
 /// A tap that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +192,16 @@ impl super::Source for Taps {
             !gone
         });
         None
+    }
+}
+
+impl Drop for Taps {
+    /// One after the other, thousands of them outlast what a service manager waits for.
+    fn drop(&mut self) {
+        let all: Vec<_> = self.taps.keys().copied().collect();
+        for some in all.chunks(CLOSED_AT_ONCE) {
+            self.remove_all(some);
+        }
     }
 }
 

@@ -84,7 +84,7 @@ impl Agent {
         self.poll_some(now.map(|index| DataSource::logical(*index)));
         self.guests.forget_ended();
         for index in outcome.ended.iter().filter(|index| !self.guests.is_polled(**index)) {
-            self.measures.choose(DataSource::logical(*index), false);
+            self.measures.forget(DataSource::logical(*index));
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Measures {
     pub schedule: Schedule,
     /// Every source that is polled, and the number of its last sample.
     pub sources: HashMap<DataSource, u32>,
+    /// The same of those that exist and are not polled now.
+    rested: HashMap<DataSource, u32>,
     /// NVIDIA's GPUs, where they are asked for.
     pub gpus: Option<Gpus>,
     asic: Option<Asic>,
@@ -96,6 +98,7 @@ impl Measures {
             sample: HostSample::default(),
             schedule: Schedule::new(polling_secs),
             sources: HashMap::new(),
+            rested: HashMap::new(),
             net: HostNet::default(),
             net_members: Vec::new(),
             wanted: Vec::new(),

@@ -1,6 +1,6 @@
 //! SIGHUP: what changes, what goes on undisturbed, and files that cannot be used.
 
-use crate::rig::{LIMIT, Rig, assert_whole, ip, isolated, samples};
+use crate::rig::{LIMIT, Rig, assert_whole, if_index, ip, isolated, samples};
 use crate::support::catcher::UdpCatcher;
 use hsflow::sflow::decode::{Datagram, decode};
 use hsflow::sflow::ids::DataSource;
@@ -126,6 +126,34 @@ fn the_size_of_datagrams_takes_effect_and_another_sub_agent_is_another_stream() 
         assert!(first.uptime_ms > last.uptime_ms);
         let numbers: Vec<_> = samples(&sent, DataSource::HOST).iter().map(|s| s.header.sequence).collect();
         assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "samples go on: {numbers:?}");
+    });
+}
+
+#[test]
+fn an_interface_that_sent_no_counters_for_a_while_goes_on_with_its_numbers() {
+    isolated(|| {
+        ip("link add quiet type veth peer name quietx");
+        let rig = Rig::running("polling = 1\npcap { dev = quiet }");
+        let quiet = DataSource::interface(if_index("quiet"));
+        rig.next_sample(quiet);
+        rig.reload("polling = 1");
+        rig.next_sample(DataSource::HOST);
+        let count = samples(&rig.datagrams(), quiet).len();
+        rig.two_cycles();
+        assert_eq!(samples(&rig.datagrams(), quiet).len(), count);
+        rig.reload("polling = 1\npcap { dev = quiet }");
+        rig.next_sample(quiet);
+        let sent = rig.datagrams();
+        let numbers: Vec<_> = samples(&sent, quiet).iter().map(|s| s.header.sequence).collect();
+        assert!(numbers.len() > count, "{numbers:?}");
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "samples go on: {numbers:?}");
+        // Another interface of that number begins anew.
+        ip("link del quiet");
+        ip(&format!("link add other index {} type veth peer name otherx", quiet.index));
+        rig.reload("polling = 1\npcap { dev = other }");
+        let again =
+            rig.wait("a first sample", |d| samples(d, quiet).last().is_some_and(|s| s.header.sequence == 1));
+        assert!(again.len() > sent.len());
     });
 }
 

@@ -117,9 +117,17 @@ fn what_others_did_to_the_file_is_undone() {
     let mut file = AutoFile::open(&path);
     file.write("polling=1\n").unwrap();
     file.write("polling=2\n").unwrap();
+    // Whatever time it says.
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
     fs::write(&path, "polling=99\n").unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
     assert_eq!(file.write("polling=2\n").unwrap(), Written::Replaced);
     shows(&path, 3, "polling=2\n");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(file.write("polling=2\n").unwrap(), Written::Unchanged);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(file.write("polling=2\n").unwrap(), Written::Replaced);
+    shows(&path, 4, "polling=2\n");
 }
 
 #[test]

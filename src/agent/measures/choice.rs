@@ -27,7 +27,7 @@ impl Measures {
     pub fn choose_changed(&mut self, settings: &Settings, changes: &Changes) {
         for (index, change) in changes.iter() {
             if let Change::Removed(_) | Change::Replaced(_) = change {
-                self.choose(DataSource::interface(index), false);
+                self.forget(DataSource::interface(index));
                 self.net.forget(index);
             }
         }
@@ -84,17 +84,24 @@ impl Measures {
         self.sources.entry(source).or_default();
     }
 
-    /// Polls a source from now on, or does not any more.
+    /// Polls a source from now on, or does not any more. Its numbers go on where they stopped.
     pub fn choose(&mut self, source: DataSource, send: bool) {
         if send {
-            self.sources.entry(source).or_default();
+            let last = self.rested.remove(&source).unwrap_or_default();
+            self.sources.entry(source).or_insert(last);
             let member = self.interfaces.table().get(source.index).filter(|i| i.is_bond_slave);
             let bond =
                 member.and_then(|i| i.master).filter(|_| source == DataSource::interface(source.index));
             self.schedule.insert_with(source, bond.map_or(source, DataSource::interface));
         } else {
-            self.sources.remove(&source);
+            self.rested.extend(self.sources.remove_entry(&source));
             self.schedule.remove(source);
         }
+    }
+
+    /// A source is no more: one that gets its number begins anew.
+    pub fn forget(&mut self, source: DataSource) {
+        self.choose(source, false);
+        self.rested.remove(&source);
     }
 }

@@ -69,11 +69,15 @@ pub enum Written {
 pub struct AutoFile {
     path: PathBuf,
     revision: u64,
-    /// The lines that the file is known to hold, as long as its time is `mtime`.
+    /// The lines that the file is known to hold, as long as it has this `stamp`.
     body: Option<String>,
+    stamp: Option<Stamp>,
     /// The newest modification time that a reader may have seen, in whole seconds.
     mtime: i64,
 }
+
+/// Which file it is, and its last change: i-node, size, time of change. Modification times are set, and repeat.
+type Stamp = (u64, u64, i64, i64);
 
 type Step<T> = Result<T, (&'static str, io::Error)>;
 
@@ -81,9 +85,10 @@ impl AutoFile {
     /// Looks at the file that is there, follows links, and writes nothing.
     pub fn open(path: &Path) -> Self {
         let path = follow(path.to_owned());
-        let mtime = fs::metadata(&path).map_or(i64::MIN, |m| m.mtime());
+        let there = fs::metadata(&path).ok();
+        let mtime = there.as_ref().map_or(i64::MIN, Metadata::mtime);
         let (revision, body) = read(&path).map_or((0, None), |text| parse(&text));
-        Self { path, revision, body, mtime }
+        Self { path, revision, body, stamp: there.as_ref().map(stamp), mtime }
     }
 
     /// The revision of the file; 0 if nothing was written yet.
@@ -100,8 +105,8 @@ impl AutoFile {
     pub fn write(&mut self, body: &str) -> Result<Written, AutoError> {
         count(Call::Ask);
         let there = fs::metadata(&self.path).ok();
-        if there.as_ref().is_none_or(|t| t.mtime() != self.mtime) {
-            self.body = None;
+        if there.is_none() || there.as_ref().map(stamp) != self.stamp {
+            self.body = read(&self.path).and_then(|text| parse(&text).1);
         }
         if self.body.as_deref() == Some(body) {
             return Ok(Written::Unchanged);
@@ -110,7 +115,9 @@ impl AutoFile {
         let revision = self.revision.wrapping_add(1).max(1);
         let text = frame(body, revision);
         let written = self.put(&text, there.as_ref()).map_err(|(call, source)| self.error(call, source))?;
-        self.mtime = self.mtime.max(fs::metadata(&self.path).map_or(i64::MIN, |m| m.mtime()));
+        let now = fs::metadata(&self.path).ok();
+        self.mtime = self.mtime.max(now.as_ref().map_or(i64::MIN, Metadata::mtime));
+        self.stamp = now.as_ref().map(stamp);
         (self.revision, self.body) = (revision, Some(body.to_owned()));
         Ok(written)
     }
@@ -139,6 +146,10 @@ impl AutoFile {
             _ => AutoError::Io { path, call, source },
         }
     }
+}
+
+fn stamp(file: &Metadata) -> Stamp {
+    (file.ino(), file.size(), file.ctime(), file.ctime_nsec())
 }
 
 fn is_full(error: &io::Error) -> bool {

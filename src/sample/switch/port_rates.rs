@@ -176,7 +176,8 @@ impl PortRates {
 
     /// Ports that do not have what is wanted, commands that run included.
     pub fn open(&self) -> usize {
-        self.ports.values().filter(|port| port.is_open()).count()
+        let runs = |if_index: &u32| self.running.iter().any(|call| call.if_index == *if_index);
+        self.ports.iter().filter(|(if_index, port)| port.is_open() || runs(if_index)).count()
     }
 
     /// When the next failed command is to be tried again that is not due yet.

@@ -99,6 +99,7 @@ fn at_the_end_a_port_that_is_denied_is_tried_once_and_given_up() {
     plan.ended(&denied, fail(), now);
     let under_way = plan.next_call(now).unwrap();
     plan.end_all();
+    assert_eq!(plan.open(), 2, "one that is set for the first time is waited for");
     plan.ended(&under_way, fail(), now);
     for left in [1, 0] {
         let call = plan.next_call(now).unwrap();

@@ -19,7 +19,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-const FIRST: usize = 4096;
+/// Within a page, with what allocators put before it.
+const FIRST: usize = 4064;
 const LIMIT: usize = 16 << 20;
 /// A buffer above this is given back once the file needs less than an eighth of it: the mount table of a
 /// thousand containers must not stay in memory after they have gone.

@@ -5,6 +5,7 @@
 //! of a UDP sender, and where SO_PASSCRED is set the process of a UNIX one. Spec: recvmmsg(2), unix(7).
 
 use super::SysError;
+use super::arena::Arena;
 use super::receive::recvmmsg;
 use std::mem::size_of;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -23,7 +24,7 @@ const CONTROL_DATA: usize = size_of::<usize>() + 8;
 /// Memory for one receive.
 #[derive(Debug)]
 pub struct Mailbox {
-    arena: Box<[u8]>,
+    arena: Arena,
     slot: usize,
     received: Vec<Received>,
 }
@@ -67,7 +68,7 @@ impl Mailbox {
     /// For datagrams of at most `slot` bytes. Memory is used only as far as datagrams fill it.
     pub fn new(slot: usize) -> Self {
         let slot = slot.max(1);
-        Self { arena: vec![0; slot * MOST].into_boxed_slice(), slot, received: Vec::with_capacity(MOST) }
+        Self { arena: Arena::new(slot * MOST), slot, received: Vec::with_capacity(MOST) }
     }
 
     /// Takes what is waiting, at most [`MOST`] datagrams; says how many.

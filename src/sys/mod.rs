@@ -5,6 +5,7 @@
 //! the value that hands its address to the kernel; a failure keeps errno, the operation and the object. No policy,
 //! no retry but on `EINTR`.
 
+mod arena;
 pub mod bpf;
 pub mod clock;
 pub mod daemon;

@@ -7,6 +7,7 @@
 //! netlink(7), recvmmsg(2), unix(7) on `SO_PASSCRED`.
 
 use super::SysError;
+use super::arena::Arena;
 use super::memory_info::MemoryInfo;
 use super::receive::recvmmsg;
 use super::tally::{Call, count};
@@ -74,7 +75,7 @@ pub struct Netlink {
     socket: Socket,
     protocol: Protocol,
     hears: Hears,
-    arena: Box<[u8]>,
+    arena: Arena,
     lengths: Vec<usize>,
 }
 
@@ -139,7 +140,7 @@ impl Netlink {
         let _ = socket.set_netlink_get_strict_chk(true);
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
-        let arena = vec![0; arena].into_boxed_slice();
+        let arena = Arena::new(arena);
         let lengths = Vec::with_capacity(MAX_BATCH);
         let socket = Self { socket, protocol, hears: Hears::Nobody, arena, lengths };
         socket.set_receive_buffer(receive_bytes)?;

@@ -26,15 +26,11 @@ for p in hsflowd hsflowctl hsflowd-policy; do
   esac
   # what runs often lies together: packaging/often still names most of it
   [ $p != hsflowd ] || check "its polls are side by side" eval '[ $((16#0$(readelf -SW "$file" | sed -n "s/.* .text_often *PROGBITS *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p"))) -gt 262144 ]'
+  [ $p != hsflowd ] || check "with what they use" eval 'readelf -SW "$file" | grep -qF .rodata_often'
   # and still all but some of what runs; a function that is split or renamed scatters it again, and nothing else says so
   case $p.$kind in hsflowd.static-*) ;; hsflowd.*) check "packaging/often names what is there, or benches/footprint/often has to make a new list" eval '[ "$(gone "$file" | wc -l)" -le 4 ]' ;; esac
-  # zig links static programs for one address
-  case $kind in
-    static-*) equal "its kind" "$(kind_of "$file")" EXEC ;;
-    *)
-      equal "wherever it is loaded" "$(kind_of "$file")" DYN
-      check "all of it is linked at its start" eval 'readelf -dW "$file" | grep -q "FLAGS_1.*NOW"' ;;
-  esac
+  equal "wherever it is loaded" "$(kind_of "$file")" DYN
+  check "all of it is linked at its start" eval 'readelf -dW "$file" | grep -q "FLAGS_1.*NOW"'
   check "what is linked is read-only afterwards" eval 'readelf -lW "$file" | grep -q GNU_RELRO'
   equal "its stack cannot be run" "$(readelf -lW "$file" | awk '$1 == "GNU_STACK" {print $7}')" RW
   # as packages have it: what debuggers read names zig's own files

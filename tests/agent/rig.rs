@@ -183,6 +183,13 @@ impl Rig {
         samples(&all, source)[before].clone()
     }
 
+    /// A sample of `source` that was made after now: the one that comes may have been made before, the one after it was not.
+    #[track_caller]
+    pub(crate) fn fresh_sample(&self, source: DataSource) -> Counters {
+        self.next_sample(source);
+        self.next_sample(source)
+    }
+
     /// The first sample that ever came of `source`, waited for if there is none yet.
     #[track_caller]
     pub(crate) fn first_sample(&self, source: DataSource) -> Counters {

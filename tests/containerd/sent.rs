@@ -71,7 +71,7 @@ fn a_pod_is_sent_with_the_counters_of_its_cgroup_and_its_containers_with_theirs(
             (NGINX, source(&inner), inner["cgroup"].as_str().unwrap()),
         ] {
             let before = cpu_ms(cgroup);
-            let sample = rig.next_sample(source);
+            let sample = rig.fresh_sample(source);
             let after = cpu_ms(cgroup);
             let told = record!(sample, VirtCpu).unwrap();
             assert!(before > 0 && before <= u64::from(told.cpu_time) && u64::from(told.cpu_time) <= after);

@@ -56,9 +56,7 @@ fn domains_are_sent_with_what_virsh_says_of_them() {
                 .chain([cpu])
         };
         let before = look();
-        // The one that comes may have been asked for before; the one after it was not.
-        rig.next_sample(worker);
-        let sample = rig.next_sample(worker);
+        let sample = rig.fresh_sample(worker);
         let after = look();
         let (disk, cpu) = (record!(sample, VirtDiskIo).unwrap(), record!(sample, VirtCpu).unwrap());
         let told =

@@ -84,7 +84,7 @@ fn a_containers_counters_are_those_of_the_kernel() {
         };
         let before = cpu_ms();
         // The work is done: what comes now is all of it.
-        let sample = hosted.rig.next_sample(source);
+        let sample = hosted.rig.fresh_sample(source);
         let sample = virt(&sample.records);
         let after = cpu_ms();
         let told = u64::from(sample.cpu.cpu_time);
@@ -98,7 +98,7 @@ fn a_containers_counters_are_those_of_the_kernel() {
 
         let inside = netns::json(&format!("nsenter -t {pid} -n ip -j -s link show eth0"));
         let stats = |way: &str, what: &str| inside[0]["stats64"][way][what].as_u64().unwrap();
-        let net = &virt(&hosted.rig.next_sample(source).records).net;
+        let net = &virt(&hosted.rig.fresh_sample(source).records).net;
         // Nothing is sent any more but the neighbours' own messages.
         assert!(net.bytes_out >= stats("tx", "bytes") && u64::from(net.pkts_out) >= stats("tx", "packets"));
         assert!(

@@ -105,8 +105,9 @@ impl AutoFile {
     pub fn write(&mut self, body: &str) -> Result<Written, AutoError> {
         count(Call::Ask);
         let there = fs::metadata(&self.path).ok();
-        if there.is_none() || there.as_ref().map(stamp) != self.stamp {
-            self.body = read(&self.path).and_then(|text| parse(&text).1);
+        let seen = there.as_ref().map(stamp);
+        if seen.is_none() || seen != self.stamp {
+            (self.body, self.stamp) = (read(&self.path).and_then(|text| parse(&text).1), seen);
         }
         if self.body.as_deref() == Some(body) {
             return Ok(Written::Unchanged);

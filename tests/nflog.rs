@@ -9,6 +9,7 @@ mod host;
 mod netns;
 #[path = "nflog/own_rule.rs"]
 mod own_rule;
+mod support;
 #[path = "support/visit.rs"]
 mod visit;
 

@@ -1,31 +1,20 @@
 //! Memory that the kernel writes to. In: how many bytes. Out: as many zeros, from the kernel itself. Rule: memory is used only
 //! as far as it is written to, which not every C library's `calloc` takes care of. Spec: mmap(2).
 
+use super::mapping::Mapping;
 use std::alloc::{Layout, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
-use std::ptr::NonNull;
 
 /// Zeros at first.
 #[derive(Debug)]
-pub(super) struct Arena {
-    memory: NonNull<u8>,
-    bytes: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone and is as good in one thread as in another.
-unsafe impl Send for Arena {}
+pub(super) struct Arena(Mapping);
 
 impl Arena {
     /// So many bytes, at least one. Ends the program, as every allocation does, where there is no memory.
     pub(super) fn new(bytes: usize) -> Self {
         let bytes = bytes.max(1);
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping, at an address that the kernel chooses.
-        let memory = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, kind, -1, 0) };
-        let memory = if memory == libc::MAP_FAILED { None } else { NonNull::new(memory.cast()) };
-        let memory = memory
-            .unwrap_or_else(|| handle_alloc_error(Layout::array::<u8>(bytes).unwrap_or(Layout::new::<u8>())));
-        Self { memory, bytes }
+        let no_memory = |_| handle_alloc_error(Layout::array::<u8>(bytes).unwrap_or(Layout::new::<u8>()));
+        Self(Mapping::zeros(bytes).unwrap_or_else(no_memory))
     }
 }
 
@@ -34,21 +23,14 @@ impl Deref for Arena {
 
     fn deref(&self) -> &[u8] {
         // SAFETY: the mapping is of this length, and all of it can be read.
-        unsafe { std::slice::from_raw_parts(self.memory.as_ptr(), self.bytes) }
+        unsafe { std::slice::from_raw_parts(self.0.memory.as_ptr(), self.0.bytes) }
     }
 }
 
 impl DerefMut for Arena {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as above, and it belongs to this value alone.
-        unsafe { std::slice::from_raw_parts_mut(self.memory.as_ptr(), self.bytes) }
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made by `new`, of the same length; nothing borrowed from it outlives this value.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), self.bytes) };
+        unsafe { std::slice::from_raw_parts_mut(self.0.memory.as_ptr(), self.0.bytes) }
     }
 }
 
@@ -59,9 +41,10 @@ mod tests {
     const PAGE: usize = 4096;
 
     fn pages_in_memory(arena: &Arena) -> usize {
-        let mut pages = vec![0_u8; arena.bytes.div_ceil(PAGE)];
+        let mut pages = vec![0_u8; arena.0.bytes.div_ceil(PAGE)];
         // SAFETY: the mapping is of this length, and there is a byte for each page of it.
-        let answer = unsafe { libc::mincore(arena.memory.as_ptr().cast(), arena.bytes, pages.as_mut_ptr()) };
+        let answer =
+            unsafe { libc::mincore(arena.0.memory.as_ptr().cast(), arena.0.bytes, pages.as_mut_ptr()) };
         assert_eq!(answer, 0);
         pages.iter().filter(|page| **page & 1 == 1).count()
     }

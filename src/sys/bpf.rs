@@ -9,9 +9,9 @@ pub mod ring;
 pub mod words;
 
 use super::SysError;
+use super::mapping::Mapping;
 use nix::errno::Errno;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
 
 /// The operations, as [`SysError::operation`] says them.
 pub const MAP_CREATE: &str = "bpf BPF_MAP_CREATE";
@@ -236,31 +236,8 @@ fn raw(fd: BorrowedFd<'_>) -> i32 {
     fd.as_raw_fd()
 }
 
-/// Memory shared with the kernel.
-#[derive(Debug)]
-struct Mapping {
-    memory: NonNull<u8>,
-    bytes: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone and is as good in one thread as in another.
-unsafe impl Send for Mapping {}
-
-impl Mapping {
-    fn new(map: BorrowedFd<'_>, access: i32, bytes: usize, offset: usize) -> Result<Self, SysError> {
-        let (fd, place) = (raw(map), libc::off_t::try_from(offset).unwrap_or(0));
-        // SAFETY: a new mapping, at an address that the kernel chooses.
-        let memory = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, libc::MAP_SHARED, fd, place) };
-        let memory = if memory == libc::MAP_FAILED { None } else { NonNull::new(memory.cast()) };
-        memory.map(|memory| Self { memory, bytes }).ok_or_else(|| SysError::last("mmap", "BPF map"))
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made by `new`, of the same length; nothing borrowed from it outlives this value.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), self.bytes) };
-    }
+fn map_memory(map: BorrowedFd<'_>, access: i32, bytes: usize, offset: usize) -> Result<Mapping, SysError> {
+    Mapping::shared(map, access, bytes, offset).map_err(|errno| SysError::new("mmap", "BPF map", errno))
 }
 
 fn page() -> usize {

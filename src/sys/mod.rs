@@ -14,6 +14,7 @@ pub mod ethtool;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 pub mod mailbox;
+mod mapping;
 pub mod memory_info;
 pub mod netlink;
 pub mod packet;

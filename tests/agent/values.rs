@@ -100,7 +100,7 @@ fn host_network_io_is_the_sum_of_what_leaves_the_host() {
             std::array::from_fn(|n| one[n] + two[n])
         };
         let before = sum();
-        let sample = rig.next_sample(DataSource::HOST);
+        let sample = rig.fresh_sample(DataSource::HOST);
         let after = sum();
         let net = record!(sample, HostNetIo).unwrap();
         let value = [

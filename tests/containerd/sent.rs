@@ -163,7 +163,7 @@ fn a_pod_with_a_network_of_its_own_has_its_counters_its_port_and_its_packets() {
         };
         shell(&ping);
         let before = inside();
-        let sample = rig.next_sample(source(&shown));
+        let sample = rig.fresh_sample(source(&shown));
         let (net, after) = (record!(sample, VirtNetIo).unwrap(), inside());
         for (told, way) in [(net.bytes_in, "rx"), (net.bytes_out, "tx")] {
             let bytes = |read: &Value| read["stats64"][way]["bytes"].as_u64().unwrap();

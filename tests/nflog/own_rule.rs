@@ -2,6 +2,7 @@
 
 use super::host::{Host, NEAR, datagram, drain, flood, is_udp, settings, z};
 use super::netns::{isolated, run};
+use super::support::wait_until;
 use hsflow::host::Clock;
 use hsflow::sample::frame::Frame;
 use hsflow::source::Source;
@@ -154,13 +155,12 @@ fn rules_wait_for_the_group() {
         assert_eq!(saved(), [""; 0]);
         drop(first);
         // A program that another test is about to start has it too, until it is that program.
-        for minutes in 1..1000 {
-            settle(&mut source, now + Duration::from_secs(60) * minutes);
-            if source.obstacle().is_none() {
-                break;
-            }
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        let mut now = now;
+        wait_until("the group to be free", Duration::from_secs(10), || {
+            now += Duration::from_secs(60);
+            settle(&mut source, now);
+            source.obstacle().is_none().then_some(())
+        });
         assert_eq!((source.obstacle(), ours(&saved())), (None, 6));
     });
 }

@@ -63,14 +63,14 @@ of_root() { tc -s -j qdisc show dev "$1" | jq '.[] | select(.root) | .bytes'; }
 of_class() { tc -s class show dev up0 | awk -v rate="$1" '/^class/ {its = index($0, "rate " rate " ")} /Sent/ && its {print $2; exit}'; }
 rate() { # what, bits a second, percent, what prints bytes: over 6 s never above by more, and in one of 5 such times not less than half:
   # a machine that is itself seldom run has late timers and late senders. Exact figures are tests/policy/long_shape.rs's, on the host.
-  local what=$1 wanted=$2 percent=$3 begun before got=0; shift 3
+  local what=$1 wanted=$2 percent=$3 begun before got; shift 3
   for _ in 1 2 3 4 5; do
     begun=$(now); before=$("$@"); sleep 6
     got=$((($("$@") - before) * 8000 / ($(now) - begun)))
-    if [ $got -gt $((wanted + wanted * percent / 100)) ]; then result 1 "$what: $got, limit $wanted"; return; fi
-    if [ $got -ge $((wanted / 2)) ]; then break; fi
+    [ $got -lt $((wanted / 2)) ] || break
   done
-  [ $got -ge $((wanted / 2)) ]; result $? "$what: $got, limit $wanted"
+  [ $got -le $((wanted + wanted * percent / 100)) ] && [ $got -ge $((wanted / 2)) ]
+  result $? "$what: $got, limit $wanted"
 }
 flood() { python3 /tmp/flood.py "$@" & flood=$!; disown; sleep 1; }
 calm() { kill $flood; }

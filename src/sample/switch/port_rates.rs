@@ -176,8 +176,7 @@ impl PortRates {
 
     /// Ports that do not have what is wanted, commands that run included.
     pub fn open(&self) -> usize {
-        let runs = |if_index: &u32| self.running.iter().any(|call| call.if_index == *if_index);
-        self.ports.iter().filter(|(if_index, port)| port.is_open() || runs(if_index)).count()
+        self.ports.iter().filter(|(if_index, port)| port.is_open() || self.is_running(**if_index)).count()
     }
 
     /// When the next failed command is to be tried again that is not due yet.
@@ -193,10 +192,14 @@ impl PortRates {
     }
 
     fn forget_ended(&mut self, if_index: u32) {
-        let running = self.running.iter().any(|call| call.if_index == if_index);
+        let running = self.is_running(if_index);
         if self.ports.get(&if_index).is_some_and(|port| port.ends && !port.is_open() && !running) {
             self.ports.remove(&if_index);
         }
+    }
+
+    fn is_running(&self, if_index: u32) -> bool {
+        self.running.iter().any(|call| call.if_index == if_index)
     }
 }
 

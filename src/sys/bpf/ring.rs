@@ -6,8 +6,9 @@
 //! count bytes for ever and wrap. The data are mapped twice in a row, so no record is in two pieces.
 //! Readable, for poll(2), while anything waits. Spec: Documentation/bpf/ringbuf.rst.
 
-use super::{Mapping, create_map, page};
+use super::{create_map, map_memory, page};
 use crate::sys::SysError;
+use crate::sys::mapping::Mapping;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 
@@ -47,8 +48,8 @@ impl Ring {
         let bytes = bytes.max(page()).next_power_of_two();
         let entries = u32::try_from(bytes).unwrap_or(u32::MAX);
         let map = create_map(BPF_MAP_TYPE_RINGBUF, 0, 0, entries, 0, "ring buffer")?;
-        let reader = Mapping::new(map.as_fd(), libc::PROT_READ | libc::PROT_WRITE, page(), 0)?;
-        let writer = Mapping::new(map.as_fd(), libc::PROT_READ, page() + 2 * bytes, page())?;
+        let reader = map_memory(map.as_fd(), libc::PROT_READ | libc::PROT_WRITE, page(), 0)?;
+        let writer = map_memory(map.as_fd(), libc::PROT_READ, page() + 2 * bytes, page())?;
         Ok(Self { reader, writer, bytes, map })
     }
 

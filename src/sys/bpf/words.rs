@@ -4,8 +4,9 @@
 //! In: how many. Out: 64-bit words, all 0 at first. Rule: both sides write with single instructions, so a word is never seen
 //! half written.
 
-use super::{Mapping, create_map, page};
+use super::{create_map, map_memory, page};
 use crate::sys::SysError;
+use crate::sys::mapping::Mapping;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
@@ -26,7 +27,7 @@ impl Words {
         let value = u32::try_from(bytes).unwrap_or(u32::MAX);
         let map = create_map(BPF_MAP_TYPE_ARRAY, 4, value, 1, BPF_F_MMAPABLE, "mapped array")?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        let mapping = Mapping::new(map.as_fd(), access, bytes.next_multiple_of(page()), 0)?;
+        let mapping = map_memory(map.as_fd(), access, bytes.next_multiple_of(page()), 0)?;
         Ok((Self { mapping, count }, map))
     }
 

@@ -6,10 +6,9 @@
 //! every ring, also for those where nothing happens. Spec: Documentation/networking/packet_mmap.rst.
 
 use crate::sys::SysError;
-use nix::errno::Errno;
+use crate::sys::mapping::Mapping;
 use nix::unistd::{SysconfVar, sysconf};
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::NonNull;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What comes before a frame in its slot, at most: header, address, alignment, and the 16 bytes that the kernel leaves.
@@ -97,24 +96,17 @@ pub struct RawFrame<'a> {
 /// A mapped ring.
 #[derive(Debug)]
 pub struct Ring {
-    memory: NonNull<u8>,
+    mapping: Mapping,
     shape: Shape,
     next: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone and is as good in one thread as in another.
-unsafe impl Send for Ring {}
-
 impl Ring {
     /// Maps the ring of `socket`, which has just been given this shape.
     pub(super) fn map(socket: BorrowedFd<'_>, shape: Shape) -> Result<Self, SysError> {
-        let (access, fd) = (libc::PROT_READ | libc::PROT_WRITE, socket.as_raw_fd());
-        // SAFETY: a new mapping, at an address that the kernel chooses.
-        let memory =
-            unsafe { libc::mmap(std::ptr::null_mut(), shape.bytes(), access, libc::MAP_SHARED, fd, 0) };
-        let memory = if memory == libc::MAP_FAILED { None } else { NonNull::new(memory.cast()) };
-        let memory = memory.ok_or_else(|| SysError::new("mmap", "AF_PACKET ring", Errno::last()))?;
-        Ok(Self { memory, shape, next: 0 })
+        let mapping = Mapping::shared(socket, libc::PROT_READ | libc::PROT_WRITE, shape.bytes(), 0);
+        let mapping = mapping.map_err(|errno| SysError::new("mmap", "AF_PACKET ring", errno))?;
+        Ok(Self { mapping, shape, next: 0 })
     }
 
     /// The size.
@@ -126,7 +118,7 @@ impl Ring {
     pub fn read(&mut self, limit: usize, mut each: impl FnMut(RawFrame<'_>)) -> usize {
         for count in 0..limit {
             // SAFETY: `next` is below the number of slots, so the slot lies in the mapping.
-            let slot = unsafe { self.memory.add(self.shape.offset(self.next)) };
+            let slot = unsafe { self.mapping.memory.add(self.shape.offset(self.next)) };
             // SAFETY: a slot begins with its status, is aligned to 16, and lives as long as the mapping.
             let status = unsafe { AtomicU32::from_ptr(slot.cast().as_ptr()) };
             let flags = status.load(Ordering::Acquire);
@@ -147,13 +139,6 @@ impl Ring {
             self.next = (self.next + 1) % self.shape.slots();
         }
         limit
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made by `map`, of the same length; nothing borrowed from it outlives this value.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), self.shape.bytes()) };
     }
 }
 

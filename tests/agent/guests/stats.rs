@@ -38,10 +38,8 @@ fn counters_of_a_container_at_work_lie_between_what_docker_stats_says_before_and
         });
         let first = stats(&hosted, "busy");
         for _ in 0..3 {
-            // One may be on its way.
-            hosted.rig.next_sample(source);
             let before = stats(&hosted, "busy");
-            let told = virt(&hosted.rig.next_sample(source).records);
+            let told = virt(&hosted.rig.fresh_sample(source).records);
             let after = stats(&hosted, "busy");
             let between = |pointer: &str, unit: u64, told: u64| {
                 let bounds = number(&before, pointer) / unit..=number(&after, pointer) / unit;

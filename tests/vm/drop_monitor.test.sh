@@ -108,7 +108,11 @@ print(queues + sum(int(line.split()[8]) for line in open('/proc/net/netlink') if
 X
 arrived() { cat /sys/class/net/v0/statistics/rx_packets; }
 told() { last "$events | (.sequence + .drops)"; }
-lost() { /bin-under-test/hsflowctl status --json --socket /tmp/agent/socket | jq -e ".losses.drop_events == $1"; }
+unreported() { echo $(($(python3 /tmp/unreported.py) - before)); }
+same() { # the kernel may still be busy with what it had queued, and finds no room for that either
+  local lost=$(unreported)
+  /bin-under-test/hsflowctl status --json --socket /tmp/agent/socket | jq "[.losses.drop_events, $lost]" -c | tee /dev/stderr | jq -e '.[0] == .[1]'
+}
 accounted() { # all that arrived was dropped; a few are of others, such as a question for an address
   samples=$(($(told) - told)) packets=$(($(arrived) - arrived))
   echo "$samples of $packets"; [ $((samples - packets)) -ge -5 ] && [ $((samples - packets)) -le 5 ]
@@ -116,13 +120,12 @@ accounted() { # all that arrived was dropped; a few are of others, such as a que
 agent 'limit = 1000 max = 1000000'
 within 20 "it runs before it stands still" reads running; : > $caught
 far 10.9.0.1 77; within 15 "one drop is told" seen "$(of $mark) | length > 0"
-told=$(told) arrived=$(arrived) unreported=$(python3 /tmp/unreported.py)
+told=$(told) arrived=$(arrived) before=$(python3 /tmp/unreported.py)
 kill -STOP $agent
 far 10.9.0.1 77 40000
-unreported=$(($(python3 /tmp/unreported.py) - unreported))
-check "the kernel could not report $unreported of 40000" test "$unreported" -gt 10000
+check "the kernel could not report many of 40000 ($(unreported) by now)" test "$(unreported)" -gt 10000
 kill -CONT $agent
-within 20 "the agent tells the same number" lost $unreported
+within 20 "the agent tells the same number" same
 far 10.9.0.1 77
 within 15 "samples and their drops add up to the packets of the interface's counter" accounted
 check "which are those that were sent ($samples, $packets)" test "$packets" -ge 40001 -a "$packets" -le 40010

@@ -42,6 +42,8 @@ check "healthy" hsflowctl status
 refute "nothing is told of an agent before" says 'killed or crashed'
 
 # ---- killed
+equal "the pause before a restart" "$(show RestartUSec)" 2s
+override RestartSec=10 # or it is over before a slow machine has seen it
 before=$(restarts); : > $caught
 kill -9 "$(pid)"
 within 10 "killed, and not yet restarted" eval '[ "$(show SubState)" = auto-restart ]'
@@ -55,14 +57,14 @@ check "systemd says how" journal 'code=killed, status=9/KILL'
 
 # ---- hung
 equal "watchdog" "$(show WatchdogUSec)" 2min
-override WatchdogSec=8; systemctl restart hsflowd
+override WatchdogSec=20; systemctl restart hsflowd
 within 10 "healthy" hsflowctl status
 refute "an orderly restart is none to tell of" says 'killed or crashed'
 fed=$(show WatchdogTimestampMonotonic) before=$(restarts)
-within 20 "the agent feeds the watchdog" eval "[ \"\$(show WatchdogTimestampMonotonic)\" -gt $((fed + 5000000)) ]"
+within 40 "the agent feeds the watchdog" eval "[ \"\$(show WatchdogTimestampMonotonic)\" -gt $((fed + 5000000)) ]"
 equal "and is not restarted" "$(restarts)" "$before"
 kill -STOP "$(pid)"
-within 40 "a stalled agent is restarted" restarted "$before"
+within 60 "a stalled agent is restarted" restarted "$before"
 within 20 "the status says that the one before was killed" says '^note .*agent: .*killed or crashed'
 check "systemd says why" journal 'Watchdog timeout'
 goes_on "datagrams go on"
@@ -91,7 +93,9 @@ systemctl reload hsflowd
 within 20 "with room again the settings are written" state settings-file running || component settings-file
 within 10 "they are the new ones" eval 'test "$(auto sampling.100M)" = 77'
 within 10 "the log goes on" grep -aq 'reloaded' $small/hsflowd.log
-systemctl stop hsflowd; umount /run/hsflowd $small; install -m 644 /src/etc/default/hsflowd /etc/default/
+systemctl stop hsflowd
+for full in /run/hsflowd $small; do within 20 "$full has room again" umount $full; done
+install -m 644 /src/etc/default/hsflowd /etc/default/
 
 # ---- /etc read-only
 conf "$wanted"; systemctl daemon-reload; systemctl start hsflowd
@@ -100,11 +104,11 @@ mount --bind /etc /etc && mount -o remount,ro,bind /etc
 refute "/etc is read-only" touch /etc/x
 check "reload" hsflowctl reload
 rm $generated
-check "the generator has no need of it" eval 'systemctl daemon-reload && test -s $generated'
+within 20 "the generator has no need of it" eval 'systemctl daemon-reload && test -s $generated'
 check "restart" systemctl restart hsflowd
 within 10 "healthy" hsflowctl status
-within 10 "and sub-agents have their settings" test -n "$(auto rev_start)"
-umount /etc
+within 10 "and sub-agents have their settings" eval 'test -n "$(auto rev_start)"'
+within 20 "it can be written again" umount /etc
 
 # ---- /var read-only
 mount --bind /var /var && mount -o remount,ro,bind /var
@@ -112,7 +116,7 @@ refute "/var is read-only" touch /var/tmp/x
 check "restart" systemctl restart hsflowd
 within 10 "healthy" hsflowctl status
 goes_on "datagrams arrive"
-umount /var
+within 20 "it can be written again" umount /var
 
 # ---- the clock is set
 before=$(restarts) process=$(pid)
@@ -152,11 +156,11 @@ as_shipped; check "restart" systemctl restart hsflowd
 within 20 "healthy" hsflowctl status
 
 # ---- few descriptors
-conf "$wanted"; systemctl restart hsflowd; samples
+conf "$wanted"; systemctl restart hsflowd; : > $caught; samples
 few=$(($(ls "/proc/$(pid)/fd" | wc -l) + 30)) # a third is left to all but taps
 override LimitNOFILE=$few
 check "restart with $few descriptors" systemctl restart hsflowd
-samples
+: > $caught; samples
 conf "$wanted pcap { dev.pattern = ^i sampling = 10 }"
 check "which are too few for $interfaces interfaces" hsflowctl reload
 lacks() { page=$(hsflowctl status); [ $? = 1 ] && [[ $page = *"Too many open files"*"raise LimitNOFILE"* ]] || { head -n 5 <<< "$page"; false; }; }

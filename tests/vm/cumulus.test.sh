@@ -40,6 +40,7 @@ settled() { local n=-1 m; while m=$(wc -c < $caught); [ "$m" != $n ]; do n=$m; s
 calls() { sort /cumulus/switchd/calls | tr '\n' ',' ; }
 called() { [ "$(calls)" = "$1" ]; }
 rates() { tc filter show dev swp1 ingress | grep -o 'rate 1/[0-9]*'; }
+sampling_at() { [ "$(rates)" = "rate 1/$1" ]; } # portsamp was called a moment before
 catch 6343
 
 # ---- nothing but a collector
@@ -49,12 +50,13 @@ within 20 "without the drop-in the state says what is missing" state cumulus 'DE
 install -D -m 644 /src/systemd/cumulus.conf /etc/systemd/system/hsflowd.service.d/cumulus.conf
 took=$SECONDS
 check "stops" systemctl stop hsflowd
-check "and does not try for long what is denied: $((SECONDS - took)) s" [ $((SECONDS - took)) -lt 5 ]
+took=$((SECONDS - took)) # it gives itself 6 s
+check "and does not try for long what is denied: $took s" [ $took -lt 6 ]
 check "the drop-in is taken" eval 'systemctl daemon-reload && systemctl start hsflowd'
 within 20 "every port has the rate of its speed" called 'swp1 10000 0 1,swp2 10000 0 1,' || { calls; hsflowctl status; }
 within 10 "and the state is good" state cumulus running
 equal "user" "$(stat -c %U "/proc/$(pid)")" hsflowd
-equal "the kernel samples" "$(rates)" "rate 1/10000"
+within 20 "the kernel samples" sampling_at 10000
 within 10 "psample and nflog run" eval 'state psample running && state nflog running' || hsflowctl status
 check "the settings say where they come from" eval 'hsflowctl config show | grep -q "^psample.group = 1 .*# platform Cumulus Linux"'
 
@@ -63,6 +65,7 @@ check "the settings say where they come from" eval 'hsflowctl config show | grep
 echo 'sflow { collector { ip = 127.0.0.1 } polling = 0 sampling.10G = 10 }' > /etc/hsflowd.conf
 check "is reloaded" systemctl reload hsflowd
 within 20 "the ports are set again" called 'swp1 10 0 1,swp2 10 0 1,'
+within 20 "and the kernel samples so" sampling_at 10
 in=$(packets); send 10000; settled
 got=$(last "$flows | length") sent=$(($(packets) - in))
 check "1:10 of $sent packets: $got samples" awk "BEGIN {z = ($got - $sent/10) / sqrt($sent*.09); exit !(z*z <= 4.5*4.5)}"
@@ -77,6 +80,7 @@ equal "the kernel samples no more" "$(rates)" ""
 echo 4 > /run/chip
 check "starts" systemctl start hsflowd
 within 20 "the ports are set" called 'swp1 10 0 1,swp2 10 0 1,'
+within 20 "at the chip's rate" sampling_at 4
 send 4000; settled
 check "three samples of 1:4 are one of 1:12" seen "$flows | length > 200 and all(.rate == 12)"
 check "and no packet is forgotten by the pool" seen "$flows | to_entries | all(.value.pool == (.key + 1) * 12)" || last "$flows[0:3]"
@@ -103,5 +107,5 @@ check "switchd starts again" systemctl restart switchd
 within 20 "and the agent" eval '[ "$(pid)" != 0 ] && [ "$(pid)" != $before ] && state cumulus running'
 took=$SECONDS
 check "stops" systemctl stop hsflowd
-equal "it took no more than its time" "$(show Result) $((SECONDS - took < 5))" "success 1"
+equal "it took no more than its time" "$(show Result) $((SECONDS - took < 6))" "success 1"
 finish

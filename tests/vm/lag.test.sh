@@ -26,7 +26,8 @@ catch 6343
 /bin-under-test/hsflowd -d -f /tmp/agent/conf -o /tmp/agent/auto --socket /tmp/agent/socket 2>/tmp/agent/log &
 agent=$!
 send() { python3 -c '
-import socket, sys
+import os, socket, sys
+os.sched_setaffinity(0, {0}) # a bond takes its members in turn on each processor
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for _ in range(int(sys.argv[1])): s.sendto(bytes(100), ("198.51.100.2", 9))' "$1"; }
 of() { echo "[.[].samples[] | select(.tag == $2 and .source == \"0:$(index "$1")\")]"; }

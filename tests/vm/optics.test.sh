@@ -31,7 +31,7 @@ plug() { # port, module: 1 for an SFP, or a fixture
   case $2 in 0) ;; 1) cp $modules/sfp-sr.txt "/tmp/cages/$(index "$1")" ;; *) cp "$modules/$2.txt" "/tmp/cages/$(index "$1")" ;; esac
 }
 records() { echo "[.[].samples[] | select(.tag == 4 and .source == \"0:$(index "$1")\") | .records]"; }
-newest() { tail -n 40 $caught | jq -s -r "$(records "$1") | last | $2"; }
+newest() { whole | tail -n 40 | jq -s -r "$(records "$1") | last | $2"; }
 newest_is() { [ "$(newest "$1" "$2")" = "$3" ]; }
 
 modprobe netdevsim
@@ -43,7 +43,7 @@ catch 6343
 start A=b
 within 60 "a driver without transceivers is no fault" is 'unavailable.*no driver'
 within 60 "and explained" explains swp1 "its driver reads no transceivers"
-check "the port sends its counters" seen "$(records swp1) | length > 1 and all(has(\"10\") or has(\"11\") | not)"
+within 20 "the port sends its counters" seen "$(records swp1) | length > 1 and all(has(\"10\") or has(\"11\") | not)"
 kill $agent; wait $agent
 
 # ---- with transceivers: a good one, a garbled one, an empty cage
@@ -61,14 +61,14 @@ within 60 "two ports have none to be read" is 'DEGRADED.*swp[23], swp[23]; see h
 check "why, of the garbled one" explains swp2 "checksum CC_BASE is"
 check "why, of the empty cage" explains swp3 "its lower memory: Input/output error"
 check "what, of the good one" explains swp1 "1 lane, 35.3 °C, 2 µW received"
-check "their counters go on without" seen "$(records swp2) | length > 1 and all(has(\"10\") | not)"
+within 20 "their counters go on without" seen "$(records swp2) | length > 1 and all(has(\"10\") | not)"
 
 # ---- another module, noticed with the link
 plug swp1 qsfp28-ir4; plug swp2 cmis-16
 for l in swp1 swp2; do ip link set $l down; ip link set $l up; done
 within 60 "a QSFP28 has four lanes" newest_is swp1 '.["10"].lanes' 4
 within 60 "an OSFP of two banks sixteen" newest_is swp2 '.["10"].list[15].index' 16
-equal "the last one's light" "$(newest swp2 '.["10"].list[15].rx')" "$(theirs swp2 'Receiver signal OMA (Channel 16)')"
+within 60 "the last one's light" newest_is swp2 '.["10"].list[15].rx' "$(theirs swp2 'Receiver signal OMA (Channel 16)')"
 equal "each fault was logged once" "$(grep -c 'the transceiver of swp' /tmp/agent/log)" 2
 
 # ---- the chip goes, and comes back

@@ -40,6 +40,7 @@ systemctl start hsflowd
 within 10 "its filters again" eval "test 2 = \"\$(filters)\""
 restarts=$(show NRestarts); kill -9 "$(pid)"
 within 20 "restarted after kill -9" eval "[ \"\$(systemctl show -P NRestarts hsflowd)\" -gt $restarts ] && systemctl is-active hsflowd && hsflowctl status"
+within 10 "epcap samples" eval 'hsflowctl status | grep -q "epcap samples 1 in 1 "'
 : > $caught; sampled "and samples again"
 equal "and the filters of the killed one are gone" "$(filters)" 2
 check "stops" systemctl stop hsflowd
@@ -67,6 +68,7 @@ sampled "and of which samples come"
 kill -9 "$(pid)"
 within 20 "restarted after kill -9, with its rules" eval 'state nflog running && test 3 = $(own)'
 : > $caught; sampled "and samples again"
+send 1 10.8.0.2; within 15 "all have come, and one after them" seen "any(.[].samples[]; .tag == 3 and .output == $(index w0))"
 # What comes back are the container's refusals.
 equal "each packet once" "$(last "[$flows[] | select(.output == $(index v0))] | length")" 50
 check "stops" systemctl stop hsflowd

@@ -22,7 +22,9 @@ for n in range(int(sys.argv[1])):
 talk() { # a connection from the container to the world that sends for a second
   ip netns exec box python3 -c '
 import socket, time
-s = socket.create_connection(("10.8.0.2", 5001), timeout=9)
+for _ in range(100):
+    try: s = socket.create_connection(("10.8.0.2", 5001), timeout=9); break
+    except ConnectionRefusedError: time.sleep(.1) # its listener is being started
 for n in range(20): s.sendall(bytes(500)); time.sleep(.05)'
 }
 conf() { echo "sflow { polling = 2 agentIP = 10.9.0.1 collector { ip = 127.0.0.1 udpport = 6343 } $* }" > /etc/hsflowd.conf; }

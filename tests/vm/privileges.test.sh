@@ -44,7 +44,7 @@ python3 -c '
 import os, socket, shutil
 s = socket.socket(socket.AF_UNIX); s.bind("/run/docker.sock"); os.chmod("/run/docker.sock", 0o660); shutil.chown("/run/docker.sock", group="docker"); s.listen()
 while True: s.accept()[0].close()' & disown
-within 40 "it is let into Docker's socket" state docker 'DEGRADED\|unavailable' && refute "where only what answers is wrong" state docker 'Permission denied'
+within 40 "it is let into Docker's socket, where only what answers is wrong" eval "state docker DEGRADED && ! state docker 'Permission denied'" || component docker
 
 # ---- less is wanted: the drop-in follows the file by itself, the process at its next start
 before=$(pid)
@@ -68,18 +68,18 @@ within 10 "which cures it" state privileges running
 
 # ---- a file with mistakes: the unit as it was shipped, and nobody is held up
 echo 'sflow { collector { ip = 127.0.0.1 } dockr { }' > /etc/hsflowd.conf
-within 30 "the drop-in is gone" test ! -e $generated
+within 30 "the drop-in is gone" eval 'test ! -e $generated && is_bound "cap_net_admin cap_net_raw cap_bpf"' # it is so within every reload, too
 equal "the unit is the shipped one" "$(bounding)" "cap_net_admin cap_net_raw cap_bpf"
 check "daemon-reload" systemctl daemon-reload
 within 10 "the kernel's log says why" from_kernel 'hsflowd-rs-generator: hsflowd.service stays as it was shipped: /etc/hsflowd.conf:1:'
 equal "the agent runs on with what it had" "$(show ActiveState) $(status CapEff)" "active 0000000000001000"
 refute "it does not start with it" systemctl restart hsflowd
-equal "and says why" "$(show ExecMainStatus) $(journalctl -u hsflowd -p err -o cat | grep -c 'hsflowd.conf:1.*dockr')" "78 1"
+within 10 "and says why" eval '[ "$(show ExecMainStatus) $(journalctl -u hsflowd -p err -o cat | grep -c "hsflowd.conf:1.*dockr")" = "78 1" ]'
 rm /etc/hsflowd.conf; mkfifo /etc/hsflowd.conf
-check "a pipe does not hold up a boot" timeout 20 systemctl daemon-reload
+check "a pipe does not hold up a boot" timeout 60 systemctl daemon-reload
 rm /etc/hsflowd.conf
 mkdir -p /tmp/normal
-check "nor does a boot without network, /usr/local, /proc and an environment" timeout 20 unshare -n -m sh -c '
+check "nor does a boot without network, /usr/local, /proc and an environment" timeout 60 unshare -n -m sh -c '
   mount -t tmpfs none /usr/local; mount -t tmpfs none /proc; exec env -i '$generators'/hsflowd-rs /tmp/normal /tmp/normal /tmp/normal'
 check "without a file it is DNS and the physical interfaces" grep -q '^AmbientCapabilities=CAP_NET_RAW' /tmp/normal/hsflowd.service.d/*.conf
 conf 'pcap { dev = lo sampling = 1 }'
@@ -127,11 +127,15 @@ equal "who looks for changes looks at that file too" "$(systemctl show -P Paths 
 mv '/etc/my hsflowd.conf' /tmp/plain; sed 's/}$/psample { } }/' /tmp/plain > /tmp/psample
 have() { cp "/tmp/$1" '/etc/my hsflowd.new'; mv '/etc/my hsflowd.new' '/etc/my hsflowd.conf'; }
 given() { case $1 in plain) is_bound "" ;; psample) is_bound cap_net_admin ;; esac; }
-soon() { local end=$((SECONDS + 30)); until "$@"; do [ $SECONDS -lt $end ] || return 1; done; }
+soon() { local end=$((SECONDS + 90)); until "$@"; do [ $SECONDS -lt $end ] || return 1; done; }
 follows() { for file in psample plain psample plain psample plain; do have $file; soon given $file || return 1; done; }
 check "what it is given follows that file, six times" follows
 equal "and may as often as it likes" "$(systemctl show -P StartLimitIntervalUSec hsflowd-privileges-changed hsflowd-privileges | xargs)" "0 0"
-is_waiting() { [ "$(systemctl show -P SubState "$1")" = start-pre ]; }
+is_waiting() { # by its control group: systemctl takes as long as this lasts where the machine is slow
+  local first name
+  { read -r first < "/sys/fs/cgroup/system.slice/$1.service/cgroup.procs" && read -r name < "/proc/$first/comm"; } 2>/dev/null
+  [ "$name" = sleep ]
+}
 for unit in hsflowd-privileges-changed hsflowd-privileges; do
   have psample
   check "$unit runs" soon is_waiting $unit

@@ -70,12 +70,19 @@ shown() { # prefix
 of() { local name=$1_$2; echo "${!name}"; }
 done_exec() { ! pgrep -f '^/bin/sh -c f=/var/tmp/load' >/dev/null; }
 within 20 "they rest" done_exec
-shown before_
-for n in 1 2 $loads; do
-  check "load@$n is read" reading load@$n.service
-  for value in cpu memory max rd wr rdreq wrreq id problems gone; do declare "${value}_$n=${!value}"; done
-done
-shown after_
+steady() { # all three are read, and what systemctl says of them stands still: what an ended process had goes a moment later
+  local n value
+  shown before_
+  for n in 1 2 $loads; do
+    reading load@$n.service || return 1
+    for value in cpu memory max rd wr rdreq wrreq id problems gone; do declare -g "${value}_$n=${!value}"; done
+  done
+  shown after_
+  for n in 1 2 $loads; do for value in MemoryCurrent IOReadBytes IOWriteBytes IOReadOperations IOWriteOperations; do
+    [ "$(of before_$value $n)" = "$(of after_$value $n)" ] || return 1
+  done; done
+}
+within 30 "load@1, load@2 and load@$loads are read at rest" steady
 for n in 1 2 $loads; do
   name=load@$n.service
   between "CPU of $name, ns" "$(of before_CPUUsageNSec $n)" "$(of cpu $n)" "$(of after_CPUUsageNSec $n)"

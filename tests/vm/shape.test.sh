@@ -152,11 +152,12 @@ within 20 "a limit without a queue is live" eval 'live 1 && tc filter show dev u
 # That of the policy before goes when all that is wanted stands.
 within 20 "and needs no device" eval '! ip -br link | grep hsfp-'
 cat > /tmp/sink.py <<'P'
-import socket, sys, time
+import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.9.0.1", 7)); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+s.setsockopt(socket.SOL_SOCKET, 35, 1)   # SO_TIMESTAMPNS: when it came, not when this is run
 begun, total, s2 = None, 0, s.settimeout(30)
 while True:
-    n = len(s.recv(2048)); now = time.monotonic()
+    data, told, *_ = s.recvmsg(2048, 64); n = len(data); seconds, ns = struct.unpack("qq", told[0][2]); now = seconds + ns / 1e9
     if begun is None: begun = now
     elif now - begun > 3: total += n + 42
     if now - begun > 13: break

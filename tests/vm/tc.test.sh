@@ -51,6 +51,9 @@ for name in sys.argv[2:]:
 }
 flows() { echo "[.[].samples[] | select(.tag == 3 and .source == \"0:$(index "$1")\")]"; }
 count() { last "$(flows "$1") | length"; }
+around() { # port: 2000 packets at 1 in 10; the last of what is settled may wait for its turn of the processor
+  local got; got=$(count "$1"); echo "$got"; [ "$got" -ge 140 ] && [ "$got" -le 260 ]
+}
 settled() { local n=-1 m; while m=$(wc -c < $caught); [ "$m" != $n ]; do n=$m; sleep .5; done; }
 
 # ---- ports: swN here, pN at the other end; what users have made of them
@@ -89,7 +92,11 @@ kept $ports > /tmp/before
 
 # ---- without the module: a tap in its place
 # (the user's own filter has loaded it: it is taken away, and put back)
-tc filter del dev sw1 ingress pref 3; tc filter del dev sw1 egress pref 49000; rmmod act_sample psample cls_matchall
+unloaded() { # the kernel frees a filter's action a moment after the filter
+  rmmod act_sample psample cls_matchall; ! grep -E '^(act_sample|psample|cls_matchall) ' /proc/modules
+}
+tc filter del dev sw1 ingress pref 3; tc filter del dev sw1 egress pref 49000
+within 20 "its modules can be taken away" unloaded
 echo 'install act_sample /bin/false' > /etc/modprobe.d/none.conf
 catch 6343
 config 'sampling.10G = 20 pcap { dev.pattern = ^sw }'
@@ -112,7 +119,7 @@ within 10 "psample is heard" is psample running
 check "the port's driver cannot, which is told" explains sw0 "by the kernel: the port's driver cannot"
 equal "preference behind a user's filter" "$(filters sw1 ingress | grep -c 'pref 2 matchall')" 2
 frames 2000 p0 p1 p2 p3; settled
-for n in 0 1 2 3; do near "sw$n: samples of 2000 packets" "$(count sw$n)" 200 60; done
+for n in 0 1 2 3; do within 10 "sw$n: 200 +- 60 samples of 2000 packets" around sw$n; done
 check "with the rate, and the port as the input" seen "$(flows sw2) | all(.rate == 10 and .input == $(index sw2) and .inputFormat == 0)"
 check "cut at 128 bytes or less" seen "$(flows sw2) | all(.records[\"1\"].bytes | length == 200)"
 
@@ -140,7 +147,7 @@ reload 'sampling.10G = 10 psample { egress = on }'
 within 10 "both ways" all_have 10 egress sw0 sw1 sw3
 within 20 "sw2 says why it cannot" is dent "sw2: an ingress qdisc" || ctl status
 : > $caught; frames 2000 sw0; settled
-near "sw0: samples of 2000 leaving packets" "$(count sw0)" 200 60
+within 10 "sw0: 200 +- 60 samples of 2000 leaving packets" around sw0
 check "with the port as the output" seen "$(flows sw0) | all(.rate == 10 and .output == $(index sw0))"
 check "sw2 is sampled in the other direction" has sw2 10 ingress
 

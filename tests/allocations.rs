@@ -342,6 +342,10 @@ fn from_the_kernels_buffer_to_the_collector_a_packet_allocates_nothing() {
         netns::run("ip link add near type veth peer name far");
         netns::run("ip link set near up");
         netns::run("ip link set far up");
+        // A link sends some time after it got its carrier; before that what is sent is lost.
+        support::wait_until("a link that sends", Duration::from_secs(20), || {
+            (netns::json("ip -j link show near")[0]["operstate"] == "UP").then_some(())
+        });
         let [near, far] = ["near", "far"].map(|name| if_nametoindex(name).unwrap());
         let tap = Tap { if_index: far, one_in: NonZeroU32::MIN, snap: 128, promiscuous: false };
         let mut pcap = af_packet::Taps::new().unwrap();

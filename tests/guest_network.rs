@@ -237,14 +237,16 @@ fn counters_are_those_that_ip_shows_inside_after_traffic_both_ways() {
                 assert_same_counters(&mut networks, network, guest.pid(), &["eth0"]);
             }
         }
-        let mut sums = vec![None; 3];
         let all: Vec<&Network> = learned.iter().collect();
-        networks.read_all(&all, |place, counters| sums[place] = Some(counters.unwrap()));
-        assert!(sums.iter().all(|sum| {
-            sum.is_some_and(|sum| sum.rx_packets >= 2 && sum.tx_packets >= 40 && sum.tx_bytes > 40 * 56)
-        }));
-        let (second, third) = (sums[1].unwrap(), sums[2].unwrap());
-        assert!(second.tx_bytes > third.tx_bytes, "the one that sent large packets sent more");
+        // What waits for the neighbour's address is not sent yet.
+        wait_until("all is sent, and more by the one whose packets are large", LONG, || {
+            let mut sums = vec![None; 3];
+            networks.read_all(&all, |place, counters| sums[place] = Some(counters.unwrap()));
+            let is_all = sums.iter().all(|sum| {
+                sum.is_some_and(|sum| sum.rx_packets >= 2 && sum.tx_packets >= 40 && sum.tx_bytes > 40 * 56)
+            });
+            (is_all && sums[1].unwrap().tx_bytes > sums[2].unwrap().tx_bytes).then_some(())
+        });
     });
 }
 
@@ -261,12 +263,11 @@ fn drops_are_those_inside_though_the_ends_of_a_pair_count_them_apart() {
         sender.bind(index("ve1").unwrap(), hsflow::sys::packet::Protocol::Nothing).unwrap();
         let frame =
             [&[2, 0, 0, 0, 1, 1][..], &[2, 0, 0, 0, 0, 9], &0x88B5_u16.to_be_bytes(), &[0; 50]].concat();
-        for _ in 0..7 {
+        // Again and again: the kernel activates the host's end a moment after the guest's comes up.
+        wait_until("seven drops inside", LONG, || {
             use std::os::fd::{AsFd, AsRawFd};
             nix::sys::socket::send(sender.as_fd().as_raw_fd(), &frame, nix::sys::socket::MsgFlags::empty())
                 .unwrap();
-        }
-        wait_until("seven drops inside", LONG, || {
             (told_counters(pid, &["eth0"]).rx_drops >= 7).then_some(())
         });
         assert_same_counters(&mut networks, &mut network, pid, &["eth0"]);

@@ -14,6 +14,7 @@ use hsflow::sys::netlink::{Netlink, Protocol};
 use netns::{Elsewhere, can_make_taps, ip_batch, isolated, json, run};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
@@ -29,14 +30,14 @@ fn open() -> Interfaces {
 
 /// Reads events until the table is as wanted; fails after ten seconds.
 fn wait_until(interfaces: &mut Interfaces, wanted: impl Fn(&Interfaces) -> bool) {
-    let deadline = now() + Duration::from_secs(10);
+    let deadline = now() + Duration::from_secs(20);
     loop {
         interfaces.read_events(now()).unwrap();
         if wanted(interfaces) {
             return;
         }
         let left = deadline.saturating_duration_since(now());
-        assert!(!left.is_zero(), "not as wanted within ten seconds: {:#?}", interfaces.table());
+        assert!(!left.is_zero(), "not as wanted within twenty seconds: {:#?}", interfaces.table());
         let wake = interfaces.wake_at().map_or(left, |at| at.saturating_duration_since(now()).min(left));
         let timeout = PollTimeout::try_from(wake + Duration::from_millis(1)).unwrap();
         poll(&mut [PollFd::new(interfaces.as_fd(), PollFlags::POLLIN)], timeout).unwrap();
@@ -57,10 +58,20 @@ fn mac_text(mac: [u8; 6]) -> String {
 }
 
 /// Compares everything that `ip` tells too. The kernel adds link-local addresses some time after an interface came
-/// up, so addresses are waited for.
+/// up, and a carrier comes some time after the command, so both are waited for.
 fn assert_same_as_ip(interfaces: &mut Interfaces) {
-    wait_until(interfaces, same_addresses);
-    let told = json("ip -j -d link show");
+    let told = RefCell::new(Value::Null);
+    wait_until(interfaces, |interfaces| {
+        let links = json("ip -j -d link show");
+        let same_state = |link: &Value| {
+            let ours = interfaces.table().by_name(link["ifname"].as_str().unwrap());
+            ours.is_some_and(|ours| ours.oper_up == is_oper_up(link))
+        };
+        let same = links.as_array().unwrap().iter().all(same_state) && same_addresses(interfaces);
+        told.replace(links);
+        same
+    });
+    let told = told.into_inner();
     let told = told.as_array().unwrap();
     let ours: BTreeSet<u64> = interfaces.table().iter().map(|interface| interface.index.into()).collect();
     assert_eq!(ours, told.iter().map(|link| link["ifindex"].as_u64().unwrap()).collect());
@@ -84,6 +95,11 @@ fn same_addresses(interfaces: &Interfaces) -> bool {
     ours.collect::<BTreeSet<_>>() == told.collect::<BTreeSet<_>>()
 }
 
+fn is_oper_up(link: &Value) -> bool {
+    let flag = |name: &str| link["flags"].as_array().unwrap().iter().any(|flag| flag == name);
+    link["operstate"] == "UP" || (link["operstate"] == "UNKNOWN" && flag("UP") && !flag("NO-CARRIER"))
+}
+
 fn assert_link(ours: &Interface, link: &Value) {
     let text = |key: &str| link[key].as_str();
     let flag = |name: &str| link["flags"].as_array().unwrap().iter().any(|flag| flag == name);
@@ -91,9 +107,7 @@ fn assert_link(ours: &Interface, link: &Value) {
     assert_eq!(ours.alias.as_deref(), text("ifalias"), "{link}");
     assert_eq!(ours.mtu.map(u64::from), link["mtu"].as_u64());
     assert_eq!(ours.admin_up, flag("UP"), "{link}");
-    let carrier_up = flag("UP") && !flag("NO-CARRIER");
-    let oper_up = text("operstate") == Some("UP") || (text("operstate") == Some("UNKNOWN") && carrier_up);
-    assert_eq!(ours.oper_up, oper_up, "{link}");
+    assert_eq!(ours.oper_up, is_oper_up(link), "{link}");
     assert_eq!(ours.promiscuous, flag("PROMISC") || link["promiscuity"].as_u64() > Some(0), "{link}");
     assert_eq!(ours.mac.map(mac_text).as_deref(), text("address").filter(|mac| mac.len() == 17), "{link}");
     let kind = match (&ours.kind, link["linkinfo"]["info_kind"].as_str()) {
@@ -186,7 +200,7 @@ fn same_name_on_another_index_is_another_interface() {
         let old = index_of("v0");
         ip_batch("link del v0\nlink add v0 index 77 type veth peer name v1\n");
         let mut told = Changes::default();
-        let deadline = now() + Duration::from_secs(10);
+        let deadline = now() + Duration::from_secs(20);
         while interfaces.table().by_name("v0").map(|i| i.index) != Some(77) && now() < deadline {
             for (index, change) in interfaces.read_events(now()).unwrap().iter() {
                 told.push(index, change.clone());
@@ -408,7 +422,7 @@ fn readiness_wakes_an_event_loop() {
                         interfaces.read_events(now()).unwrap();
                     }
                 };
-                tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap();
+                tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap();
             }
         });
     });

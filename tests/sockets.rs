@@ -27,7 +27,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 use support::{TempDir, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 const LO: u32 = 1;
 const LISTEN: u8 = 10;
 

@@ -50,6 +50,8 @@ fn containers_come_change_and_go_as_ctr_has_them() {
         watcher.wait("another label", |told| (told.guests["web"].labels["team"] == "red").then_some(()));
         agrees_with_ctr(&watcher);
 
+        // The next list after the second is minutes away: what ends is told by its event.
+        watcher.wait("the second list", |told| (told.lists > 1).then_some(()));
         let before = watcher.told().news.len();
         ctr("task kill -s KILL web");
         watcher.wait("web gone", |told| (!told.guests.contains_key("web")).then_some(()));

@@ -18,7 +18,13 @@ fn message(fields: &[(u32, &[u8])]) -> Vec<u8> {
 
 /// A method of `runtime.v1.RuntimeService`; field 1 of its answer.
 fn cri(method: &'static str, request: &[u8]) -> String {
-    let answer = with_channel(async |channel| channel.ask(method, "", request).await).unwrap();
+    // These may take longer than anything that the agent asks for.
+    let answer = with_channel(async |channel| {
+        let mut answers = channel.follow(method, request).await.unwrap();
+        // The status comes behind the answer.
+        let whole = async { (answers.next().await.unwrap(), answers.next().await.unwrap()).0 };
+        tokio::time::timeout(LIMIT, whole).await.expect(method).unwrap_or_default()
+    });
     fields(&answer).flatten().find(|(n, _)| *n == 1).map(|(_, value)| value.text()).unwrap_or_default()
 }
 
@@ -143,6 +149,8 @@ fn pods_are_put_together_from_the_containers_that_the_cri_plugin_makes() {
         ctr(&format!("-n k8s.io task kill -s KILL {nginx}"));
         containers.wait("nginx gone", |told| (!told.guests.contains_key(&nginx)).then_some(()));
         pods.wait("its limit gone", |told| (told.guests[&pod.id].memory_max == Some(64 << 20)).then_some(()));
+        // The next list after the second is minutes away: what ends is told by its event.
+        pods.wait("the second list", |told| (told.lists > 1).then_some(()));
         first.stop();
         pods.wait("the first pod gone", |told| (!told.guests.contains_key(&pod.id)).then_some(()));
         match &pods.told().news[..] {

@@ -229,7 +229,7 @@ fn none_is_told_with_authority_and_for_as_long_as_the_soa_says() {
 #[test]
 fn the_second_server_answers_where_the_first_is_dead_or_broken() {
     isolated("faults::the_second_server_answers_where_the_first_is_dead_or_broken", || {
-        let two = "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions timeout:1 attempts:1\n";
+        let two = "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions timeout:4 attempts:1\n";
         let (_second, mut rig) = (Liar::at("127.0.0.2", true, good), Rig::new(two, Some(".example.org")));
         rig.round();
         assert_eq!(rig.hosts(), ["c.example.org"], "nobody listens at the first");
@@ -251,7 +251,7 @@ fn a_dead_first_server_does_not_cost_each_name_its_deadline() {
             move |q: &Question| if q.name.ends_with("six.example") { good(q) } else { nothing(q) };
         let (dead, _alive) = (Liar::new(|_| Vec::new()), Liar::at("127.0.0.2", true, last_only));
         let mut rig = Rig::new(
-            "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions timeout:1 attempts:1\n\
+            "nameserver 127.0.0.1\nnameserver 127.0.0.2\noptions timeout:4 attempts:1\n\
              search one.example two.example three.example four.example five.example six.example\n",
             None,
         );
@@ -282,7 +282,7 @@ fn an_order_to_ask_gives_up_a_round_with_a_server_that_is_silent() {
 fn a_comment_in_another_encoding_hides_no_server() {
     isolated("faults::a_comment_in_another_encoding_hides_no_server", || {
         let (_liar, mut rig) = (Liar::at("127.0.0.2", true, good), Rig::example());
-        rig.resolv_conf(b"# B\xfcro\nnameserver 127.0.0.2\noptions timeout:1 attempts:1\n");
+        rig.resolv_conf(b"# B\xfcro\nnameserver 127.0.0.2\noptions timeout:4 attempts:1\n");
         assert!(rig.round(), "{:?}", rig.status());
         assert_eq!(rig.hosts(), ["c.example.org"]);
     });

@@ -19,6 +19,7 @@ pub(crate) struct Liar {
 struct Shared {
     say: Mutex<Say>,
     asked: Mutex<Vec<Question>>,
+    last: Mutex<Option<(u16, u16, bool)>>,
     over: AtomicBool,
 }
 
@@ -38,6 +39,7 @@ impl Liar {
         let shared = Arc::new(Shared {
             say: Mutex::new(Arc::new(say)),
             asked: Mutex::default(),
+            last: Mutex::default(),
             over: AtomicBool::new(false),
         });
         let udp = UdpSocket::bind(&address).unwrap();
@@ -57,7 +59,12 @@ impl Liar {
     /// The questions since the last call; one that was sent again because this machine is slow counts once.
     pub(crate) fn take_asked(&self) -> Vec<Question> {
         let mut asked = std::mem::take(&mut *self.shared.asked.lock().unwrap());
-        asked.dedup_by_key(|question| (question.id, question.kind, question.tcp));
+        // Also of one that was taken before.
+        let mut last = self.shared.last.lock().unwrap();
+        asked.retain(|question| {
+            let this = Some((question.id, question.kind, question.tcp));
+            std::mem::replace(&mut *last, this) != this
+        });
         asked
     }
 

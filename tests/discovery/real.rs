@@ -154,13 +154,13 @@ fn names_of_both_families_are_resolved_and_sent_to() {
         let receivers = ["127.0.0.1:7001", "[::1]:7002"].map(|at| UdpSocket::bind(at).unwrap());
         let mut collectors = Collectors::new("/");
         collectors.apply(&rig.found().collectors, Duration::ZERO);
-        wait_until("both are resolved", Duration::from_secs(10), || {
+        wait_until("both are resolved", Duration::from_secs(30), || {
             collectors.tick(Duration::ZERO);
             (collectors.destinations().count() == 2).then_some(())
         });
         collectors.send(b"datagram", Duration::ZERO);
         for receiver in receivers {
-            receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            receiver.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             let mut buffer = [0; 16];
             assert_eq!(receiver.recv(&mut buffer).unwrap(), 8);
         }

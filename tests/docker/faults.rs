@@ -2,7 +2,7 @@
 
 use crate::liar::{Liar, chunked, container, description, id, refusal, whole};
 use crate::life::states;
-use crate::rig::{Watched, quick};
+use crate::rig::{Watched, patient, quick};
 use hsflow::collect::guests::{News, docker};
 use hsflow::host::Clock;
 use hsflow::sample::guest::GuestState;
@@ -13,7 +13,7 @@ use std::time::Duration;
 const SOCKET: &str = "/var/run/docker.sock";
 
 fn watch(liar: &Liar) -> Watched {
-    Watched::start(liar.as_ref(), quick())
+    Watched::start(liar.as_ref(), patient())
 }
 
 fn watch_at_once(containers: &[Value]) -> (Liar, Watched) {
@@ -86,9 +86,11 @@ fn a_greeting_that_is_none_is_said_with_its_reason() {
     ] {
         let liar = Liar::start(&[container(1, "web")]);
         let right = liar.book().answers.get(resource).cloned();
+        // Only silence is waited for.
+        let pace = if answer.is_empty() { quick() } else { patient() };
         liar.answer(resource, answer);
         liar.listen(SOCKET);
-        let watched = watch(&liar);
+        let watched = Watched::start(liar.as_ref(), pace);
         let said = watched.wait_degraded();
         assert!(said.ends_with(reason), "{said}");
         match right {

@@ -2,7 +2,7 @@
 
 use crate::liar::{Liar, chunked, container, description, id, whole};
 use crate::life::states;
-use crate::rig::{Watched, quick};
+use crate::rig::{Watched, patient};
 use hsflow::sample::guest::GuestState;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -19,7 +19,7 @@ fn an_engine_that_is_upgraded_is_asked_in_its_new_api_and_loses_no_container() {
     let liar = Liar::start(&[container(1, "web")]);
     liar.answer("/version", whole(&value("engine-24", "version.json")));
     liar.listen("/var/run/docker.sock");
-    let watched = Watched::start(liar.root.path(), quick());
+    let watched = Watched::start(liar.root.path(), patient());
     watched.wait_running();
     let before = watched.told().guests.clone();
     liar.book().asked.clear();
@@ -53,7 +53,7 @@ fn replay(engine: &str) {
     liar.answer("/containers/json", chunked(&text("list.json"), 61));
     liar.answer(&description(id), chunked(&text("inspect.json"), 113));
     liar.listen("/var/run/docker.sock");
-    let watched = Watched::start(liar.root.path(), quick());
+    let watched = Watched::start(liar.root.path(), patient());
     watched.wait_running();
     let guest = watched.told().guests[id].clone();
     let told = json!({

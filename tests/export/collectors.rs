@@ -19,7 +19,11 @@ fn port(socket: &UdpSocket) -> u16 {
 
 /// A port on which nobody listens.
 fn free_port() -> u16 {
-    port(&listen("127.0.0.1:0"))
+    let (free, probe) = (port(&listen("127.0.0.1:0")), listen("127.0.0.1:0"));
+    probe.connect(("127.0.0.1", free)).expect("loopback");
+    // A program that another test begins has the socket until it is executed.
+    eventually("nobody has it", || probe.send(b"x").is_err());
+    free
 }
 
 fn started(wanted: &[hsflow::config::model::CollectorSettings]) -> Collectors {

@@ -94,7 +94,7 @@ impl Drop for Space {
 /// A receiver that does not wait for ever.
 pub(crate) fn listen(address: &str) -> UdpSocket {
     let socket = UdpSocket::bind(address).expect("a free address");
-    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a deadline");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a deadline");
     socket
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     loop {
         match socket.recv_from(&mut buffer) {
             Ok((length, from)) => return (buffer[..length].to_vec(), from),
-            Err(error) => assert!(error.kind() == ErrorKind::Interrupted, "no datagram within 5 s: {error}"),
+            Err(error) => assert!(error.kind() == ErrorKind::Interrupted, "no datagram within 20 s: {error}"),
         }
     }
 }
@@ -113,8 +113,8 @@ pub(crate) fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let (_never, tick) = channel::<()>();
     assert!(
-        (0..500).any(|_| holds() || tick.recv_timeout(Duration::from_millis(10)).is_ok()),
-        "not in 5 s: {what}"
+        (0..2000).any(|_| holds() || tick.recv_timeout(Duration::from_millis(10)).is_ok()),
+        "not in 20 s: {what}"
     );
 }
 

@@ -35,7 +35,7 @@ fn bracketed(read: impl Fn() -> Readings, export: impl Fn(&HostSample) -> Vec<u6
     let mask = if wraps == 32 { u64::from(u32::MAX) } else { u64::MAX };
     let mut failures = Vec::new();
     // Idle and iowait time may go back in the kernel, and gauges both ways, so one miss proves nothing.
-    for _ in 0..20 {
+    for _ in 0..200 {
         let before = read();
         counters.poll(&mut sample);
         let after = read();

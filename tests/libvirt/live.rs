@@ -333,7 +333,7 @@ fn a_libvirtd_that_dies_or_hangs_costs_no_domain() {
         assert!(reason.contains("closed the connection"), "{reason}");
         libvirtd.launch();
         rig.wait_running();
-        assert!(counters(&mut rig, WORKER).writes > Some(0));
+        wait_until("it writes", LIMIT, || (counters(&mut rig, WORKER).writes > Some(0)).then_some(()));
 
         let lost = |news: &&News| match news {
             News::Gone(_) | News::One(_) => true,

@@ -40,11 +40,11 @@ fn domains_are_sent_with_what_virsh_says_of_them() {
         assert_eq!(record!(off, VirtCpu).unwrap().state, 5);
         assert_eq!(record!(off, VirtDiskIo).unwrap().capacity, 8 << 20, "its disk is there while it is off");
         virsh("start worker");
-        rig.wait("a sample of a running worker that writes", |d| {
-            samples(d, worker).last().is_some_and(|sample| {
-                record!(sample, VirtCpu).unwrap().state == 1
-                    && record!(sample, VirtDiskIo).unwrap().wr_req > 0
-            })
+        wait_until("a sample of a running worker that writes", LIMIT, || {
+            let datagrams = rig.datagrams();
+            let sample = samples(&datagrams, worker).pop()?;
+            let runs = record!(sample, VirtCpu).unwrap().state == 1;
+            (runs && record!(sample, VirtDiskIo).unwrap().wr_req > 0).then_some(())
         });
 
         let look = || {

@@ -70,7 +70,8 @@ fn a_data_base_that_hangs_does_not_hold_up_the_agents_end() {
         let clock = Clock::system();
         let begin = clock.now();
         assert!(rig.agent().stop(LIMIT).success());
-        assert!(clock.now() - begin < Duration::from_secs(6), "{:?}", clock.now() - begin);
+        // An answer would be waited for 10 s.
+        assert!(clock.now() - begin < Duration::from_secs(9), "{:?}", clock.now() - begin);
         switch.signal_server(Signal::SIGCONT);
     });
 }

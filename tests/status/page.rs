@@ -146,13 +146,20 @@ fn a_hundred_questions_cost_the_agent_little() {
     isolated(|| {
         ip("link add a0 type veth peer name a1");
         let rig = Rig::running("polling = 0\ninterfaceCounters = all");
-        let cpu = |snapshot: &Value| snapshot["cost"]["cpu_ms"].as_u64().unwrap();
-        let before = cpu(&rig.snapshot());
+        // Of the kernel: an answer may be as old as a tenth of a second, which is longer than all of them take.
+        let cpu = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", rig.process().pid())).unwrap();
+            let (_, rest) = stat.rsplit_once(')').unwrap();
+            let ticks = rest.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
+            ticks.sum::<u64>() * 10
+        };
+        rig.snapshot();
+        let before = cpu();
         let clock = hsflow::host::Clock::system();
         let begin = clock.now();
         (0..100).for_each(|_| _ = rig.snapshot());
         let took = clock.now() - begin;
-        let cost = cpu(&rig.snapshot()) - before;
+        let cost = cpu() - before;
         println!("100 questions: {cost} ms of CPU, {took:?} in all");
         // Without optimisation and with the cache of a tenth of a second; the aim is 5 ms for each.
         assert!(cost < 500, "{cost} ms");

@@ -28,6 +28,8 @@ impl Scene {
     /// Waits until the status has this exit code and its page passes the test; returns the page.
     #[track_caller]
     pub(crate) fn wait_status(&self, what: &str, code: i32, test: impl Fn(&str) -> bool) -> String {
+        // The agent's next attempt may be half a minute away.
+        const PATIENCE: std::time::Duration = LIMIT.saturating_mul(3);
         let mut last = String::new();
         let found = || {
             let (status, page) = self.rig.ctl(&["status"]);
@@ -35,8 +37,9 @@ impl Scene {
             (status == code && test(&page)).then_some(page)
         };
         // The page is worth more than the message that there was none in time.
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_until(what, LIMIT, found)));
-        found.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}; the status is\n{last}"))
+        let found =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_until(what, PATIENCE, found)));
+        found.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}; the status is\n{last}"))
     }
 }
 

@@ -28,7 +28,7 @@ impl Dnsmasq {
             return None;
         }
         let process = Process::start(&mut command);
-        process.wait_line("started, version", Duration::from_secs(10));
+        process.wait_line("started, version", Duration::from_secs(30));
         Some(Self(process))
     }
 
@@ -36,7 +36,7 @@ impl Dnsmasq {
     #[track_caller]
     pub(crate) fn wait_asked(&self, kind: &str, names: usize) {
         let question = format!("query[{kind}] ");
-        let asked = self.0.wait_for("questions", Duration::from_secs(10), |said| {
+        let asked = self.0.wait_for("questions", Duration::from_secs(30), |said| {
             let asked = said.stderr.iter().filter_map(|line| line.split_once(&question)?.1.split(' ').next());
             let asked: BTreeSet<_> = asked.map(String::from).collect();
             (asked.len() >= names).then_some(asked)
@@ -45,6 +45,6 @@ impl Dnsmasq {
     }
 
     pub(crate) fn stop(mut self) {
-        self.0.stop(Duration::from_secs(10));
+        self.0.stop(Duration::from_secs(30));
     }
 }

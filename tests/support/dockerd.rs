@@ -54,7 +54,7 @@ impl Dockerd {
 
     /// Starts dockerd, which takes up what an earlier one left.
     pub(crate) fn launch(&mut self) {
-        let dir = self.dir();
+        let dir = self.dir().to_owned();
         let line = format!(
             "{PRIVATE} ip link set lo up && exec dockerd --data-root {0}/data --exec-root {0}/exec --pidfile {0}/pid \
              --host unix://{1} --storage-driver vfs --iptables=false --cgroup-parent {2} {3}",
@@ -67,9 +67,16 @@ impl Dockerd {
         let _ = fs::remove_file(dir.join("pid"));
         let _ = fs::remove_file(dir.join("exec/containerd/containerd.pid"));
         let mut command = Command::new("unshare");
-        command.args([self.apart, "sh", "-c", &line]).env("HOME", dir);
+        command.args([self.apart, "sh", "-c", &line]).env("HOME", &dir);
         self.daemon = Some(Process::start(&mut command));
-        wait_until("dockerd answers", PATIENCE, || self.attempt("version").status.success().then_some(()));
+        wait_until("dockerd answers", PATIENCE, || {
+            // One whose containerd has not begun within 15 s ends.
+            if !self.daemon.as_mut().unwrap().is_running() {
+                let _ = fs::remove_file(dir.join("exec/containerd/containerd.pid"));
+                self.daemon = Some(Process::start(&mut command));
+            }
+            self.attempt("version").status.success().then_some(())
+        });
     }
 
     /// Runs the `docker` program; fails the test where that fails. Words are separated by blanks.

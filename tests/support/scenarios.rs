@@ -1,12 +1,14 @@
 //! What every source that taps interfaces must show of the same traffic. `make` opens the source with these taps.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
-use crate::link::{FAR, FAR_MAC, Link, OURS, drain, frame_of, index, tap};
+use crate::link::{FAR, FAR_MAC, Link, OURS, STEP, drain, frame_of, index, tap};
 use crate::netns::run;
+use crate::support::wait_until;
+use crate::visit::visit;
 use hsflow::host::Clock;
 use hsflow::sample::frame::{Direction, End, LinkType, Vlan};
 use hsflow::source::Source;
-use hsflow::source::af_packet::Tap;
+use hsflow::source::af_packet::{self, Tap};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
@@ -16,10 +18,18 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(crate) fn direction_interface_and_time<S: Source>(make: impl Fn(&[Tap]) -> S) {
     let link = Link::new();
     let mut source = make(&[tap(link.near, 1), tap(link.far, 1)]);
+    let mut witness = af_packet::Taps::new().unwrap();
+    witness.add(tap(link.far, 1)).unwrap();
     let now = || Clock::system().wall().duration_since(UNIX_EPOCH).unwrap();
     let before = now();
     let to = [FAR, [0xFF; 6], [1, 0, 0x5E, 0, 0, 1], [2, 0, 0, 0, 0, 99]];
     to.iter().for_each(|to| link.send(&frame_of(64, *to)));
+    // On a busy machine the kernel delivers later than it takes.
+    let mut delivered = 0;
+    wait_until("all at the far end", Duration::from_secs(20), || {
+        visit(&mut witness, STEP, |frame| delivered += usize::from(frame.protocol == OURS)).unwrap();
+        (delivered == to.len()).then_some(())
+    });
     let (after, slack) = (now(), Duration::from_micros(100));
     let mut seen: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     drain(&mut source, |frame| {

@@ -49,7 +49,7 @@ fn own_resolver(rig: &Rig) -> bool {
     mounts::cover(
         "/etc/resolv.conf",
         &rig.dir
-            .write("resolv.conf", "nameserver 127.0.0.1\nsearch example.org\noptions timeout:1 attempts:1\n"),
+            .write("resolv.conf", "nameserver 127.0.0.1\nsearch example.org\noptions timeout:3 attempts:1\n"),
     );
     true
 }

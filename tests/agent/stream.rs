@@ -1,13 +1,15 @@
 //! The stream socket: what programs of this host get there, and what they cannot do to the agent.
 
-use crate::packets::{send, wire};
-use crate::rig::{LIMIT, Rig, all_samples, assert_whole, isolated, source};
+use crate::packets::{send, wait_source, wire};
+use crate::rig::{LIMIT, Rig, all_flows, all_samples, assert_whole, isolated, source};
 use crate::support::wait_until;
 use hsflow::sflow::decode::{Datagram, decode};
 use hsflow::sflow::ids::DataSource;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A program that reads along.
 pub(crate) struct Reader(Socket);
@@ -80,19 +82,27 @@ fn a_reader_that_sleeps_costs_nobody_anything_and_its_losses_are_counted() {
         wire();
         let rig = Rig::running(TAPPED);
         rig.first_sample(DataSource::HOST);
+        wait_source(&rig, "a0", "pcap");
         let mut awake = Reader::new(&rig);
         let _asleep = Reader::new(&rig);
         let (lost, before) = (|| readers(&rig)[1]["dropped"].as_u64().unwrap(), rig.own_kib());
+        let seen = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&seen);
         let follow = std::thread::spawn(move || {
-            let mut read = vec![awake.next_decoded()];
+            let mut read = Vec::new();
             // Ends with the agent.
             while let Some(bytes) = awake.next() {
                 read.push(decode(&bytes).unwrap());
+                count.fetch_add(all_flows(&read[read.len() - 1..]).count(), Relaxed);
             }
             read
         });
+        let mut sent = 0;
         wait_until("the buffer is full", LIMIT, || {
-            send(1000);
+            send(300);
+            sent += 300;
+            // Who is awake has its turn of the processor before more comes.
+            wait_until("it is read", LIMIT, || (seen.load(Relaxed) >= sent).then_some(()));
             (lost() > 100).then_some(())
         });
         let status = readers(&rig);

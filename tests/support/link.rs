@@ -35,8 +35,9 @@ impl Link {
     pub(crate) fn new() -> Self {
         std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
         run(&format!("ip link add near address {NEAR_MAC} type veth peer name far address {FAR_MAC}"));
-        run("ip link set near up");
+        // In this order the near end has its carrier, and sends, when the command returns.
         run("ip link set far up");
+        run("ip link set near up");
         let near = index("near");
         let sender = PacketSocket::open().unwrap();
         sender.bind(near, Protocol::Nothing).unwrap();

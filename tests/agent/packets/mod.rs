@@ -33,8 +33,9 @@ pub(crate) fn connect() {
 /// The same with another device in the place of `a0`.
 pub(crate) fn connect_by(device: &str) {
     ip(&format!("addr add 10.9.0.1/24 dev {device}"));
-    ip(&format!("link set {device} up"));
+    // The other end first: so this one has its carrier, and sends, when the command returns.
     ip("link set a1 up");
+    ip(&format!("link set {device} up"));
     ip(&format!("neigh replace 10.9.0.2 lladdr 02:00:00:00:09:02 dev {device} nud permanent"));
 }
 

@@ -3,7 +3,7 @@
 
 use crate::netns::isolated;
 use crate::real::can_run;
-use crate::support::TempDir;
+use crate::support::{TempDir, script_file};
 use crate::wishes::{block, of};
 use hsflow::policy::apply::Runner;
 use hsflow::policy::cumulus::Cumulus;
@@ -11,7 +11,6 @@ use hsflow::policy::file;
 use hsflow::policy::lines::Dialect;
 use hsflow::policy::wanted::{Outcome, Wanted};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -47,8 +46,7 @@ done
             root = root.path().display(),
             folder = folder.display()
         );
-        let path = root.write("cl-acltool", script);
-        fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        script_file(&root.path().join("cl-acltool"), &script);
         Self { root, folder }
     }
 

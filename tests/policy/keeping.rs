@@ -52,7 +52,7 @@ fn sweeping_takes_out_what_is_over_by_name_and_brings_nothing_about() {
         let qdisc = |device: &str| run(&format!("tc qdisc show dev {device}"));
         let classes = || run("tc class show dev v2").lines().count();
         let folder = Folder::new();
-        let end = "expires = \"4s\"";
+        let end = "expires = \"10s\"";
         let all = [
             shape("short", "v0", end),
             shape("stays", "v1", ""),

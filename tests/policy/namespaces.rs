@@ -4,12 +4,12 @@
 use crate::apply::{good, saved};
 use crate::netns::{Elsewhere, is_inside, isolated, run};
 use crate::real::can_run;
-use crate::support::TempDir;
+use crate::support::{TempDir, script_file};
 use crate::wishes::{block, now, wanted};
 use hsflow::policy::apply::{Runner, Tables};
 use hsflow::policy::wanted::Wanted;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 fn policy(name: &str, netns: &str) -> String {
@@ -163,8 +163,7 @@ fn programs(more: &[(&str, &str)]) -> (TempDir, Runner) {
         symlink(format!("/usr/sbin/{name}"), folder.path().join(name)).unwrap();
     }
     for (name, text) in more {
-        folder.write(name, format!("#!/bin/sh\n{text}\n"));
-        std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o755)).unwrap();
+        script_file(&folder.path().join(name), &format!("#!/bin/sh\n{text}\n"));
     }
     let runner = Runner::new().with_folders(vec![folder.path().to_owned()]);
     (folder, runner)

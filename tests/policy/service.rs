@@ -197,8 +197,8 @@ fn what_is_over_goes_though_the_service_is_stopped_and_the_rest_stays() {
             return;
         }
         let folder = Folder::new();
-        let short = "expires = \"2s\"";
-        let bare = "[policy.bare]\nsource = \"192.0.2.7\"\naction = \"drop\"\nexpires = \"2s\"\n";
+        let short = "expires = \"9s\"";
+        let bare = "[policy.bare]\nsource = \"192.0.2.7\"\naction = \"drop\"\nexpires = \"9s\"\n";
         folder.say(
             "policy.toml",
             &[

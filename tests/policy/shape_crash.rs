@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods)] // processes are killed after a time
 
 use crate::netns::{isolated, run};
+use crate::real;
 use crate::shape::{apply, limit, pair, pause, share};
+use crate::support::wait_until;
 use crate::wishes::block;
 use hsflow::policy::apply::Runner;
 use hsflow::policy::shape::Traffic;
@@ -41,27 +43,24 @@ fn others() {
 
 /// All that `tc` and `ip` show of devices, without what the kernel numbers as it likes.
 fn everything() -> Vec<String> {
+    // What a killed process had started may take a device away between the list and the look at it.
+    wait_until("a look at all devices", Duration::from_secs(20), || look().ok())
+}
+
+fn look() -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     for device in run("ip -br link show").lines() {
         let name = device.split([' ', '@']).next().unwrap();
         lines.push(name.to_owned());
-        let shown = ["qdisc show", "class show", "filter show", "filter show ingress", "filter show egress"]
-            .map(|what| {
-                (
-                    what,
-                    run(&format!(
-                        "tc {} dev {name} {}",
-                        &what.split(' ').take(2).collect::<Vec<_>>().join(" "),
-                        what.split(' ').nth(2).unwrap_or_default()
-                    )),
-                )
-            });
-        for (what, text) in shown {
+        for what in ["qdisc show", "class show", "filter show", "filter show ingress", "filter show egress"] {
+            let mut words: Vec<_> = what.split(' ').take(2).chain(["dev", name]).collect();
+            words.extend(what.split(' ').nth(2));
+            let text = real::run("tc", &words, "")?;
             lines.extend(text.lines().map(|line| format!("{name} {what}: {}", plain(line))));
         }
     }
     lines.sort();
-    lines
+    Ok(lines)
 }
 
 fn plain(line: &str) -> String {

@@ -3,9 +3,9 @@
 use crate::apply::{MIXED, foreign, good, many, others, saved};
 use crate::netns::{isolated, run};
 use crate::real::{self, can_run};
+use crate::support::script_file;
 use crate::wishes::{block, now, wanted};
 use hsflow::policy::apply::{Runner, Tables};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,8 +22,7 @@ impl StandIn {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join(program);
         let head = format!("#!/bin/sh\nfolder={} real=/usr/sbin/{program}\n", folder.display());
-        std::fs::write(&path, head + script).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        script_file(&path, &(head + script));
         Self(folder)
     }
 
@@ -55,8 +54,8 @@ fn a_program_that_hangs_is_trouble_and_changes_nothing() {
         if !can_run(NAME) {
             return;
         }
-        let hangs = StandIn::new("ip6tables-restore", "exec cat /dev/zero >/dev/null\n");
-        let runner = hangs.runner().with_deadline(Duration::from_secs(2));
+        let hangs = StandIn::new("ip6tables-restore", "exec sleep 1000\n");
+        let runner = hangs.runner().with_deadline(Duration::from_secs(10));
         let outcome = block(async { Tables::new(runner).apply(&wanted(MIXED), now()).await });
         assert!(outcome.trouble.unwrap().contains("ip6tables-restore took longer"));
         assert!(outcome.faults.is_empty());

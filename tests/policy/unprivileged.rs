@@ -1,7 +1,7 @@
 //! The back end of tables without root: with `CAP_NET_ADMIN` and `CAP_NET_RAW` alone.
 
 use crate::apply::{MIXED, good, saved};
-use crate::netns::{is_inside, isolated};
+use crate::netns::{is_inside, isolated, run};
 use crate::real::can_run;
 use crate::wishes::{block, now, wanted};
 use hsflow::policy::apply::{Runner, Tables};
@@ -35,7 +35,8 @@ fn net_admin_and_net_raw_are_enough() {
         }
         // Where everybody may run it.
         let program = std::env::temp_dir().join(format!("hsflow-unprivileged-{}", std::process::id()));
-        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        // By a program: what other tests begin would have it open for writing for a moment.
+        run(&format!("cp {} {}", std::env::current_exe().unwrap().display(), program.display()));
         let capabilities = "-all,+net_admin,+net_raw";
         let child = Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"])

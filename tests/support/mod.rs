@@ -43,6 +43,16 @@ impl Drop for TempDir {
     }
 }
 
+/// Writes a script that can be run. A program does: what is open for writing here, those that other tests begin just then have
+/// open too until they are executed, and so long nobody can run it (ETXTBSY).
+pub fn script_file(path: &Path, text: &str) {
+    let draft = path.with_extension("draft");
+    std::fs::write(&draft, text).unwrap_or_else(|e| panic!("write {}: {e}", draft.display()));
+    let mut install = std::process::Command::new("install");
+    let made = install.args(["-m", "755"]).arg(&draft).arg(path).status().expect("install");
+    assert!(made.success(), "install {}", path.display());
+}
+
 /// Asks `probe` every few milliseconds until it answers, for at most `limit`; for states of the outside world that
 /// nobody announces. The catcher and the processes wake their waiters instead.
 #[track_caller]

@@ -9,6 +9,7 @@ mod guests;
 mod link;
 #[path = "support/netns.rs"]
 mod netns;
+mod support;
 #[path = "support/traffic.rs"]
 mod traffic;
 #[path = "support/visit.rs"]

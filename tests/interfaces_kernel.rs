@@ -14,7 +14,6 @@ use hsflow::sys::netlink::{Netlink, Protocol};
 use netns::{Elsewhere, can_make_taps, ip_batch, isolated, json, run};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
@@ -28,8 +27,8 @@ fn open() -> Interfaces {
     Interfaces::open(RECEIVE_BUFFER, now()).unwrap()
 }
 
-/// Reads events until the table is as wanted; fails after ten seconds.
-fn wait_until(interfaces: &mut Interfaces, wanted: impl Fn(&Interfaces) -> bool) {
+/// Reads events until the table is as wanted; fails after twenty seconds.
+fn wait_until(interfaces: &mut Interfaces, mut wanted: impl FnMut(&Interfaces) -> bool) {
     let deadline = now() + Duration::from_secs(20);
     loop {
         interfaces.read_events(now()).unwrap();
@@ -60,18 +59,15 @@ fn mac_text(mac: [u8; 6]) -> String {
 /// Compares everything that `ip` tells too. The kernel adds link-local addresses some time after an interface came
 /// up, and a carrier comes some time after the command, so both are waited for.
 fn assert_same_as_ip(interfaces: &mut Interfaces) {
-    let told = RefCell::new(Value::Null);
+    let mut told = Value::Null;
     wait_until(interfaces, |interfaces| {
-        let links = json("ip -j -d link show");
+        told = json("ip -j -d link show");
         let same_state = |link: &Value| {
             let ours = interfaces.table().by_name(link["ifname"].as_str().unwrap());
             ours.is_some_and(|ours| ours.oper_up == is_oper_up(link))
         };
-        let same = links.as_array().unwrap().iter().all(same_state) && same_addresses(interfaces);
-        told.replace(links);
-        same
+        told.as_array().unwrap().iter().all(same_state) && same_addresses(interfaces)
     });
-    let told = told.into_inner();
     let told = told.as_array().unwrap();
     let ours: BTreeSet<u64> = interfaces.table().iter().map(|interface| interface.index.into()).collect();
     assert_eq!(ours, told.iter().map(|link| link["ifindex"].as_u64().unwrap()).collect());

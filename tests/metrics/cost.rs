@@ -3,19 +3,12 @@
 use crate::netns::is_inside;
 use crate::rig::{LIMIT, Rig, isolated};
 use crate::support::process::Process;
+use crate::support::process::stat_ms;
 use crate::support::wait_until;
 use crate::{AT, metered, pair, series};
 use hsflow::sflow::ids::DataSource;
 use serde_json::Value;
 use std::process::Command;
-
-/// Ticks in user and kernel of a process or thread, in milliseconds.
-fn stat_ms(path: &str) -> [u64; 2] {
-    let text = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = text.rsplit_once(')').unwrap();
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    [11, 12].map(|at| fields[at].parse::<u64>().unwrap() * 10)
-}
 
 fn cost(rig: &Rig) -> Value {
     rig.snapshot()["cost"].clone()

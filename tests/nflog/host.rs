@@ -3,15 +3,12 @@
 
 use super::netns::{json, run};
 use super::visit::visit;
+use crate::support::send_frame;
 use etherparse::PacketBuilder;
 use hsflow::sample::frame::Frame;
 use hsflow::source::nflog::{Log, RECEIVE_BYTES, Settings};
 use hsflow::sys::packet::{PacketSocket, Protocol};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, send};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 /// Longer than the kernel gathers packets.
@@ -34,15 +31,7 @@ impl Side {
     }
 
     pub(crate) fn send_many(&self, frame: &[u8], count: usize) {
-        let fd = self.sender.as_fd().as_raw_fd();
-        for _ in 0..count {
-            // On a busy machine the kernel sends later than it takes.
-            while let Err(error) = send(fd, frame, MsgFlags::empty()) {
-                assert_eq!(error, Errno::EAGAIN);
-                let mut room = [PollFd::new(self.sender.as_fd(), PollFlags::POLLOUT)];
-                assert_eq!(poll(&mut room, PollTimeout::from(10_000_u16)), Ok(1), "room to send");
-            }
-        }
+        (0..count).for_each(|_| send_frame(&self.sender, frame));
     }
 }
 

@@ -1,12 +1,12 @@
 //! A collector that keeps up with a flood: it decodes each datagram as it comes, counts samples by what they say, and
 //! notes every fault of the stream: a gap, a number out of order, anything that our decoder does not know.
 
+use crate::support::make_room;
 use hsflow::sflow::decode::{Datagram, Framed, Sample, decode};
 use hsflow::sflow::flow::FlowRecord;
 use hsflow::sflow::flow::packet::SampledHeader;
 use hsflow::sflow::ids::DataSource;
 use hsflow::sflow::sample::FlowHeader;
-use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::{BTreeMap, HashMap};
 use std::net::UdpSocket;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -154,10 +154,7 @@ impl Collector {
     /// On a free port of 127.0.0.1.
     pub(crate) fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        // Where it is not allowed to force it, the kernel's limit has to do.
-        if setsockopt(&socket, sockopt::RcvBufForce, &ROOM).is_err() {
-            setsockopt(&socket, sockopt::RcvBuf, &ROOM).unwrap();
-        }
+        make_room(&socket, ROOM);
         let port = socket.local_addr().unwrap().port();
         socket.set_read_timeout(Some(LINGER)).unwrap();
         let shared = Arc::new(Shared::default());

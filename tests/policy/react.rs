@@ -7,13 +7,12 @@ use crate::agent::{Agent, LIMIT};
 use crate::netns::{isolated, json, run};
 use crate::program::Program;
 use crate::real::can_run;
-use crate::support::wait_until;
+use crate::support::{make_room, wait_until};
 use crate::traffic::{Sender, udp_frame};
 use hsflow::host::Clock;
 use hsflow::policy::react::flows;
 use hsflow::policy::react::odds::{Case, row};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -105,9 +104,7 @@ struct Came {
 /// Receives on a port until it is over and nothing is left; how many came from which port.
 fn receive(came: &Arc<Came>) -> (u16, Worker<BTreeMap<u16, u64>>) {
     let socket = UdpSocket::bind((HERE, 0)).unwrap();
-    let room = 32 << 20;
-    let _ = setsockopt(&socket, sockopt::RcvBufForce, &room)
-        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &room));
+    make_room(&socket, 32 << 20);
     socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let (port, came) = (socket.local_addr().unwrap().port(), Arc::clone(came));
     let work = move |is_over: &AtomicBool| {

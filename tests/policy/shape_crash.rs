@@ -18,8 +18,15 @@ use std::time::{Duration, Instant};
 const CHILD: &str = "HSFLOW_TEST_SHAPE_APPLIES";
 
 /// Often for a long run, else so many times.
-fn times(usual: u32, long: u32) -> u32 {
+pub(crate) fn times<T>(usual: T, long: T) -> T {
     if std::env::var_os("HSFLOW_LONG").is_some() { long } else { usual }
+}
+
+/// How long something takes: the median at full size, and the quickest beside other tests, which have the processor for a while.
+pub(crate) fn usual(took: &[Duration]) -> Duration {
+    let mut took = took.to_vec();
+    took.sort();
+    took[times(0, took.len() / 2)]
 }
 
 /// Qdiscs, filters of others, and one that looks like ours.

@@ -12,6 +12,7 @@
 use crate::netns::run;
 use crate::program::Program;
 use crate::real::can_run;
+use crate::shape_crash::usual;
 use crate::support::process::Process;
 use crate::switch::{LIMIT, Switch, with_switch};
 use hsflow::host::{Clock, netns};
@@ -258,13 +259,12 @@ fn members_of_the_routers_group_come_and_go(net: &Topology, program: &Program) {
     within_a_second("at the perimeter", &took);
 }
 
-/// By the quickest of those let in and of those kept out, because other tests may have the processor for a while.
+/// Both those let in and those kept out.
 fn within_a_second(place: &str, took: &[Duration]) {
     for (first, what) in ["let in", "kept out"].into_iter().enumerate() {
-        let mut times: Vec<_> = took.iter().skip(first).step_by(2).collect();
-        times.sort();
+        let times: Vec<_> = took.iter().skip(first).step_by(2).copied().collect();
         println!("{place}, {what}: {times:?}");
-        assert!(*times[0] < SECOND, "{place}, {what}: {times:?}");
+        assert!(usual(&times) < SECOND, "{place}, {what}: {times:?}");
     }
 }
 

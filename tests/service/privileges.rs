@@ -1,5 +1,6 @@
 //! `hsflowctl privileges`.
 
+use crate::support::script_file;
 use crate::{DROP_IN, Root, run};
 use std::process::Command;
 
@@ -92,13 +93,9 @@ for next in $root/next/*; do [ ! -e $next ] || { mv $next $root/etc/other.conf; 
 fn units_are_read_until_no_file_changes_meanwhile() {
     let root = Root::new();
     root.write("/etc/default/hsflowd", "DAEMON_ARGS=\"-f /etc/other.conf\"\n");
-    // Put there by a program: what is begun by other tests would have it open for writing, and then it cannot be executed.
-    let systemctl = |text: &str| {
-        root.write("/systemctl", text);
-        let (from, to) = (root.path("/systemctl"), root.path("/bin/systemctl"));
-        assert_eq!(run(Command::new("install").args(["-D", "-m", "755"]).arg(from).arg(to)).status, Some(0));
-    };
-    systemctl(CHANGES_MEANWHILE);
+    std::fs::create_dir_all(root.path("/bin")).unwrap();
+    let systemctl = root.path("/bin/systemctl");
+    script_file(&systemctl, CHANGES_MEANWHILE);
     let refresh = || {
         let path = format!("{}:/usr/bin:/bin", root.path("/bin").display());
         let arguments = ["privileges", "--refresh", "--root", &root.argument()];
@@ -115,7 +112,7 @@ fn units_are_read_until_no_file_changes_meanwhile() {
     assert_eq!(asked(2), "daemon-reload\n".repeat(3));
     // Who changes it each time also has it looked at each time.
     assert_eq!(asked(9), "daemon-reload\n".repeat(5));
-    systemctl("#!/bin/sh\nexit 3\n");
+    script_file(&systemctl, "#!/bin/sh\nexit 3\n");
     let ran = refresh();
     assert_eq!(ran.status, Some(1));
     assert!(ran.stderr.contains("systemctl daemon-reload: exit status: 3"), "{}", ran.stderr);

@@ -2,7 +2,7 @@
 
 use crate::rig::{LIMIT, Rig, ip, isolated};
 use crate::scene::{Scene, wire};
-use crate::support::process::Process;
+use crate::support::process::{Process, stat_ms};
 use hsflow::sflow::ids::DataSource;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -147,12 +147,7 @@ fn a_hundred_questions_cost_the_agent_little() {
         ip("link add a0 type veth peer name a1");
         let rig = Rig::running("polling = 0\ninterfaceCounters = all");
         // Of the kernel: an answer may be as old as a tenth of a second, which is longer than all of them take.
-        let cpu = || {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", rig.process().pid())).unwrap();
-            let (_, rest) = stat.rsplit_once(')').unwrap();
-            let ticks = rest.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
-            ticks.sum::<u64>() * 10
-        };
+        let cpu = || stat_ms(&format!("/proc/{}/stat", rig.process().pid())).iter().sum::<u64>();
         rig.snapshot();
         let before = cpu();
         let clock = hsflow::host::Clock::system();

@@ -1,11 +1,11 @@
 //! A collector for tests: a UDP socket on loopback, read by a thread that keeps every datagram it gets.
 
-use nix::sys::socket::{setsockopt, sockopt};
+use super::make_room;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Bytes of room for what was not read yet.
+/// Bytes: a burst while the machine is busy or a test looks at what came.
 const ROOM: usize = 32 << 20;
 
 /// Collects datagrams from its making until it is dropped.
@@ -36,9 +36,7 @@ impl UdpCatcher {
     /// Listens on an address, such as `[::1]:0`.
     pub fn on(address: &str) -> Self {
         let socket = UdpSocket::bind(address).unwrap_or_else(|e| panic!("bind UDP {address}: {e}"));
-        // room for a burst while the machine is busy or a test looks at what came; a kernel that grants less is no fault
-        let _ = setsockopt(&socket, sockopt::RcvBufForce, &ROOM)
-            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &ROOM));
+        make_room(&socket, ROOM);
         let address = socket.local_addr().expect("a bound socket has an address");
         // how long the thread outlives the catcher at most
         socket.set_read_timeout(Some(Duration::from_millis(100))).expect("not zero");

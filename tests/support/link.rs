@@ -3,14 +3,12 @@
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 use crate::netns::{json, run};
+use crate::support::send_frame;
 use crate::visit::visit;
 use hsflow::sample::frame::Frame;
 use hsflow::source::Source;
 use hsflow::source::af_packet::Tap;
 use hsflow::sys::packet::{PacketSocket, Protocol};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, send};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
@@ -49,20 +47,8 @@ impl Link {
         [self.near.min(self.far), self.near.max(self.far)]
     }
 
-    /// Waits for room: on a busy machine the kernel sends later than it takes.
     pub(crate) fn send(&self, frame: &[u8]) {
-        loop {
-            match send(self.sender_fd(), frame, MsgFlags::empty()) {
-                Err(Errno::EAGAIN) => {
-                    let mut room = [PollFd::new(self.sender.as_fd(), PollFlags::POLLOUT)];
-                    assert_eq!(poll(&mut room, PollTimeout::from(10_000_u16)), Ok(1), "room to send");
-                }
-                sent => {
-                    sent.unwrap();
-                    return;
-                }
-            }
-        }
+        send_frame(&self.sender, frame);
     }
 
     pub(crate) fn send_many(&self, count: usize) {

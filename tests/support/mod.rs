@@ -8,6 +8,10 @@
 pub mod catcher;
 pub mod process;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,6 +44,21 @@ impl TempDir {
 impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Gives a socket so many bytes of room for what is not read yet; a kernel that grants less is no fault.
+pub fn make_room(socket: &impl AsFd, bytes: usize) {
+    let _ = setsockopt(socket, sockopt::RcvBufForce, &bytes)
+        .or_else(|_| setsockopt(socket, sockopt::RcvBuf, &bytes));
+}
+
+/// Sends a frame, and waits for room: on a busy machine the kernel sends later than it takes.
+pub fn send_frame(socket: &impl AsFd, frame: &[u8]) {
+    while let Err(error) = send(socket.as_fd().as_raw_fd(), frame, MsgFlags::empty()) {
+        assert_eq!(error, Errno::EAGAIN);
+        let mut room = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+        assert_eq!(poll(&mut room, PollTimeout::from(10_000_u16)), Ok(1), "room to send");
     }
 }
 

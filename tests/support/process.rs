@@ -171,6 +171,14 @@ pub fn resident_kib(pid: impl std::fmt::Display) -> u64 {
     line("smaps_rollup", "Rss:").or_else(|| line("status", "VmRSS:")).unwrap()
 }
 
+/// Ticks in user and kernel of a process or thread, in milliseconds.
+pub fn stat_ms(path: &str) -> [u64; 2] {
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    [11, 12].map(|at| fields[at].parse::<u64>().unwrap() * 10)
+}
+
 /// Resident memory that no file has, in KiB: the program's own pages come and go as they are needed.
 pub fn own_kib(pid: impl std::fmt::Display) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();

@@ -61,10 +61,10 @@ override WatchdogSec=20; systemctl restart hsflowd
 within 10 "healthy" hsflowctl status
 refute "an orderly restart is none to tell of" says 'killed or crashed'
 fed=$(show WatchdogTimestampMonotonic) before=$(restarts)
-within 40 "the agent feeds the watchdog" eval "[ \"\$(show WatchdogTimestampMonotonic)\" -gt $((fed + 5000000)) ]"
+within 20 "the agent feeds the watchdog" eval "[ \"\$(show WatchdogTimestampMonotonic)\" -gt $((fed + 5000000)) ]"
 equal "and is not restarted" "$(restarts)" "$before"
 kill -STOP "$(pid)"
-within 60 "a stalled agent is restarted" restarted "$before"
+within 40 "a stalled agent is restarted" restarted "$before"
 within 20 "the status says that the one before was killed" says '^note .*agent: .*killed or crashed'
 check "systemd says why" journal 'Watchdog timeout'
 goes_on "datagrams go on"

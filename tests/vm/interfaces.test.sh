@@ -89,7 +89,7 @@ ip link set bond2 up; ip -n n1 link set bond3 up
 lacp() { echo "$(samples "$1") | last.records[\"7\"]"; }
 counts() { ip -j stats show dev l1 group xstats_slave subgroup bond suite 802.3ad | jq "[.. | objects | .$1? | select(. != null)][0]"; }
 within 30 "both sides of a link pass packets" seen "$(lacp l1).state == \"073f003f\""
-within 30 "and of the other" seen "$(lacp l2).state == \"073f003f\""
+within 10 "and of the other" seen "$(lacp l2).state == \"073f003f\""
 equal "its own name is that of the bond" "$(last "$(lacp l1).actor")" "$(ip -j link show bond2 | jq -r '.[].address')"
 equal "its partner's that of the other bond" "$(last "$(lacp l1).partner")" "$(ip -n n1 -j link show bond3 | jq -r '.[].address')"
 equal "it belongs to the bond" "$(last "$(lacp l1).aggregate")" "$(cat /sys/class/net/bond2/ifindex)"

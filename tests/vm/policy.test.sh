@@ -73,7 +73,7 @@ expires = "15s"
 source = "203.0.113.9"
 action = "drop"'
 over() { # what: the daemon is as it is now; what is short ends without it, and all else stays
-  within 40 "$1: the kernel ends the address" no_member 203.0.113.9
+  within 10 "$1: the kernel ends the address" no_member 203.0.113.9
   within 65 "$1: the timer ends the rule" lacks 5555
   check "$1: what lives is untouched" eval 'has 4444 && member 203.0.113.7'
 }
@@ -82,7 +82,7 @@ mkdir -p /run/systemd/system/hsflowd-policy.service.d
 printf '[Service]\nWatchdogSec=0\nRestart=no\n' > /run/systemd/system/hsflowd-policy.service.d/vm.conf
 systemctl daemon-reload; systemctl restart hsflowd-policy
 # Under another name each time: what is over and read again stays over.
-begin() { printf '%s\n%s\n' "$ours" "${short//policy.short/policy.$1}" | file; systemctl reload hsflowd-policy; within 14 "$1: in force" has 5555; check "$1: in the set" member 203.0.113.9; }
+begin() { printf '%s\n%s\n' "$ours" "${short//policy.short/policy.$1}" | file; systemctl reload hsflowd-policy; within 4 "$1: in force" has 5555; check "$1: in the set" member 203.0.113.9; }
 begin stopped; kill -STOP "$(asked MainPID)"; over stopped; kill -CONT "$(asked MainPID)"
 echo "$ours" | file; systemctl reload hsflowd-policy
 begin broken
@@ -96,8 +96,8 @@ systemctl stop hsflowd-policy; over "stop"
 
 # ---- what others do to the rules
 systemctl start hsflowd-policy; within 10 "in force again" has 4444
-iptables -F; iptables -X; within 30 "a flush is repaired" has 4444
-nft flush ruleset; within 30 "a flush by nft is repaired" has 4444
+iptables -F; iptables -X; within 10 "a flush is repaired" has 4444
+nft flush ruleset; within 10 "a flush by nft is repaired" has 4444
 if command -v firewall-cmd >/dev/null; then
   check "firewalld starts" systemctl start firewalld; within 20 "and is repaired after" has 4444
   within 60 "firewalld reloads" firewall-cmd --reload; within 20 "which is repaired" has 4444

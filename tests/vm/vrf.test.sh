@@ -59,7 +59,7 @@ ip addr del 192.168.100.1/31 dev swp1
 within 10 "and when that goes the management address again" eval '[ "$(auto agentIP)" = 192.168.200.5 ]'
 ip route replace 203.0.113.0/24 via 192.168.200.9 table 1001   # the kernel took it away with the address
 : > /tmp/far
-within 30 "the way through the VRF is found again" far 'length > 0'
+within 10 "the way through the VRF is found again" far 'length > 0'
 ip addr del 192.168.200.5/24 dev mgmt0
 within 10 "a VLAN's own before the gateway's" eval '[ "$(auto agentIP)" = 10.10.10.2 ]'
 ip addr del 10.10.10.2/24 dev vlan10
